@@ -1,0 +1,98 @@
+"""From a distribution over bins to ab: the annealed mean and its relatives."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxcolor.array_types import Ab, BinWeights, Logits, PerPixel
+from jaxcolor.gamut import Gamut
+
+# Outputs of a regression network per CIELAB unit; the authors' release divides by it.
+AB_SCALE = 110.0
+
+
+def annealed_mean(
+    logits: Logits,
+    gamut: Gamut,
+    *,
+    temperature: float | Float[Array, ""] | Float[Array, " t"],
+) -> Float[Array, "*t_p 2"]:
+    """Returns the mean of the distribution, sharpened by a temperature.
+
+    Args:
+        logits: unnormalized log probabilities of the bins.
+        gamut: the bins.
+        temperature: above 0. The paper's is 0.38; 1 gives the mean, towards 0 it
+            gives the mode. A vector of temperatures gives a leading axis.
+
+    Raises:
+        ValueError: the temperature is a number that is not positive.
+
+    Source:
+        Zhang et al. 2016, section 2.3, equation 5.
+    """
+    if isinstance(temperature, int | float) and not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; wanted more than 0")
+    temperature = jnp.asarray(temperature, jnp.float32)
+    if temperature.ndim == 0:
+        return _annealed_mean(logits, gamut, temperature)
+    # One temperature after the other: all at once would hold a copy of the logits for
+    # each.
+    return jax.lax.map(lambda t: _annealed_mean(logits, gamut, t), temperature)
+
+
+def mean(logits: Logits, gamut: Gamut) -> Ab:
+    """Returns the mean of the distribution: smooth and, often, pale."""
+    return annealed_mean(logits, gamut, temperature=1.0)
+
+
+def mode(logits: Logits, gamut: Gamut) -> Ab:
+    """Returns the center of the likeliest bin: vivid and, often, patchy."""
+    return jnp.asarray(gamut.centers)[jnp.argmax(logits, axis=-1)]
+
+
+def sample(key: Array, logits: Logits, gamut: Gamut) -> Ab:
+    """Draws the center of a bin for each pixel, independently."""
+    return jnp.asarray(gamut.centers)[jax.random.categorical(key, logits)]
+
+
+def entropy(logits: Logits) -> PerPixel:
+    """Returns the entropy of the distribution in nats."""
+    logits = logits.astype(jnp.float32)
+    log_probs = jax.nn.log_softmax(logits)
+    # A bin that is ruled out (-inf) adds nothing, and 0 * -inf would be NaN, also in
+    # the derivative.
+    log_probs = jnp.where(log_probs > -jnp.inf, log_probs, 0.0)
+    return -jnp.sum(jax.nn.softmax(logits) * log_probs, axis=-1)
+
+
+def reweight(
+    logits: Logits, *, from_weights: BinWeights, to_weights: BinWeights
+) -> Logits:
+    """Moves a posterior to the one that other class weights would have trained.
+
+    Args:
+        logits: of a network trained under `from_weights`.
+        from_weights: class weights of the training.
+        to_weights: class weights wanted.
+
+    Source:
+        Training with class weights w makes the network's posterior proportional to
+        p w; Zhang et al. 2016, section 2.2.
+    """
+    change = jnp.log(jnp.asarray(to_weights)) - jnp.log(jnp.asarray(from_weights))
+    return logits + change.reshape((1,) * (logits.ndim - 1) + (-1,))
+
+
+def regression(outputs: Ab) -> Ab:
+    """Returns the ab that a regression network's two outputs stand for."""
+    return AB_SCALE * outputs
+
+
+def _annealed_mean(logits: Logits, gamut: Gamut, temperature: jax.Array) -> Ab:
+    logits = logits.astype(jnp.float32)
+    # The largest logit goes first, so that no temperature is too small.
+    below = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
+    sharp = jnp.exp(below / temperature)
+    total = jnp.matmul(sharp, jnp.asarray(gamut.centers), precision="highest")
+    return total / sharp.sum(axis=-1, keepdims=True)
