@@ -1,0 +1,142 @@
+"""Layers with parameters, of which networks are made.
+
+Parameters and statistics are float32; the compute dtype is an argument.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from jaxcolor.models import blocks
+
+EPSILON = 1e-5
+"""Added to variances; the default of Caffe's and PyTorch's batch normalization."""
+
+
+def moments(
+    x: Float[Array, "*p c"], *, axis_name: str | None
+) -> tuple[Float[Array, " c"], Float[Array, " c"]]:
+    """Returns float32 mean and biased variance of each channel, in one pass over x."""
+    x = x.astype(jnp.float32)
+    axes = tuple(range(x.ndim - 1))
+    mean, square = jnp.mean(x, axes), jnp.mean(jnp.square(x), axes)
+    if axis_name is not None:
+        mean, square = jax.lax.pmean((mean, square), axis_name)
+    # Rounding may bring the difference of a constant channel below zero.
+    return mean, jnp.maximum(square - jnp.square(mean), 0)
+
+
+def _he(key: Array, shape: tuple[int, ...]) -> Array:
+    """Draws a kernel whose outputs have twice the variance of its inputs."""
+    # Drawn flat: XLA compiles a draw of four axes four times as long.
+    noise = jax.random.normal(key, (math.prod(shape),)).reshape(shape)
+    return math.sqrt(2 / math.prod(shape[:3])) * noise
+
+
+def _he_transpose(key: Array, shape: tuple[int, ...]) -> Array:
+    # Of the 16 taps only 4 meet in one output pixel.
+    return 2 * _he(key, shape)
+
+
+class Conv(nn.Module):
+    """A convolution with bias; He initialization for a ReLU after it.
+
+    Attributes:
+        features: channels out.
+        dtype: of the computation and the result; parameters are float32.
+        size: height and width of the kernel, odd.
+        stride: pixels from one output to the next.
+        dilation: pixels from one tap of the kernel to the next.
+    """
+
+    features: int
+    dtype: DTypeLike
+    size: int = 3
+    stride: int = 1
+    dilation: int = 1
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", _he, shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        x = blocks.conv(x, kernel, stride=self.stride, dilation=self.dilation)
+        return x + jnp.reshape(bias, (1, 1, 1, -1))
+
+
+class ConvTranspose(nn.Module):
+    """Doubles height and width: `blocks.conv_transpose` with bias, He initialization.
+
+    Attributes:
+        features: channels out.
+        dtype: of the computation and the result; parameters are float32.
+    """
+
+    features: int
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
+        kernel = self.param("kernel", _he_transpose, (4, 4, x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        return blocks.conv_transpose(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+
+
+class Head(nn.Module):
+    """The last layer, 1x1 with bias: float32 out, whatever the compute dtype.
+
+    Attributes:
+        features: channels out.
+        dtype: of the factors of the matrix product.
+    """
+
+    features: int
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b h w o"]:
+        shape = (1, 1, x.shape[-1], self.features)
+        kernel = self.param("kernel", _he, shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+        return blocks.conv1x1(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+
+
+class BatchNorm(nn.Module):
+    """Batch normalization; statistics in float32, the result in the input's dtype.
+
+    Attributes:
+        momentum: kept of the running statistics each step, as in Flax and Caffe:
+            PyTorch's 0.1 is 0.9 here. The statistics average over about
+            1 / (1 - momentum) steps, so a short training wants a smaller one.
+        affine: whether a scale and a bias are learned.
+        axis_name: of the mapped axis over which statistics are shared, if any.
+    """
+
+    momentum: float
+    affine: bool
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*p c"], *, train: bool) -> Float[Array, "*p c"]:
+        size = (x.shape[-1],)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, size)
+        running_var = self.variable("batch_stats", "var", jnp.ones, size)
+        mean, var = running_mean.value, running_var.value
+        if train and not self.is_initializing():
+            mean, var = moments(x, axis_name=self.axis_name)
+            running_mean.value += (1 - self.momentum) * (mean - running_mean.value)
+            running_var.value += (1 - self.momentum) * (var - running_var.value)
+        scale, shift = jax.lax.rsqrt(var + EPSILON), jnp.zeros(size)
+        if self.affine:
+            scale = scale * self.param("scale", nn.initializers.ones, size)
+            shift = self.param("bias", nn.initializers.zeros, size)
+        shift = shift - mean * scale
+        along = (1,) * (x.ndim - 1) + size
+        return (x * scale.reshape(along) + shift.reshape(along)).astype(x.dtype)
