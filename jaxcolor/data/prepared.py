@@ -1,0 +1,70 @@
+"""Data sets of TensorFlow Datasets that lie prepared on disk, without TensorFlow."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Prepared(NamedTuple):
+    """A split that can be read at random.
+
+    Attributes:
+        title: name, configuration, version and split.
+        records: gives a dictionary of features for an index; images stay encoded.
+        feature: which of the features is the image.
+    """
+
+    title: str
+    records: Sequence[dict[str, Any]]
+    feature: str
+
+
+def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepared:
+    """Opens a split of a prepared data set.
+
+    Args:
+        name: 'NAME', 'NAME/CONFIG', 'NAME:VERSION', or the folder of a prepared
+            version.
+        split: also a part of one, such as 'train[:10%]'.
+        data_dir: where the data sets lie; None is the package's own default.
+
+    Raises:
+        ValueError: it is not prepared, not in a format with random access, has no
+            such split, or not one image in each record.
+    """
+    # Here, for it takes half a second.
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core import read_only_builder
+
+    how = _how_to_prepare(name, data_dir=data_dir)
+    try:
+        # From what lies on disk: a data set's own code may need TensorFlow.
+        if (Path(name) / "dataset_info.json").is_file():
+            builder = tfds.builder_from_directory(name)
+        else:
+            builder = read_only_builder.builder_from_files(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        where = f" in {data_dir}" if data_dir else ""
+        raise ValueError(f"{name} is not prepared{where}; {how}") from error
+    features = builder.info.features
+    images = [k for k in features if isinstance(features[k], tfds.features.Image)]
+    if len(images) != 1:
+        raise ValueError(f"{name} has images {images} in a record, wanted one")
+    try:
+        as_encoded = {images[0]: tfds.decode.SkipDecoding()}
+        records = builder.as_data_source(split, decoders=as_encoded)
+    except NotImplementedError as error:
+        stored = builder.info.file_format.value
+        raise ValueError(
+            f"{name} is prepared as {stored}, which has no random access; {how}"
+        ) from error
+    return Prepared(f"{builder.info.full_name}/{split}", records, images[0])
+
+
+def _how_to_prepare(name: str, *, data_dir: str | Path | None) -> str:
+    where = f", data_dir={str(data_dir)!r}" if data_dir else ""
+    return (
+        'prepare it with: python -c "import tensorflow_datasets as tfds;'
+        f" tfds.builder({name!r}{where}, file_format='array_record')"
+        '.download_and_prepare()"'
+    )

@@ -1,0 +1,288 @@
+"""Where photographs come from: random access to the bytes of image files.
+
+A source has a length, the names of its images, and gives an `Example` for an index:
+a folder, a list of files, or a data set of TensorFlow Datasets. Sources read when
+asked, hold no open file and can be pickled.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int
+
+from jaxcolor.data import files, prepared
+
+# name[/config][:version][:split]
+TFDS_SPEC = re.compile(
+    r"(?P<name>[^:]+(:(\d+|\*)\.(\d+|\*)\.(\d+|\*))?)(:(?P<split>.+))?"
+)
+
+
+class Example(NamedTuple):
+    """One image.
+
+    Attributes:
+        name: the same wherever the source lies; that of a file is its path below the
+            folder.
+        image: the encoded image, as in its file.
+    """
+
+    name: str
+    image: bytes
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Images by index."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The name of each image, in order."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Example: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """Image files.
+
+    Attributes:
+        root: the folder that the names are relative to.
+        names: paths with forward slashes.
+        skipped: the broken files, which are not among the names.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    skipped: tuple[files.Skipped, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Example:
+        path = self.root / self.names[index]
+        try:
+            return Example(self.names[index], path.read_bytes())
+        except OSError as error:
+            raise OSError(f"cannot read {path}: {error.strerror}") from error
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Records:
+    """A split of a data set of TensorFlow Datasets.
+
+    Attributes:
+        title: name, version and split.
+        records: gives a dictionary of features for an index.
+        feature: which of them is the image.
+    """
+
+    title: str
+    records: Sequence[dict[str, Any]]
+    feature: str
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The position in the split: the records' own names would cost a read each."""
+        return tuple(f"{self.title}/{i:08}" for i in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Example:
+        return Example(self.names[index], self.records[index][self.feature])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """Some images of a source.
+
+    Attributes:
+        whole: the source.
+        indices: which of its images.
+    """
+
+    whole: Source
+    indices: Int[np.ndarray, " images"]
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names, in the order of the indices."""
+        names = self.whole.names
+        return tuple(names[i] for i in self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Example:
+        return self.whole[int(self.indices[index])]
+
+
+class Split(NamedTuple):
+    """A source in two.
+
+    Attributes:
+        training: what is learnt from.
+        validation: what is held out.
+    """
+
+    training: Source
+    validation: Source
+
+
+def open_source(
+    spec: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    data_dir: str | Path | None = None,
+    progress: files.Progress | None = None,
+) -> Source:
+    """Opens what a line of text names.
+
+    Args:
+        spec: a folder, a .txt list of files, or 'tfds:NAME[:SPLIT]'; the split is
+            'train' where none is given.
+        names: as in `folder`; of tfds, just these, in this order.
+        data_dir: as in `prepared.open_split`.
+        progress: as in `folder`.
+
+    Raises:
+        ValueError: it is none of them, or holds no images.
+    """
+    text = str(spec)
+    if text.startswith("tfds:"):
+        match = TFDS_SPEC.fullmatch(text.removeprefix("tfds:"))
+        if match is None:
+            raise ValueError(f"got {text!r}, wanted 'tfds:NAME' or 'tfds:NAME:SPLIT'")
+        name, part = match["name"], match["split"] or "train"
+        source = tfds(name, split=part, data_dir=data_dir)
+        return source if names is None else _chosen(source, names)
+    path = Path(spec)
+    if path.suffix == ".txt" and not path.is_dir():
+        return list_file(path, names=names, progress=progress)
+    return folder(path, names=names, progress=progress)
+
+
+def folder(
+    path: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    progress: files.Progress | None = None,
+) -> Files:
+    """Opens a folder and all folders in it, sorted by path; hidden files are ignored.
+
+    Every image is decoded once, to list and leave out those that are broken.
+
+    Args:
+        path: of the folder.
+        names: as `listing` gave them before: just these, neither looked for nor
+            decoded again.
+        progress: wraps the names of the files that are decoded: tqdm.tqdm, for one.
+
+    Raises:
+        ValueError: there is no such folder, or no image in it that can be decoded.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise ValueError(f"no folder {root}")
+    if names is not None:
+        return Files(root, tuple(names))
+    found = files.find(root)
+    if not found:
+        wanted = ".jpg, .png, .webp, .tif and whatever else Pillow reads"
+        raise ValueError(f"no images in {root}; looked for {wanted}")
+    return Files(root, *files.verify(root, found, progress=progress))
+
+
+def list_file(
+    path: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    progress: files.Progress | None = None,
+) -> Files:
+    """Opens the files that a text file lists.
+
+    A line is a path, relative to the list's own folder; empty lines and those that
+    begin with # are ignored. The order is kept. Files are verified as in `folder`.
+
+    Args:
+        path: of the list, UTF-8.
+        names: as in `folder`.
+        progress: as in `folder`.
+
+    Raises:
+        ValueError: there is no such list, or no image in it that can be decoded.
+    """
+    listed = Path(path)
+    if not listed.is_file():
+        raise ValueError(f"no list of files {listed}")
+    if names is not None:
+        return Files(listed.parent, tuple(names))
+    stripped = (line.strip() for line in listed.read_text("utf-8").splitlines())
+    found = [line for line in stripped if line and not line.startswith("#")]
+    if not found:
+        raise ValueError(f"no images in {listed}; wanted one path a line")
+    root = listed.parent
+    return Files(root, *files.verify(root, found, progress=progress))
+
+
+def tfds(name: str, *, split: str, data_dir: str | Path | None) -> Records:
+    """Opens a split of TensorFlow Datasets, as `prepared.open_split`."""
+    return Records(*prepared.open_split(name, split=split, data_dir=data_dir))
+
+
+def listing(source: Source) -> list[str]:
+    """Lists the names, to open the same images again: `open_source(..., names=)`."""
+    return list(source.names)
+
+
+def is_held_out(name: str, *, fraction: float) -> bool:
+    """Tells whether an image is held out, by its name alone.
+
+    What else the source holds changes nothing, and a larger fraction holds out the
+    same images and some more.
+    """
+    # Names of files that are not UTF-8 carry their bytes as surrogates.
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+
+
+def split(source: Source, *, held_out_fraction: float) -> Split:
+    """Splits a source by the hash of the names.
+
+    Args:
+        source: what to split.
+        held_out_fraction: about this share is held out; in [0, 1).
+
+    Raises:
+        ValueError: a fraction above 0 holds out nothing, or leaves nothing.
+    """
+    if not 0 <= held_out_fraction < 1:
+        raise ValueError(f"got held_out_fraction {held_out_fraction}, wanted [0, 1)")
+    fates = (is_held_out(name, fraction=held_out_fraction) for name in source.names)
+    held_out = np.fromiter(fates, bool, count=len(source))
+    parts = Split(
+        Part(source, np.flatnonzero(~held_out)), Part(source, np.flatnonzero(held_out))
+    )
+    if not len(parts.training) or (held_out_fraction and not len(parts.validation)):
+        raise ValueError(
+            f"held_out_fraction {held_out_fraction} of {len(source)} images splits them"
+            f" into {len(parts.training)} and {len(parts.validation)}; wanted some in"
+            " both, or 0 to hold out none"
+        )
+    return parts
+
+
+def _chosen(source: Source, names: Sequence[str]) -> Part:
+    positions = {name: position for position, name in enumerate(source.names)}
+    gone = [name for name in names if name not in positions]
+    if gone:
+        raise ValueError(f"{len(gone)} of {len(names)} images are gone: {gone[0]} ...")
+    return Part(source, np.array([positions[name] for name in names], np.int64))

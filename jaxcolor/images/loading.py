@@ -1,0 +1,161 @@
+"""A photograph from a file: upright sRGB, and what goes back with it."""
+
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
+
+from jaxcolor.images import metadata, pixels, profiles
+
+# The largest sensors of phones make 201 megapixels; above, it is a bomb or a map.
+MAX_PIXELS = 250_000_000
+
+# Formats that Pillow hands to another program or cannot read by itself.
+_FOREIGN = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+_PILLOW_LIMIT = 2**30 // 4 // 3  # Image.MAX_IMAGE_PIXELS, unless someone set it.
+
+# Quarters to turn counterclockwise, then whether to mirror left and right.
+_TURNS = {
+    1: (0, False),
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (-1, True),
+    6: (-1, False),
+    7: (1, True),
+    8: (1, False),
+}
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+class Photo(NamedTuple):
+    """A photograph, with what its file told about it.
+
+    Attributes:
+        rgb: sRGB, upright, uint8 or uint16.
+        alpha: opacity, of as many bits as rgb; None where all is opaque.
+        format: Pillow's name of the file's format: JPEG, PNG, TIFF ...
+        exif: an EXIF block that fits the upright pixels.
+        xmp: an XMP packet that fits the upright pixels.
+        dpi: dots per inch, along and across.
+    """
+
+    rgb: UInt[np.ndarray, "h w 3"]
+    alpha: UInt[np.ndarray, "h w"] | None = None
+    format: str = "PNG"
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+def find_photos(folder: str | Path) -> list[Path]:
+    """Lists the photographs in a folder and the folders in it, sorted.
+
+    Goes by the suffix. Skips hidden files and folders: among them are thumbnails, and
+    the companions that macOS leaves beside every file.
+
+    Raises:
+        ValueError: it is not a folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: not a folder")
+    # Pillow opens an MPO as a JPEG.
+    formats = {*_formats(), "MPO"}
+    suffixes = {
+        suffix
+        for suffix, format in Image.registered_extensions().items()
+        if format in formats
+    }
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in suffixes
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+def load(path: str | Path) -> Photo:
+    """Loads a photograph: its first frame or page.
+
+    Photographs of 16 bits a channel stay so. Floats become 16 bits: the smallest of 1,
+    255 and 65535 that holds them all is taken for white.
+
+    Raises:
+        ValueError: there is no photograph, it is damaged or cut off, or it has more
+            than MAX_PIXELS pixels. One line, that starts with the path.
+    """
+    path = Path(path)
+    # Pillow's limit is one for the whole process. A limit of the user's own stays.
+    if Image.MAX_IMAGE_PIXELS == _PILLOW_LIMIT:
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    try:
+        # Not by its name: Pillow would map some TIFFs into memory, and then mixes up
+        # the rows of those that lie on their side.
+        with path.open("rb") as file, Image.open(file, formats=_formats()) as image:
+            _check_size(image)
+            return _read(image, path)
+    # Whatever damage leads Pillow's readers to.
+    except Exception as error:
+        raise ValueError(f"{path}: {_problem(error, path)}") from error
+
+
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in Image.OPEN if name not in _FOREIGN]
+
+
+class _WrongSizeError(Exception):
+    pass
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if not 1 <= width * height <= MAX_PIXELS:
+        wanted = f"wanted 1 to {MAX_PIXELS:,}"
+        raise _WrongSizeError(f"{width} x {height} pixels, {wanted}")
+
+
+def _problem(error: Exception, path: Path) -> str:
+    """Says in one line why there is no photograph."""
+    if isinstance(error, UnidentifiedImageError):
+        is_empty = path.stat().st_size == 0
+        return "empty" if is_empty else "not an image that can be read"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    if isinstance(error, _WrongSizeError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return f"damaged or truncated: {reason}"
+
+
+def _read(image: ImageFile.ImageFile, path: Path) -> Photo:
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.next:
+        warnings.warn(f"{path}: only the first of its pages is read", stacklevel=2)
+    samples, alpha = pixels.read(image, path=path)
+    # Only now: PNG may tell it after the pixels, and Pillow turns a TIFF as it loads.
+    turn = metadata.orientation(image, path=path)
+    profile = image.info.get("icc_profile")
+    return Photo(
+        rgb=_turned(profiles.to_srgb(samples, profile, path=path), turn),
+        alpha=None if alpha is None else _turned(alpha, turn),
+        format=str(image.format),
+        exif=metadata.exif(image, path=path),
+        xmp=metadata.xmp(image),
+        dpi=metadata.dpi(image, turned=turn in _SIDEWAYS),
+    )
+
+
+def _turned(
+    samples: UInt[np.ndarray, "h w *c"], orientation: int
+) -> UInt[np.ndarray, "_ _ *c"]:
+    """Returns the samples as they are to be seen. Source: EXIF 2.32, section 4.6.4."""
+    quarters, mirrored = _TURNS[orientation]
+    turned = np.rot90(samples, quarters)
+    return np.ascontiguousarray(np.fliplr(turned) if mirrored else turned)

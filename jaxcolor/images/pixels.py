@@ -1,0 +1,177 @@
+"""The samples of an opened image, with all the bits that its file has.
+
+Pillow keeps 16 bits of gray but only 8 of color, and clips where it converts; so what
+is deeper than 8 bits is put together and scaled here.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt, UInt16
+from PIL import Image, ImageFile, TiffImagePlugin
+
+from jaxcolor.images import profiles
+
+_WHITE = 2**16 - 1
+# Tags of TIFF 6.0 and what some of their values mean.
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION = 258, 262, 284
+_WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2
+
+
+class Pixels(NamedTuple):
+    """What a file holds for its pixels.
+
+    Attributes:
+        samples: gray, RGB or CMYK in the file's own color space, uint8 or uint16.
+        alpha: opacity, of as many bits; None where all is opaque.
+    """
+
+    samples: profiles.Samples
+    alpha: UInt[np.ndarray, "h w"] | None
+
+
+def read(image: ImageFile.ImageFile, *, path: Path) -> Pixels:
+    """Reads the pixels of an image that was opened from a path."""
+    if image.mode.startswith("I;16"):
+        return _deep_gray(image)
+    if image.mode in ("I", "F"):
+        return Pixels(_unbounded_gray(image, path), None)
+    if [_raw_mode(tile) for tile in image.tile] == ["LA;16B"]:
+        return _deep_gray_with_alpha(image)
+    order = _byte_order(image, path)
+    return _shallow(image) if order is None else _deep_color(image, path, order)
+
+
+def _shallow(image: ImageFile.ImageFile) -> Pixels:
+    """Reads 8 bits a channel."""
+    is_gray = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        mode = "LA" if is_gray else "RGBA"
+    else:
+        mode = "L" if is_gray else "CMYK" if image.mode == "CMYK" else "RGB"
+    # Converting copies, even into the mode that an image has.
+    stored = np.asarray(image if image.mode == mode else image.convert(mode))
+    if mode == "LA":
+        return Pixels(stored[..., 0], stored[..., 1])
+    if mode == "RGBA":
+        return Pixels(stored[..., :3], stored[..., 3])
+    return Pixels(stored, None)
+
+
+def _deep_gray(image: ImageFile.ImageFile) -> Pixels:
+    """Reads gray of 9 to 16 bits."""
+    gray = np.asarray(image).astype(np.uint16)
+    alpha = _key_alpha(gray[..., np.newaxis], image.info.get("transparency"))
+    (bits,) = _tiff_tag(image, _BITS_PER_SAMPLE, (16,))
+    if bits < 16:
+        # Its upper bits once more below: white stays white, and the steps even.
+        gray = gray << (16 - bits) | gray >> (2 * bits - 16)
+    return Pixels(_positive(image, gray), alpha)
+
+
+def _deep_gray_with_alpha(image: ImageFile.ImageFile) -> Pixels:
+    # Taken for four channels of 8 bits, the bytes come as they are.
+    image.tile = [tile._replace(args="RGBA") for tile in image.tile]
+    stored = np.asarray(image).view(">u2").astype(np.uint16)
+    return Pixels(stored[..., 0], stored[..., 1])
+
+
+def _unbounded_gray(
+    image: ImageFile.ImageFile, path: Path
+) -> UInt16[np.ndarray, "h w"]:
+    """Reads 32-bit numbers, of which no file tells the one that is white."""
+    values = np.asarray(image).astype(np.float32)
+    np.nan_to_num(values, copy=False, posinf=0, neginf=0)
+    largest = float(values.max())
+    usual = (1, 255, _WHITE) if image.mode == "F" else (_WHITE,)
+    white = next((white for white in usual if largest <= white), largest)
+    if white not in usual:
+        problem = f"{white:g}, its largest number, is taken for white"
+        warnings.warn(f"{path}: {problem}", stacklevel=2)
+    values *= _WHITE / white
+    np.clip(values, 0, _WHITE, out=values)
+    values += 0.5
+    return _positive(image, values.astype(np.uint16))
+
+
+def _positive(
+    image: ImageFile.ImageFile, gray: UInt16[np.ndarray, "h w"]
+) -> UInt16[np.ndarray, "h w"]:
+    """Inverts a TIFF in which 0 is white, as Pillow does up to 8 bits only."""
+    is_negative = _tiff_tag(image, _PHOTOMETRIC, None) == _WHITE_IS_ZERO
+    return _WHITE - gray if is_negative else gray
+
+
+def _tiff_tag(image: ImageFile.ImageFile, tag: int, default: Any) -> Any:
+    """Returns what a TIFF says under a tag, the default for other files."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return image.tag_v2.get(tag, default)
+    return default
+
+
+def _deep_color(image: ImageFile.ImageFile, path: Path, order: str) -> Pixels:
+    """Reads RGB and RGBA of 16 bits, whose bytes have an order, L or B.
+
+    Pillow unpacks the upper byte of each sample only. Told of the other order, it
+    unpacks the lower byte: two passes make the whole.
+    """
+    other = {"L": "B", "B": "L"}[order]
+    with (
+        path.open("rb") as file,
+        Image.open(file, formats=[str(image.format)]) as again,
+    ):
+        image.tile = [_ordered(tile, order) for tile in image.tile]
+        again.tile = [_ordered(tile, other) for tile in again.tile]
+        samples = np.asarray(image).astype(np.uint16)
+        samples <<= 8
+        samples |= np.asarray(again)
+    if samples.shape[2] == 4:
+        return Pixels(samples[..., :3], samples[..., 3])
+    return Pixels(samples, _key_alpha(samples, image.info.get("transparency")))
+
+
+def _byte_order(image: ImageFile.ImageFile, path: Path) -> str | None:
+    """Returns the order of the bytes in 16-bit color, None where 8 bits it must be."""
+    raw_modes = {_raw_mode(tile) for tile in image.tile}
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return "B" if raw_modes & {"RGB;16B", "RGBA;16B"} else None
+    if _tiff_tag(image, _BITS_PER_SAMPLE, (8,))[0] != 16:
+        return None
+    by_libtiff = {tile.codec_name for tile in image.tile} == {"libtiff"}
+    # libtiff unpacks planes in one way only, whatever it is told.
+    is_planar = _tiff_tag(image, _PLANAR_CONFIGURATION, 1) == _SEPARATE_PLANES
+    kinds = {raw_mode.partition(";")[0] for raw_mode in raw_modes}
+    if not kinds <= {"RGB", "RGBX", "RGBA", *"RGBA"} or (by_libtiff and is_planar):
+        warnings.warn(f"{path}: only 8 of its 16 bits can be read", stacklevel=2)
+        return None
+    if by_libtiff:
+        return sys.byteorder[0].upper()
+    return {b"II": "L", b"MM": "B"}[image.tag_v2.prefix]
+
+
+def _raw_mode(tile: ImageFile._Tile) -> str:
+    """Returns Pillow's name for how the samples of a tile lie in the file."""
+    name = tile.args[0] if isinstance(tile.args, tuple) else tile.args
+    return name if isinstance(name, str) else ""
+
+
+def _ordered(tile: ImageFile._Tile, order: str) -> ImageFile._Tile:
+    """Returns a tile that is read as 16-bit samples in an order of bytes.
+
+    Also mends Pillow's reading of separate planes of 16 bits, which it takes for 8.
+    """
+    name = f"{_raw_mode(tile).partition(';')[0]};16{order}"
+    rest = tile.args[1:] if isinstance(tile.args, tuple) else None
+    return tile._replace(args=name if rest is None else (name, *rest))
+
+
+def _key_alpha(
+    samples: UInt16[np.ndarray, "h w c"], key: int | tuple[int, ...] | None
+) -> UInt16[np.ndarray, "h w"] | None:
+    """Returns the opacity where one color, the key, stands for transparent."""
+    if key is None:
+        return None
+    return np.where((samples == key).all(axis=-1), 0, _WHITE).astype(np.uint16)
