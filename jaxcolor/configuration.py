@@ -1,0 +1,77 @@
+"""A config from its file and from overrides on a command line."""
+
+import contextlib
+import importlib.util
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+FLAG = "config"
+
+
+def read(path: Path, overrides: Sequence[str]) -> ConfigDict:
+    """Returns the config of a file, with its overrides.
+
+    Args:
+        path: a Python file with `get_config()`. It may import its siblings by the name
+            of their folder, as in `from configs import zhang2016`.
+        overrides: such as "--config.training.steps=100", in the ways that
+            `ml_collections.config_flags` understands.
+
+    Raises:
+        ValueError: there is no such file, it fails, or an override does not fit: one
+            line, with what was probably meant.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no config at {path}")
+    command = ["jaxcolor", *overrides]
+    values = flags.FlagValues()
+    try:
+        config = _of_file(path)
+        config_flags.DEFINE_config_dict(
+            FLAG, config, flag_values=values, sys_argv=command
+        )
+        # The parser prints, too, what it raises.
+        with contextlib.redirect_stderr(io.StringIO()):
+            rest = values(command)
+    # A config is code, which can raise anything.
+    except Exception as error:
+        raise ValueError(f"{path}: {_one_line(error)}") from error
+    if len(rest) > 1:
+        raise ValueError(
+            f"unknown argument {rest[1]}; wanted overrides such as --config.NAME=VALUE"
+        )
+    return config
+
+
+def _of_file(path: Path) -> ConfigDict:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A file that ends otherwise has no loader.
+    if spec is None or spec.loader is None:
+        raise ValueError("it is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    with _importable(str(path.resolve().parent.parent)):
+        spec.loader.exec_module(module)
+        config: ConfigDict = module.get_config()
+    return config
+
+
+@contextlib.contextmanager
+def _importable(folder: str) -> Iterator[None]:
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _one_line(error: Exception) -> str:
+    told = " ".join(str(error).split()) or type(error).__name__
+    # Of a misspelt name the library tells its whole story first.
+    meant = re.search(r'(Did you mean "[^"]*" instead of "[^"]*"\?)', told)
+    return meant.group(1) if meant else told

@@ -1,0 +1,120 @@
+"""The sections of a config that are plain values; `build` knows the others."""
+
+from typing import NamedTuple
+
+
+class Training(NamedTuple):
+    """The section `training`: how long, how much at once, what is kept.
+
+    Attributes:
+        seed: of initialization, order and augmentation.
+        steps: updates in all.
+        batch_size: photographs an update, over all devices.
+        log_every: steps between two lines of the log.
+        checkpoint_every: steps between two validations, each with a checkpoint.
+        validation_images: how many held-out photographs a validation takes at most.
+        sheet_every: steps between two contact sheets; 0 for none.
+        keep: how many of the latest checkpoints stay; the best one always does.
+    """
+
+    seed: int
+    steps: int
+    batch_size: int
+    log_every: int
+    checkpoint_every: int
+    validation_images: int
+    sheet_every: int
+    keep: int
+
+
+class Pipeline(NamedTuple):
+    """The section `pipeline`: see `data.pipeline.training_batches`."""
+
+    resize: int
+    squash: bool
+    scales: tuple[float, float]
+    crop: int
+    flip: bool
+    draft: bool
+    threads: int
+    prefetch: int
+
+
+class Initialization(NamedTuple):
+    """The section `initialization`: where the weights start.
+
+    Attributes:
+        method: "random" (He), or "within_channel": rescaled so that every layer's
+            activations have unit variance on photographs, the last bias at the log of
+            the prior times the class weights.
+        images: how many photographs that looks at.
+        head_deviation: standard deviation of the last layer's outputs over them.
+        checkpoint: a model (released folder or workdir) whose trunk is taken over
+            instead; the head too where it has the same size. None for none.
+    """
+
+    method: str
+    images: int
+    head_deviation: float
+    checkpoint: str | None
+
+
+class Release(NamedTuple):
+    """The section `release`: what `jaxcolor colorize` does unless told otherwise.
+
+    Attributes:
+        size: long side of a photograph for the network, in pixels.
+        temperature: of the annealed mean; None for a regression.
+        decoding_lambda: the lambda that the posterior is moved to; None likewise.
+    """
+
+    size: int
+    temperature: float | None
+    decoding_lambda: float | None
+
+
+class Data(NamedTuple):
+    """The section `data`: which photographs.
+
+    Attributes:
+        source: a folder, a .txt list of files, or tfds:NAME:SPLIT.
+        validation: the same; None to hold out a fraction of the source.
+        held_out_fraction: of the source, by hash of the name; only without
+            `validation`.
+        data_dir: where TFDS looks; None for its default.
+    """
+
+    source: str
+    validation: str | None
+    held_out_fraction: float
+    data_dir: str | None
+
+
+class Prior(NamedTuple):
+    """The section `prior`.
+
+    Attributes:
+        path: of a file that `jaxcolor prior` wrote; None to count the training set.
+    """
+
+    path: str | None
+
+
+class Average(NamedTuple):
+    """The section `average`.
+
+    Attributes:
+        decay: kept of the averaged weights each step; 0 to keep no average.
+    """
+
+    decay: float
+
+
+class Parallel(NamedTuple):
+    """The section `parallel`.
+
+    Attributes:
+        lift: "jit" or "pmap", see `parallel`.
+    """
+
+    lift: str

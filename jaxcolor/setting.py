@@ -1,0 +1,112 @@
+"""What a training is made of, from its config and its workdir."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+from ml_collections import ConfigDict
+
+from jaxcolor import build, cielab, parallel, sections, steps
+from jaxcolor import prior as priors
+from jaxcolor import workdir as workdirs
+from jaxcolor.data import pipeline, sources
+from jaxcolor.prior import Prior
+
+
+class Setting(NamedTuple):
+    """What a training is made of; fixed from its start to its end.
+
+    Attributes:
+        config: as checked.
+        workdir: where everything is written.
+        training: the config's section.
+        split: the photographs.
+        prior: of the bins; None for a regression.
+        lifted: the train step over all devices.
+        evaluate: from variables and a batch to sums over it.
+        predict: from variables and photographs to colorized ones.
+        constant_loss: from mean terms to the constant predictor's loss.
+        is_quiet: no progress bars.
+    """
+
+    config: ConfigDict
+    workdir: Path
+    training: sections.Training
+    split: sources.Split
+    prior: Prior | None
+    lifted: parallel.Lifted
+    evaluate: Callable[..., PyTree]
+    predict: Callable[..., Any]
+    constant_loss: Callable[..., float]
+    is_quiet: bool
+
+
+def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
+    """Settles what is not settled in the workdir yet, and builds the training.
+
+    Raises:
+        ValueError: the config is wrong, or differs from the workdir's.
+    """
+    build.check(config)
+    training: sections.Training = build.section_of(config, "training")
+    parallel.check_batch(training.batch_size)
+    workdirs.check_config(config, workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+    split = workdirs.settle_split(config, workdir)
+    prior = workdirs.settle_prior(config, workdir, split.training, is_quiet=is_quiet)
+    # Last, so that a start that failed does not bind the next one.
+    workdirs.write_config(config, workdir)
+    probabilities = None if prior is None else priors.probabilities(prior)
+    objective = build.objective(config, probabilities)
+    optimizer = build.optimizer(config)
+    average: sections.Average = build.section_of(config, "average")
+
+    def make_step(axis_name: str | None) -> steps.TrainStep:
+        return steps.make_train_step(
+            build.network(config, axis_name=axis_name),
+            optimizer,
+            objective,
+            average_decay=average.decay,
+            axis_name=axis_name,
+        )
+
+    network = build.network(config, axis_name=None)
+
+    @jax.jit
+    def predict(variables: PyTree, rgb: jax.Array) -> jax.Array:
+        lightness = cielab.rgb8_to_lab(rgb)[..., 0]
+        outputs = steps.outputs_of(network, variables, lightness)
+        return steps.colorized(lightness, objective.to_ab(outputs))
+
+    return Setting(
+        config=config,
+        workdir=workdir,
+        training=training,
+        split=split,
+        prior=prior,
+        lifted=parallel.lift(make_step, kind=config.parallel.lift),
+        evaluate=parallel.lift_sums(steps.make_eval_step(network, objective)),
+        predict=predict,
+        # Means over many batches come from the host.
+        constant_loss=lambda means: float(
+            objective.constant_loss(jax.tree.map(jnp.float32, means))
+        ),
+        is_quiet=is_quiet,
+    )
+
+
+def training_batches(setting: Setting, step: int) -> Iterator[dict[str, Any]]:
+    """Yields this process's share of the batches after a step."""
+    chain: sections.Pipeline = build.section_of(setting.config, "pipeline")
+    return pipeline.training_batches(
+        setting.split.training,
+        seed=setting.training.seed,
+        step=step,
+        batch_size=setting.training.batch_size,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        **chain._asdict(),
+    )

@@ -1,0 +1,258 @@
+"""The train step and the evaluation step: pure functions of one global batch."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jaxtyping import Array, Float, Int, PyTree, UInt8
+
+from jaxcolor import cielab, decode, encode, losses, metrics, rebalance
+from jaxcolor.array_types import BinWeights
+from jaxcolor.gamut import Gamut
+
+# Pixels of the photograph, along each axis, for one of the network's output. Targets
+# are picked, not averaged: REFERENCE of the authors' release, a 1x1 stride-4 layer.
+OUTPUT_STRIDE = 4
+
+Terms = dict[str, Array]
+
+
+class TrainState(NamedTuple):
+    """Everything that a training carries from step to step.
+
+    Attributes:
+        step: how many updates were made.
+        params: the network's parameters.
+        batch_stats: the network's running statistics.
+        opt_state: of the optimizer.
+        average: exponential averages of params and batch_stats, which evaluation
+            prefers, or None.
+    """
+
+    step: Int[Array, ""]
+    params: PyTree
+    batch_stats: PyTree
+    opt_state: PyTree
+    average: PyTree
+
+
+class Objective(NamedTuple):
+    """What a network is trained for.
+
+    Attributes:
+        terms: from outputs (b h w n) and true ab (b h w 2) to per-image means, a
+            dictionary with at least "loss", the leading axis b.
+        constant_loss: from the means of terms over many images to the loss of the
+            best constant output on them, weights and all.
+        to_ab: from outputs to the predicted ab.
+    """
+
+    terms: Callable[[Array, Array], Terms]
+    constant_loss: Callable[[Terms], Array]
+    to_ab: Callable[[Array], Array]
+
+
+TrainStep = Callable[[TrainState, UInt8[Array, "b h w 3"]], tuple[TrainState, Terms]]
+
+
+def classification(
+    gamut: Gamut,
+    class_weights: BinWeights,
+    *,
+    neighbors: int,
+    sigma: float,
+    gray_threshold: float,
+    temperature: float,
+) -> Objective:
+    """Returns the paper's objective: rebalanced cross entropy with soft codes.
+
+    Args:
+        gamut: the bins.
+        class_weights: of the bins; all ones switch rebalancing off.
+        neighbors: of the soft code.
+        sigma: of the soft code.
+        gray_threshold: images whose |a| and |b| stay below it have no weight;
+            negative to keep all.
+        temperature: of the annealed mean that `to_ab` takes.
+
+    Source:
+        Zhang et al. 2016, section 2, equations 2 to 5.
+    """
+
+    def of_image(outputs: Float[Array, "h w q"], ab: Float[Array, "h w 2"]) -> Terms:
+        code = encode.soft_encode(ab, gamut, neighbors=neighbors, sigma=sigma)
+        # The nearest bin leads the soft code, so it need not be looked up again.
+        weight = jnp.asarray(class_weights)[code.indices[..., 0]]
+        weight *= rebalance.gray_mask(ab, threshold=gray_threshold)
+        weighted_code = rebalance.accumulate(
+            code, bins=outputs.shape[-1], per_pixel=weight
+        )
+        return {
+            "loss": losses.rebalanced_cross_entropy(outputs, code, weight),
+            "kl": losses.soft_kl(outputs, code).mean(),
+            "weighted_code": weighted_code / weight.size,
+        }
+
+    return Objective(
+        terms=jax.vmap(of_image),
+        constant_loss=lambda means: rebalance.constant_predictor_loss(
+            means["weighted_code"]
+        ),
+        to_ab=lambda outputs: decode.annealed_mean(
+            outputs, gamut, temperature=temperature
+        ),
+    )
+
+
+def regression() -> Objective:
+    """Returns the paper's L2 objective on ab.
+
+    Source:
+        Zhang et al. 2016, section 2.1, equation 1.
+    """
+
+    def of_image(outputs: Float[Array, "h w 2"], ab: Float[Array, "h w 2"]) -> Terms:
+        return {
+            "loss": losses.l2(decode.regression(outputs), ab),
+            "ab": ab.mean(axis=(0, 1)),
+            "ab_square": jnp.square(ab).sum(axis=-1).mean(),
+        }
+
+    return Objective(
+        terms=jax.vmap(of_image),
+        constant_loss=lambda means: (
+            0.5 * (means["ab_square"] - jnp.square(means["ab"]).sum())
+        ),
+        to_ab=decode.regression,
+    )
+
+
+def init_state(
+    variables: PyTree, optimizer: optax.GradientTransformation, *, average: bool
+) -> TrainState:
+    """Returns the state before the first step, from the network's variables."""
+    params, batch_stats = variables["params"], variables["batch_stats"]
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=batch_stats,
+        opt_state=optimizer.init(params),
+        average={"params": params, "batch_stats": batch_stats} if average else None,
+    )
+
+
+def variables_of(state: TrainState) -> PyTree:
+    """Returns the variables to evaluate: the averages where there are any."""
+    if state.average is not None:
+        return state.average
+    return {"params": state.params, "batch_stats": state.batch_stats}
+
+
+def make_train_step(
+    network: nn.Module,
+    optimizer: optax.GradientTransformation,
+    objective: Objective,
+    *,
+    average_decay: float,
+    axis_name: str | None,
+) -> TrainStep:
+    """Returns the function of a state and a batch that makes one update.
+
+    Args:
+        network: built with the same `axis_name`.
+        optimizer: of the parameters.
+        objective: the loss and what else to log.
+        average_decay: kept of the averages each step. Early steps keep less,
+            (1 + t) / (10 + t), so that the start is soon forgotten.
+        axis_name: the mapped axis under pmap, over which gradients and terms are
+            averaged; None under jit, where the batch is the global one already.
+    """
+
+    def train_step(
+        state: TrainState, rgb: UInt8[Array, "b h w 3"]
+    ) -> tuple[TrainState, Terms]:
+        lightness, ab = _inputs_and_targets(rgb)
+
+        def loss(params: PyTree) -> tuple[Array, tuple[Terms, PyTree]]:
+            outputs, updated = network.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                lightness,
+                train=True,
+                mutable=["batch_stats"],
+            )
+            means = jax.tree.map(lambda x: x.mean(axis=0), objective.terms(outputs, ab))
+            return means["loss"], (means, updated["batch_stats"])
+
+        gradients, (means, batch_stats) = jax.grad(loss, has_aux=True)(state.params)
+        if axis_name is not None:
+            gradients, means = jax.lax.pmean((gradients, means), axis_name)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        new = {"params": params, "batch_stats": batch_stats}
+        average = _moved(state.average, new, state.step, decay=average_decay)
+        means["gradient_norm"] = optax.tree.norm(gradients)
+        return TrainState(
+            state.step + 1, params, batch_stats, opt_state, average
+        ), means
+
+    return train_step
+
+
+def make_eval_step(
+    network: nn.Module, objective: Objective
+) -> Callable[[PyTree, UInt8[Array, "b h w 3"], Float[Array, " b"]], Terms]:
+    """Returns the function of variables, photographs and their validity to sums.
+
+    The sums are over the valid photographs: of the objective's terms, of the
+    colorfulness of prediction and truth, and of the number of photographs ("images").
+    """
+
+    def eval_step(
+        variables: PyTree, rgb: UInt8[Array, "b h w 3"], valid: Float[Array, " b"]
+    ) -> Terms:
+        lightness, ab = _inputs_and_targets(rgb)
+        outputs = outputs_of(network, variables, lightness)
+        terms = objective.terms(outputs, ab)
+        predicted = colorized(lightness, objective.to_ab(outputs))
+        terms["colorfulness"] = jax.vmap(metrics.colorfulness)(predicted)
+        terms["colorfulness_of_truth"] = jax.vmap(metrics.colorfulness)(rgb / 255)
+        terms["images"] = jnp.ones_like(valid)
+        # A product, not a `where`: invalid rows repeat real photographs, so are finite.
+        return jax.tree.map(lambda x: jnp.tensordot(valid, x, axes=1), terms)
+
+    return eval_step
+
+
+def outputs_of(
+    network: nn.Module, variables: PyTree, lightness: Float[Array, "b h w"]
+) -> Float[Array, "b H W outputs"]:
+    """Returns the network's outputs, by its running statistics."""
+    outputs = network.apply(variables, lightness, train=False)
+    return jnp.asarray(outputs)
+
+
+def colorized(
+    lightness: Float[Array, "b H W"], ab: Float[Array, "b h w 2"]
+) -> Float[Array, "b H W 3"]:
+    """Returns sRGB in [0, 1] from lightness and an ab map of a lower resolution."""
+    size = (*lightness.shape, 2)
+    full = jax.image.resize(ab, size, "bilinear")
+    lab = jnp.concatenate([lightness[..., None], full], axis=-1)
+    return jnp.clip(cielab.lab_to_rgb(lab), 0, 1)
+
+
+def _inputs_and_targets(
+    rgb: UInt8[Array, "b h w 3"],
+) -> tuple[Float[Array, "b h w"], Float[Array, "b H W 2"]]:
+    lab = cielab.rgb8_to_lab(rgb)
+    return lab[..., 0], lab[:, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE, 1:]
+
+
+def _moved(average: PyTree, new: PyTree, step: Array, *, decay: float) -> PyTree:
+    if average is None:
+        return None
+    kept = jnp.minimum(decay, (1 + step) / (10 + step))
+    return jax.tree.map(lambda old, now: now + kept * (old - now), average, new)

@@ -1,0 +1,163 @@
+"""Training, from a config to checkpoints: `train(config, workdir)`.
+
+Everything random follows from the config's seed, and the position in the data is the
+step: a training that is killed and started again goes on as if nothing had happened.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from jaxcolor import build, checkpoint, interrupt, validate
+from jaxcolor import prior as priors
+from jaxcolor import setting as settings
+from jaxcolor import start as start_from
+from jaxcolor import workdir as workdirs
+from jaxcolor.journal import Interval, Journal
+from jaxcolor.setting import Setting
+from jaxcolor.steps import TrainState
+
+LOGGER = logging.getLogger(__name__)
+
+# The share of the steps after which a training should have learnt something, and how
+# far below the constant predictor's loss that is.
+PATIENCE, LEARNT = 0.1, 0.99
+
+
+class Outcome(NamedTuple):
+    """How a training ended.
+
+    Attributes:
+        step: of the last checkpoint.
+        is_finished: False where it was interrupted.
+    """
+
+    step: int
+    is_finished: bool
+
+
+def train(config: ConfigDict, workdir: str | Path, *, is_quiet: bool) -> Outcome:
+    """Trains as the config says, or goes on where the workdir's checkpoints end.
+
+    SIGTERM and Ctrl-C finish the step, save, and return.
+
+    Args:
+        config: every section that `build.FACTORIES` names.
+        workdir: gets training.json, listing.json, prior.json, log.jsonl, tensorboard/,
+            sheets/ and checkpoints/.
+        is_quiet: no progress bars.
+
+    Raises:
+        ValueError: the config is wrong, or differs from the one that the workdir was
+            started with.
+    """
+    workdir = Path(workdir)
+    setting = settings.prepare(config, workdir, is_quiet=is_quiet)
+    manager = checkpoint.open_manager(workdir, keep=setting.training.keep)
+    try:
+        return _run(setting, manager)
+    finally:
+        manager.close()
+
+
+def _run(setting: Setting, manager: Any) -> Outcome:
+    state, interval = start_from.first_or_restored(setting, manager)
+    start = int(state.step)
+    end = setting.training.steps
+    if start >= end:
+        LOGGER.info("nothing to do: %s has %d of %d steps", setting.workdir, start, end)
+        return Outcome(start, is_finished=True)
+    state = setting.lifted.put(state)
+    batches = settings.training_batches(setting, start)
+    hidden = True if setting.is_quiet else None
+    with (
+        Journal(setting.workdir, step=start) as journal,
+        interrupt.listen() as wanted,
+        tqdm(initial=start, total=end, unit="step", disable=hidden) as bar,
+    ):
+        clock = time.monotonic()
+        logged = start
+        for step in range(start + 1, end + 1):
+            state, terms = setting.lifted.step(state, next(batches)["rgb"])
+            interval.add(terms)
+            bar.update()
+            if step % setting.training.log_every == 0:
+                numbers = _train_numbers(setting, interval, step)
+                seconds = time.monotonic() - clock
+                speed = (step - logged) * setting.training.batch_size / seconds
+                clock, logged = time.monotonic(), step
+                journal.write(step, "train", {**numbers, "images_per_second": speed})
+                bar.set_postfix_str(_line(numbers))
+                _warn_if_nothing_is_learnt(setting, numbers, step)
+                interval = Interval({}, 0)
+            if _is_due(step, setting.training.sheet_every, end):
+                validate.write_sheet(setting, setting.lifted.fetch(state), step)
+            if _is_due(step, setting.training.checkpoint_every, end):
+                fetched = setting.lifted.fetch(state)
+                validation = validate.validate(setting, fetched)
+                if validation is not None:
+                    journal.write(step, "validation", validation)
+                _save(setting, manager, fetched, interval, validation)
+            if wanted.is_set():
+                _save(setting, manager, setting.lifted.fetch(state), interval, None)
+                return Outcome(step, is_finished=step == end)
+    return Outcome(end, is_finished=True)
+
+
+def _is_due(step: int, every: int, end: int) -> bool:
+    return every > 0 and (step % every == 0 or step == end)
+
+
+def _train_numbers(setting: Setting, interval: Interval, step: int) -> dict[str, float]:
+    means = interval.means()
+    numbers = {name: float(x) for name, x in means.items() if np.ndim(x) == 0}
+    rate = float(build.schedule(setting.config)(step - 1))
+    constant = setting.constant_loss(means)
+    return numbers | {"constant_loss": constant, "learning_rate": rate}
+
+
+def _line(numbers: dict[str, float]) -> str:
+    parts = [f"loss {numbers['loss']:.4f} (constant {numbers['constant_loss']:.4f})"]
+    if "kl" in numbers:
+        parts.append(f"KL {numbers['kl']:.4f}")
+    return ", ".join(parts)
+
+
+def _warn_if_nothing_is_learnt(
+    setting: Setting, numbers: dict[str, float], step: int
+) -> None:
+    every = setting.training.log_every
+    turning = PATIENCE * setting.training.steps
+    is_first_after = step - every < turning <= step
+    if is_first_after and numbers["loss"] > LEARNT * numbers["constant_loss"]:
+        LOGGER.warning(
+            "after step %d the loss, %.4f, is still that of a constant prediction,"
+            " %.4f: nothing is learnt from the photographs yet",
+            step,
+            numbers["loss"],
+            numbers["constant_loss"],
+        )
+
+
+def _save(
+    setting: Setting,
+    manager: Any,
+    state: TrainState,
+    interval: Interval,
+    validation: dict[str, float] | None,
+) -> None:
+    prior = setting.prior
+    record = {
+        "description": build.description(setting.config)._asdict(),
+        "config": setting.config.to_dict(),
+        "prior": None if prior is None else priors.to_json(prior),
+        "interval": interval.to_json(),
+        "versions": workdirs.versions(),
+        "training_photographs": len(setting.split.training),
+    }
+    checkpoint.save(manager, state, record=record, validation=validation)

@@ -1,0 +1,73 @@
+"""A training's validation: numbers and contact sheets on held-out photographs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import UInt8
+
+from jaxcolor import build, cielab, plots, sections, steps
+from jaxcolor.data import pipeline, sources
+from jaxcolor.setting import Setting
+from jaxcolor.steps import TrainState
+
+SHEETS = "sheets"
+SHEET_PHOTOS = 6
+
+
+def validate(setting: Setting, state: TrainState) -> dict[str, float] | None:
+    """Returns mean numbers over held-out photographs; None where none are wanted."""
+    if not len(setting.split.validation) or not setting.training.validation_images:
+        return None
+    sums: dict[str, Any] = {}
+    variables = steps.variables_of(state)
+    for batch in _validation_batches(setting, setting.training.validation_images):
+        found = setting.evaluate(variables, batch["rgb"], batch["valid"])
+        for name, x in jax.device_get(found).items():
+            sums[name] = sums.get(name, 0.0) + np.asarray(x, np.float64)
+    images = sums.pop("images")
+    means = {name: x / images for name, x in sums.items()}
+    numbers = {name: float(x) for name, x in means.items() if np.ndim(x) == 0}
+    return numbers | {"constant_loss": setting.constant_loss(means)}
+
+
+def write_sheet(setting: Setting, state: TrainState, step: int) -> None:
+    """Writes lightness, prediction and truth of a few held-out photographs as PNG."""
+    if not len(setting.split.validation):
+        return
+    batch = next(_validation_batches(setting, SHEET_PHOTOS))
+    truth: UInt8[np.ndarray, "b h w 3"] = batch["rgb"][:SHEET_PHOTOS]
+    count = int(batch["valid"][:SHEET_PHOTOS].sum())
+    variables = steps.variables_of(state)
+    predicted = np.asarray(setting.predict(variables, truth))
+    gray = steps.colorized(
+        cielab.rgb8_to_lab(truth)[..., 0], jnp.zeros((len(truth), 1, 1, 2))
+    )
+    columns = [np.asarray(gray), predicted, truth / 255]
+    rows = np.stack([np.rint(255 * x).astype(np.uint8) for x in columns], axis=1)
+    folder = setting.workdir / SHEETS
+    folder.mkdir(exist_ok=True)
+    plots.write_png(plots.contact_sheet(rows[:count]), folder / f"{step:07d}.png")
+
+
+def _validation_batches(setting: Setting, images: int) -> Iterator[dict[str, Any]]:
+    chain: sections.Pipeline = build.section_of(setting.config, "pipeline")
+    whole = setting.split.validation
+    # Spread over the set: names are sorted, often by class.
+    count = min(images, len(whole))
+    few = sources.Part(whole, np.arange(count) * len(whole) // max(count, 1))
+    return pipeline.validation_batches(
+        few,
+        batch_size=setting.training.batch_size,
+        resize=chain.resize,
+        squash=chain.squash,
+        # As much of the photograph as fits: the paper validates on all of it.
+        crop=chain.resize // 8 * 8,
+        draft=chain.draft,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        threads=chain.threads,
+        prefetch=chain.prefetch,
+    )

@@ -1,0 +1,156 @@
+"""What a training settles once in its workdir, so that a resume finds it again."""
+
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxcolor import build
+from jaxcolor import prior as priors
+from jaxcolor.data import sources
+from jaxcolor.prior import Prior
+
+LOGGER = logging.getLogger(__name__)
+
+# A released model has a config.json: this is another thing.
+CONFIG, LISTING, PRIOR = "training.json", "listing.json", "prior.json"
+# What may differ from the config that a training was started with: nothing that
+# changes the numbers, apart from its length.
+MAY_CHANGE = {
+    "training.steps",
+    "training.log_every",
+    "training.checkpoint_every",
+    "training.sheet_every",
+    "training.keep",
+    "pipeline.threads",
+    "pipeline.prefetch",
+    "parallel.lift",
+    "release.size",
+}
+RECORDED_PACKAGES = ("jaxcolor", "jax", "jaxlib", "flax", "optax", "numpy", "pillow")
+
+
+def check_config(config: ConfigDict, workdir: Path) -> None:
+    """Refuses a config that differs from the one the workdir was started with.
+
+    Raises:
+        ValueError: naming what differs.
+    """
+    path = workdir / CONFIG
+    if not path.exists():
+        return
+    before = _flat(json.loads(path.read_text()))
+    now = _flat(json.loads(json.dumps(config.to_dict())))
+    changed = sorted(
+        name
+        for name in before.keys() | now.keys()
+        if name not in MAY_CHANGE and before.get(name) != now.get(name)
+    )
+    if changed:
+        first = changed[0]
+        raise ValueError(
+            f"{workdir} was started with another config: {first} was"
+            f" {before.get(first)!r}, now {now.get(first)!r}"
+            f" ({len(changed)} such); wanted the same, or another workdir"
+        )
+
+
+def write_config(config: ConfigDict, workdir: Path) -> None:
+    """Writes the config down, for the next start to be compared with."""
+    _write_json(workdir / CONFIG, config.to_dict())
+
+
+def settle_split(config: ConfigDict, workdir: Path) -> sources.Split:
+    """Returns the photographs: found and verified at the first start, then the same."""
+    path = workdir / LISTING
+    if path.exists():
+        return build.data(config, listing=json.loads(path.read_text()))
+    split = build.data(config, listing=None)
+    LOGGER.info(
+        "%d photographs to train on, %d held out for validation",
+        len(split.training),
+        len(split.validation),
+    )
+    listing = {
+        "training": sources.listing(split.training),
+        "validation": sources.listing(split.validation),
+    }
+    _write_json(path, listing)
+    return split
+
+
+def settle_prior(
+    config: ConfigDict, workdir: Path, training: sources.Source, *, is_quiet: bool
+) -> Prior | None:
+    """Returns the prior: given, found in the workdir, or counted; None for L2.
+
+    Raises:
+        ValueError: the given prior was counted for other targets.
+    """
+    if config.objective.name == build.REGRESSION:
+        return None
+    gamut = build.section_of(config, "gamut")
+    targets = {
+        "neighbors": config.objective.neighbors,
+        "sigma": config.objective.sigma,
+    }
+    path = workdir / PRIOR
+    if path.exists():
+        return priors.read(path)
+    if config.prior.path is not None:
+        prior = priors.read(Path(config.prior.path))
+        priors.check(prior, gamut, **targets)
+    else:
+        prior = priors.estimate(
+            training,
+            gamut,
+            **targets,
+            resize=config.pipeline.resize,
+            squash=config.pipeline.squash,
+            name=config.data.source,
+            is_quiet=is_quiet,
+        )
+    priors.write(prior, path)
+    return prior
+
+
+def versions() -> dict[str, str]:
+    """Returns what a result depends on: packages, Python, and this code's commit."""
+    found = {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
+    return found | {"python": platform.python_version(), "git": _git_hash()}
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _write_json(path: Path, value: Any) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=1) + "\n")
+    temporary.replace(path)
+
+
+def _git_hash() -> str:
+    """Returns the commit of this code, or "" outside of a checkout."""
+    try:
+        return subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
