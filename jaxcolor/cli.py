@@ -1,0 +1,103 @@
+"""The `jaxcolor` command: parses, calls, prints.
+
+Commands import what they need when they run, so that `jaxcolor --help` is quick.
+"""
+
+import argparse
+import logging
+import sys
+import warnings
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+
+from jaxcolor.commands import colorize, evaluate, prior, release, train
+
+# Exit statuses: something failed; the command was not understood; Ctrl-C, as shells
+# count it.
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+COMMANDS = {
+    "colorize": colorize.COMMAND,
+    "train": train.COMMAND,
+    "prior": prior.COMMAND,
+    "evaluate": evaluate.COMMAND,
+    "release": release.COMMAND,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and not arguments.command.has_overrides:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.overrides = rest
+    _log_to_stderr(is_quiet=arguments.quiet)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return _run(arguments)
+
+
+def _run(arguments: Namespace) -> int:
+    try:
+        status: int = arguments.command.run(arguments)
+        return status
+    except ValueError as error:
+        print(f"jaxcolor: error: {error}", file=sys.stderr)
+        return MISUSED
+    # Such as a full disk.
+    except OSError as error:
+        print(f"jaxcolor: error: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("jaxcolor: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="jaxcolor", description="Colorizes black-and-white photographs."
+    )
+    parser.add_argument(
+        "--version", action=_PrintVersion, nargs=0, help="print the version and exit"
+    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name,
+            help=command.summary,
+            description=command.summary,
+            epilog=f"example:\n{command.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            # `--mode` is a mistake, not `--model`.
+            allow_abbrev=False,
+        )
+        command.add_arguments(subparser)
+        subparser.add_argument(
+            "--quiet", action="store_true", help="no progress bars, only warnings"
+        )
+        subparser.set_defaults(command=command)
+    return parser
+
+
+def _log_to_stderr(*, is_quiet: bool) -> None:
+    # At the root, before a library that finds none there adds a handler of its own.
+    logging.basicConfig(format="jaxcolor: %(message)s")
+    level = logging.WARNING if is_quiet else logging.INFO
+    logging.getLogger("jaxcolor").setLevel(level)
+    # Orbax tells of every file through this one.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Tells only what is of use: not the line of code that warns."""
+    print(f"jaxcolor: warning: {message}", file=sys.stderr)
+
+
+class _PrintVersion(argparse.Action):
+    """Looks the version up only when asked: reading metadata takes its time."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        import jaxcolor
+
+        print(f"jaxcolor {jaxcolor.__version__}")
+        parser.exit()

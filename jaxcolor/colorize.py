@@ -1,0 +1,280 @@
+"""Photographs in color: the one way from a lightness to ab, and from photo to photo."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jaxtyping import Array, Float, PyTree, UInt, UInt8
+from PIL import Image
+
+from jaxcolor import cielab, decode, describe, images, paint, pretrained, rebalance
+from jaxcolor.array_types import Ab, BinWeights, Scalar
+from jaxcolor.gamut import Gamut
+from jaxcolor.pretrained import Pretrained
+
+Input = str | Path | Image.Image | np.ndarray
+"""A path, an image of Pillow, or uint8 or uint16 of shape (h, w), (h, w, 3 or 4)."""
+
+Pixels = UInt[np.ndarray, "_ _"] | UInt[np.ndarray, "_ _ 3"]
+
+SMALLEST_SIZE = 8
+"""Of the network's input: one pixel of its coarsest map."""
+
+
+class Reading(NamedTuple):
+    """How a distribution over bins is read.
+
+    Attributes:
+        gamut: the bins.
+        temperature: of the annealed mean.
+        from_weights: class weights of the training.
+        to_weights: class weights that the posterior is moved to.
+    """
+
+    gamut: Gamut
+    temperature: Scalar
+    from_weights: BinWeights
+    to_weights: BinWeights
+
+
+class Colorizer:
+    """Colorizes photographs with one model.
+
+    Attributes:
+        description: of the model.
+        gamut: its bins; None for a model that predicts ab itself.
+        size: long side of a photograph for the network, pixels.
+        temperature: of the annealed mean; None where there are no bins.
+        rebalancing_lambda: that the posterior is moved to; None where there are no
+            bins.
+    """
+
+    def __init__(
+        self,
+        model: Pretrained,
+        *,
+        temperature: float | None = None,
+        rebalancing_lambda: float | None = None,
+        size: int | None = None,
+    ) -> None:
+        """Prepares a model.
+
+        Args:
+            model: as `pretrained.load` gives it.
+            temperature: lower is more vivid, higher calmer; the model's own if None.
+            rebalancing_lambda: 0 leans to rare colors, 1 to common ones; the model's
+                own if None.
+            size: long side of a photograph for the network; the model's own if None.
+
+        Raises:
+            ValueError: a number is out of range, or means nothing to the model.
+        """
+        self.description = model.description
+        self.size = model.description.size if size is None else size
+        if self.size < SMALLEST_SIZE:
+            raise ValueError(f"size is {self.size}; wanted at least {SMALLEST_SIZE}")
+        numbers = describe.decoding(model.description)
+        if numbers is None and not (temperature is None and rebalancing_lambda is None):
+            raise ValueError(
+                "this model predicts ab itself: temperature and rebalancing_lambda"
+                " mean nothing to it"
+            )
+        if numbers is not None and temperature is not None:
+            numbers = numbers._replace(temperature=temperature)
+        if numbers is not None and rebalancing_lambda is not None:
+            numbers = numbers._replace(decoding_lambda=rebalancing_lambda)
+        self.gamut = None if numbers is None else numbers.bins
+        self.temperature = None if numbers is None else numbers.temperature
+        self.rebalancing_lambda = None if numbers is None else numbers.decoding_lambda
+        self._reading = None if numbers is None else _reading(numbers, model.prior)
+        self._network = model.network
+        self._variables = jax.device_put(model.variables)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        temperature: float | None = None,
+        rebalancing_lambda: float | None = None,
+        size: int | None = None,
+    ) -> "Colorizer":
+        """Loads a released model or a training workdir.
+
+        Args:
+            path: see `pretrained.load`.
+            temperature: as those that follow, see the class.
+            rebalancing_lambda: see the class.
+            size: see the class.
+
+        Raises:
+            ValueError: there is no model, or it has no use for a number.
+        """
+        return cls(
+            pretrained.load(path),
+            temperature=temperature,
+            rebalancing_lambda=rebalancing_lambda,
+            size=size,
+        )
+
+    def __call__(self, image: Input) -> UInt[np.ndarray, "_ _ c"]:
+        """Returns a photograph in color: its own lightness, size and bits.
+
+        Args:
+            image: in any colors; only its lightness counts.
+
+        Returns:
+            sRGB, with alpha where the photograph has it.
+
+        Raises:
+            ValueError: it is no photograph, or of another type than `Input`.
+        """
+        pixels = _pixels(image)
+        (painted,) = self.colorize([pixels[..., :3] if pixels.ndim == 3 else pixels])
+        if pixels.shape[2:] == (4,):
+            painted = np.concatenate([painted, pixels[..., 3:]], axis=-1)
+        return painted
+
+    def colorize(self, photos: Sequence[Pixels]) -> list[UInt[np.ndarray, "_ _ 3"]]:
+        """Returns photographs in color, predicted as one batch.
+
+        Args:
+            photos: gray or RGB, 8 or 16 bits, of which the network sees the same shape.
+        """
+        views = [paint.view(photo, size=self.size) for photo in photos]
+        # Few batch sizes, as each is compiled.
+        rgb = np.zeros((_power_of_two(len(views)), *views[0].rgb.shape), np.uint8)
+        rgb[: len(views)] = [view.rgb for view in views]
+        grids = np.asarray(
+            _ab_of_rgb(self._network, self._variables, self._reading, rgb)
+        )
+        parts = zip(photos, grids, views, strict=False)
+        return [paint.paint(*each) for each in parts]
+
+    def view_shape(self, photo: Pixels) -> tuple[int, int]:
+        """Returns the height and width at which the network sees a photograph."""
+        return paint.view_shape(*photo.shape[:2], size=self.size)
+
+    def logits(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W n"]:
+        """Returns the network's outputs at a quarter of the height and width.
+
+        Args:
+            lightness: L* in [0, 100], sides multiples of 8.
+
+        Returns:
+            Logits of the bins, moved to this colorizer's lambda; or what
+            `decode.regression` makes ab of.
+        """
+        return _logits(self._network, self._variables, self._reading, lightness)
+
+    def decode(self, logits: Float[Array, "*p n"]) -> Float[Array, "*p 2"]:
+        """Returns ab in CIELAB units from what `logits` gives."""
+        return _decode(self._reading, logits)
+
+    def ab(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W 2"]:
+        """Returns ab in CIELAB units at a quarter of the height and width.
+
+        Args:
+            lightness: L* in [0, 100], sides multiples of 8.
+        """
+        return _ab(self._network, self._variables, self._reading, lightness)
+
+
+def _reading(
+    numbers: describe.Decoding, prior: Float[np.ndarray, " q"] | None
+) -> Reading:
+    if not numbers.temperature > 0:
+        raise ValueError(f"temperature is {numbers.temperature}; wanted above 0")
+    if not 0 <= numbers.decoding_lambda <= 1:
+        raise ValueError(
+            f"rebalancing_lambda is {numbers.decoding_lambda}; wanted from 0 to 1"
+        )
+    weights = partial(rebalance.class_weights, jnp.asarray(prior))
+    return Reading(
+        numbers.bins,
+        jnp.float32(numbers.temperature),
+        from_weights=weights(rebalancing_lambda=numbers.rebalancing_lambda),
+        to_weights=weights(rebalancing_lambda=numbers.decoding_lambda),
+    )
+
+
+# The network is compared by value, so that all colorizers share what is compiled.
+@partial(jax.jit, static_argnums=0)
+def _logits(
+    network: nn.Module,
+    variables: PyTree,
+    reading: Reading | None,
+    lightness: Float[Array, "b h w"],
+) -> Float[Array, "b H W n"]:
+    outputs = network.apply(variables, lightness, train=False)
+    # With `mutable`, Flax would return a tuple.
+    assert isinstance(outputs, jax.Array)
+    if reading is None:
+        return outputs
+    return decode.reweight(
+        outputs, from_weights=reading.from_weights, to_weights=reading.to_weights
+    )
+
+
+@jax.jit
+def _decode(reading: Reading | None, logits: Float[Array, "*p n"]) -> Ab:
+    if reading is None:
+        return decode.regression(logits)
+    return decode.annealed_mean(logits, reading.gamut, temperature=reading.temperature)
+
+
+@partial(jax.jit, static_argnums=0)
+def _ab(
+    network: nn.Module,
+    variables: PyTree,
+    reading: Reading | None,
+    lightness: Float[Array, "b h w"],
+) -> Ab:
+    return _decode(reading, _logits(network, variables, reading, lightness))
+
+
+@partial(jax.jit, static_argnums=0)
+def _ab_of_rgb(
+    network: nn.Module,
+    variables: PyTree,
+    reading: Reading | None,
+    rgb: UInt8[Array, "b h w 3"],
+) -> Ab:
+    return _ab(network, variables, reading, cielab.rgb8_to_lab(rgb)[..., 0])
+
+
+def _pixels(image: Input) -> UInt[np.ndarray, "_ _ *c"]:
+    """Returns gray, RGB, or RGB and alpha."""
+    if isinstance(image, str | Path):
+        photo = images.load(image)
+        if photo.alpha is None:
+            return photo.rgb
+        return np.concatenate([photo.rgb, photo.alpha[..., None]], axis=-1)
+    if isinstance(image, Image.Image):
+        return _pixels_of_pillow(image)
+    array = np.asarray(image)
+    is_gray_or_color = array.ndim == 2 or array.shape[2:] in [(3,), (4,)]
+    is_deep = array.dtype in (np.uint8, np.uint16)
+    if not (is_gray_or_color and is_deep and array.size):
+        raise ValueError(
+            f"got {array.dtype} of shape {array.shape};"
+            " wanted uint8 or uint16 of shape (h, w), (h, w, 3) or (h, w, 4)"
+        )
+    return array
+
+
+def _pixels_of_pillow(image: Image.Image) -> UInt[np.ndarray, "_ _ *c"]:
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode in ("I", "F"):
+        raise ValueError(f"an image of mode {image.mode} does not tell what is white")
+    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()

@@ -1,0 +1,95 @@
+"""`jaxcolor colorize`: photographs and folders of them, colorized."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from jaxcolor.commands import arguments as arguments_of
+from jaxcolor.commands.arguments import Command
+
+# The exit status where some photographs failed.
+FAILED = 1
+FAILURES_SHOWN = 20
+
+
+def _add_colorize(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help="what to color"
+    )
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="MODEL",
+        help="a released model, a training's WORKDIR, or WORKDIR@STEP",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="OUT",
+        help="a folder; for one photograph also a file",
+    )
+    arguments_of.add_decoding(parser)
+    parser.add_argument(
+        "--size",
+        type=int,
+        metavar="PIXELS",
+        help="long side of a photograph for the network (the model's)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=arguments_of.count,
+        default=1,
+        metavar="N",
+        help="photographs at once (%(default)s)",
+    )
+    parser.add_argument(
+        "--format", help="of the output: png, jpeg, tiff, webp (the photograph's own)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there already"
+    )
+
+
+def _colorize(arguments: Namespace) -> int:
+    from tqdm import tqdm
+
+    from jaxcolor import folders
+    from jaxcolor.colorize import Colorizer
+
+    choices = {"requested": arguments.format, "overwrite": arguments.overwrite}
+    jobs = folders.plan(arguments.photos, arguments.output, **choices)
+    colorizer = Colorizer.load(
+        arguments.model,
+        temperature=arguments.temperature,
+        rebalancing_lambda=arguments.rebalancing_lambda,
+        size=arguments.size,
+    )
+    outcomes = folders.colorize_files(
+        colorizer, jobs, **choices, batch_size=arguments.batch_size
+    )
+    hidden = arguments_of.is_hidden(arguments)
+    bar = tqdm(outcomes, total=len(jobs), unit="photo", disable=hidden)
+    failures, written = [], 0
+    for outcome in bar:
+        if outcome.reason is None:
+            written += 1
+        else:
+            failures.append(outcome)
+    if not arguments.quiet:
+        print(f"{written} of {len(jobs)} photographs written to {arguments.output}")
+    for outcome in failures[:FAILURES_SHOWN]:
+        print(f"jaxcolor: not colorized: {outcome.reason}", file=sys.stderr)
+    if len(failures) > FAILURES_SHOWN:
+        more = len(failures) - FAILURES_SHOWN
+        print(f"jaxcolor: and {more} more not colorized", file=sys.stderr)
+    return FAILED if failures else 0
+
+
+COMMAND = Command(
+    "colorize photographs and folders of them",
+    "  jaxcolor colorize grandma.jpg album/ --model runs/scenes_small -o colored/",
+    _add_colorize,
+    _colorize,
+)

@@ -1,0 +1,58 @@
+"""`jaxcolor release`: a training, made into a folder to pass on."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from jaxcolor.commands.arguments import Command
+
+
+def _add_release(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "workdir", metavar="WORKDIR", help="a training's WORKDIR, or WORKDIR@STEP"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="DIR", help="a new folder"
+    )
+    parser.add_argument("--name", help="of the model (the folder's)")
+    parser.add_argument(
+        "--license", metavar="NAME", help="of the weights, for the model card"
+    )
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="a table.md of jaxcolor evaluate"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a model that is there already"
+    )
+
+
+def _release(arguments: Namespace) -> int:
+    from jaxcolor import model_card, pretrained
+
+    results = arguments.results
+    if results is not None and not results.is_file():
+        raise ValueError(f"there is no table at {results}")
+    model = pretrained.load(arguments.workdir)
+    training = model.provenance.get("training_photographs")
+    source = model.provenance.get("config", {}).get("data", {}).get("source")
+    counted = model.provenance.get("prior")
+    card = model_card.text(
+        model.description,
+        name=arguments.name or arguments.output.name,
+        data=f"Trained on {training} photographs of `{source}`.",
+        prior=counted
+        and f"Its prior was counted on {counted['images']} of `{counted['source']}`.",
+        results=None if results is None else results.read_text(),
+        license_name=arguments.license,
+    )
+    pretrained.save(model, arguments.output, card=card, overwrite=arguments.overwrite)
+    if not arguments.quiet:
+        print(f"released to {arguments.output}")
+    return 0
+
+
+COMMAND = Command(
+    "make a training into a folder to pass on",
+    "  jaxcolor release runs/mine -o models/mine",
+    _add_release,
+    _release,
+)

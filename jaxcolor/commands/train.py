@@ -1,0 +1,48 @@
+"""`jaxcolor train`: a training, begun or gone on with."""
+
+import shlex
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from jaxcolor.commands.arguments import Command
+
+
+def _add_train(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="a file of configs/; override its values by --config.NAME=VALUE",
+    )
+    parser.add_argument(
+        "--workdir",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="for checkpoints and logs; a training in it goes on",
+    )
+
+
+def _train(arguments: Namespace) -> int:
+    from jaxcolor import configuration, train
+
+    config = configuration.read(arguments.config, arguments.overrides)
+    outcome = train.train(config, arguments.workdir, is_quiet=arguments.quiet)
+    if not outcome.is_finished:
+        command = ["jaxcolor", "train", f"--config={arguments.config}"]
+        command += [f"--workdir={arguments.workdir}", *arguments.overrides]
+        print(f"stopped after step {outcome.step}; to go on: {shlex.join(command)}")
+    elif not arguments.quiet:
+        print(f"finished: {arguments.workdir} has step {outcome.step}")
+    return 0
+
+
+COMMAND = Command(
+    "train a network as a config says, or go on with it",
+    "  jaxcolor train --config configs/scenes_small.py --workdir runs/mine"
+    " --config.data.source=photos/",
+    _add_train,
+    _train,
+    has_overrides=True,
+)

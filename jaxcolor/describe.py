@@ -1,0 +1,178 @@
+"""What a trained model is, apart from its arrays.
+
+A description is made from the config of a training, travels in its checkpoints, and
+is the `config.json` of a released model.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from flax import traverse_util
+from jaxtyping import Float, PyTree
+
+from jaxcolor import gamut, models
+
+BINS, AB = "bins", "ab"
+# A float32 prior of some hundred bins sums to one within this.
+PRIOR_TOLERANCE = 1e-3
+# How many of the missing or unknown names an error lists.
+NAMES_SHOWN = 3
+
+
+class Description(NamedTuple):
+    """A model without its arrays; every field is as JSON has it.
+
+    Attributes:
+        network: a name of `models.BY_NAME`.
+        arguments: the keyword arguments of that network.
+        head: "bins" for logits of the bins; "ab" for a regression of ab itself, which
+            has None in place of the numbers below, except the size.
+        spacing: of the bins, CIELAB units.
+        neighbors: of the soft code it was trained on.
+        sigma: of the soft code it was trained on, CIELAB units.
+        rebalancing_lambda: of the class weights it was trained under.
+        size: long side of a photograph for the network, pixels, unless asked otherwise.
+        temperature: of the annealed mean, unless asked otherwise.
+        decoding_lambda: lambda that the posterior is moved to, unless asked otherwise.
+    """
+
+    network: str
+    arguments: dict[str, Any]
+    head: str
+    spacing: float | None
+    neighbors: int | None
+    sigma: float | None
+    rebalancing_lambda: float | None
+    size: int
+    temperature: float | None
+    decoding_lambda: float | None
+
+
+class Decoding(NamedTuple):
+    """The numbers of a model with bins that decoding needs; none of them is None.
+
+    Attributes:
+        bins: the quantized ab plane.
+        rebalancing_lambda: of the training.
+        temperature: of the annealed mean.
+        decoding_lambda: lambda that the posterior is moved to.
+    """
+
+    bins: gamut.Gamut
+    rebalancing_lambda: float
+    temperature: float
+    decoding_lambda: float
+
+
+def from_fields(fields: dict[str, Any]) -> Description:
+    """Returns a description from its fields.
+
+    Raises:
+        ValueError: a field is missing, unknown, or of no use.
+    """
+    if wrong := sorted(set(Description._fields) ^ set(fields)):
+        raise ValueError(f"missing or unknown field: {listed(wrong)}")
+    description = Description(**fields)
+    if description.head not in (BINS, AB):
+        raise ValueError(f"head is {description.head!r}; wanted {BINS!r} or {AB!r}")
+    if description.head == BINS and None in description:
+        null = [name for name, value in fields.items() if value is None]
+        raise ValueError(f"a model with bins needs {listed(null)}; got null")
+    return description
+
+
+def decoding(description: Description) -> Decoding | None:
+    """Returns the numbers that decoding needs, or None for an "ab" head."""
+    if description.head == AB:
+        return None
+    spacing, trained = description.spacing, description.rebalancing_lambda
+    temperature, wanted = description.temperature, description.decoding_lambda
+    # `from_fields` has seen to it.
+    assert spacing is not None
+    assert trained is not None
+    assert temperature is not None
+    assert wanted is not None
+    return Decoding(gamut.from_srgb(spacing=spacing), trained, temperature, wanted)
+
+
+def network(description: Description) -> nn.Module:
+    """Returns the network, without weights.
+
+    Raises:
+        ValueError: there is no such network, or it has no such argument.
+    """
+    make = models.BY_NAME.get(description.network)
+    if make is None:
+        known = ", ".join(models.BY_NAME)
+        raise ValueError(f"unknown network {description.network!r}; known: {known}")
+    try:
+        return make(**description.arguments)
+    except TypeError as error:
+        raise ValueError(f"arguments of {description.network}: {error}") from error
+
+
+def check_arrays(
+    description: Description,
+    *,
+    variables: dict[str, np.ndarray],
+    prior: Float[np.ndarray, "..."] | None,
+) -> None:
+    """Checks that a model's arrays are those of its description.
+
+    Args:
+        description: of the model.
+        variables: flat, by names such as "params/conv1_1/kernel".
+        prior: of a model with bins.
+
+    Raises:
+        ValueError: an array is missing, unknown, or has the wrong shape.
+    """
+    wanted = flatten(_shapes(network(description)))
+    if missing := sorted(set(wanted) - set(variables)):
+        raise ValueError(f"weights lack {listed(missing)}")
+    if unknown := sorted(set(variables) - set(wanted)):
+        raise ValueError(f"weights hold {listed(unknown)}, unknown to the network")
+    for name, array in variables.items():
+        _check_shape(name, array, wanted[name].shape)
+    numbers = decoding(description)
+    outputs = description.arguments["outputs"]
+    count = 2 if numbers is None else len(numbers.bins.centers)
+    if outputs != count:
+        raise ValueError(f"the network has {outputs} outputs; its head wants {count}")
+    if numbers is not None:
+        _check_prior(prior, count)
+
+
+def flatten(variables: PyTree) -> dict[str, Any]:
+    """Returns a tree's arrays by names such as "params/conv1_1/kernel"."""
+    return traverse_util.flatten_dict(variables, sep="/")
+
+
+def listed(names: list[str]) -> str:
+    """Returns the first few names, and how many more there are."""
+    more = len(names) - NAMES_SHOWN
+    shown = ", ".join(names[:NAMES_SHOWN])
+    return shown + (f" and {more} more" if more > 0 else "")
+
+
+def _check_shape(name: str, array: np.ndarray, wanted: tuple[int, ...]) -> None:
+    if array.shape != wanted:
+        raise ValueError(f"{name} has shape {array.shape}; wanted {wanted}")
+
+
+def _check_prior(prior: np.ndarray | None, bins: int) -> None:
+    if prior is None:
+        raise ValueError("weights lack prior")
+    _check_shape("prior", prior, (bins,))
+    if not (prior.min() >= 0 and abs(prior.sum() - 1) <= PRIOR_TOLERANCE):
+        raise ValueError("prior is no distribution: negative, or its sum is not one")
+
+
+def _shapes(module: nn.Module) -> PyTree:
+    smallest = jnp.zeros((1, 8, 8))
+    return jax.eval_shape(
+        lambda key: module.init(key, smallest, train=False), jax.random.key(0)
+    )

@@ -1,0 +1,112 @@
+"""The text that goes with a released model: its `README.md`."""
+
+import json
+
+from jaxcolor import describe
+from jaxcolor.describe import Description
+
+# What no model of this kind can do, whatever it was trained on.
+LIMITS = """\
+- The colors are a plausible guess, not the truth: lightness does not tell whether a
+  dress was red or green. Say so wherever a colorized photograph could be taken for a
+  document.
+- What is rare in the training photographs gets the colors of what is common there.
+- Color is predicted at a quarter of the network's resolution, so it can spill over
+  the edges of small things. Lightness, and with it all detail, is the photograph's own.
+"""
+
+
+def text(
+    description: Description,
+    *,
+    name: str,
+    data: str,
+    prior: str | None,
+    results: str | None,
+    license_name: str | None,
+) -> str:
+    """Returns a model card in Markdown, with the front matter of model hubs.
+
+    Args:
+        description: of the model.
+        name: of the model.
+        data: a sentence on the photographs it was trained on.
+        prior: a sentence on where its prior comes from; None for an "ab" head.
+        results: Markdown, such as the table of `jaxcolor evaluate`; None if unknown.
+        license_name: as model hubs write it, such as "apache-2.0"; None if undecided.
+    """
+    parts = [
+        _front_matter(license_name),
+        f"# {name}\n\nColorizes black-and-white photographs. {_method(description)}\n",
+        f"## Use\n\n{_use(description)}",
+        f"## Training\n\n{data}\n" + (f"\n{prior}\n" if prior else ""),
+        f"## Numbers\n\n{_numbers(description)}",
+    ]
+    if results:
+        parts.append(f"## Results\n\n{results.strip()}\n")
+    parts.append(f"## Limits\n\n{LIMITS}")
+    return "\n".join(parts)
+
+
+def _front_matter(license_name: str | None) -> str:
+    lines = [
+        "---",
+        *([f"license: {license_name}"] if license_name else []),
+        "library_name: jaxcolor",
+        "pipeline_tag: image-to-image",
+        "tags:",
+        *(f"- {tag}" for tag in ("colorization", "jax", "flax")),
+        "---",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _method(description: Description) -> str:
+    if description.head == describe.AB:
+        what = "a regression of ab"
+    else:
+        what = "a distribution over the bins of the ab plane for each pixel"
+    return (
+        f"The network `{description.network}` predicts {what}; after R. Zhang, P. Isola"
+        " and A. Efros, *Colorful Image Colorization*, ECCV 2016 (arXiv:1603.08511)."
+    )
+
+
+def _use(description: Description) -> str:
+    options = ""
+    if description.head == describe.BINS:
+        options = (
+            "\nA higher `--temperature` gives calmer colors, a lower one more vivid"
+            " ones;\n`--rebalancing-lambda` 1 leans to common colors, 0 to rare ones.\n"
+        )
+    return f"""\
+```sh
+jaxcolor colorize photograph.jpg --model FOLDER_OF_THIS_FILE -o colorized/
+```
+
+```python
+from jaxcolor import Colorizer
+
+colorizer = Colorizer.load("FOLDER_OF_THIS_FILE")
+rgb = colorizer("photograph.jpg")  # an array of the photograph's own size
+```
+{options}"""
+
+
+def _numbers(description: Description) -> str:
+    rows = [
+        ("network", f"`{description.network}`"),
+        ("its arguments", f"`{json.dumps(description.arguments)}`"),
+        ("network size, long side", f"{description.size} pixels"),
+    ]
+    if description.head == describe.BINS:
+        rows += [
+            ("spacing of the bins", f"{description.spacing:g}"),
+            ("soft code", f"{description.neighbors} bins, σ {description.sigma:g}"),
+            ("λ of the training", f"{description.rebalancing_lambda:g}"),
+            ("λ of decoding", f"{description.decoding_lambda:g}"),
+            ("temperature", f"{description.temperature:g}"),
+        ]
+    lines = [f"| {name} | {value} |" for name, value in rows]
+    return "\n".join(["| | |", "|---|---|", *lines, ""])

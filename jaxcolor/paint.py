@@ -1,0 +1,172 @@
+"""Between a photograph and the network: its small view, and its colors at full size.
+
+The network sees a photograph at a small size; the ab that it answers is enlarged and
+put under the photograph's own lightness, tile by tile: so that a large photograph
+never exists in floating point, and so that one compiled program serves all sizes.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt, UInt8
+from PIL import Image
+
+from jaxcolor import cielab
+from jaxcolor.array_types import Lightness
+
+# Both sides of the network's input are multiples of this: all aspects of a long side
+# of 256 then share 15 shapes, each of which is compiled once. The network needs 8.
+PADDING = 32
+# Pixels of the network's input, along each axis, for one cell of its output.
+CELL = 4
+# Side of a tile. Small photographs fill several poorly, large ones need many.
+TILE = 256
+
+
+class View(NamedTuple):
+    """A photograph as the network sees it.
+
+    Attributes:
+        rgb: resized, then padded at the bottom and on the right by reflection.
+        height: rows without the padding.
+        width: columns without the padding.
+    """
+
+    rgb: UInt8[np.ndarray, "h w 3"]
+    height: int
+    width: int
+
+
+def view(photo: UInt[np.ndarray, "h w *c"], *, size: int) -> View:
+    """Returns a photograph resized for the network, the aspect kept.
+
+    Args:
+        photo: gray (h, w) or RGB (h, w, 3), 8 or 16 bits.
+        size: of the long side, pixels.
+    """
+    if photo.dtype == np.uint16:
+        # The high byte: 257 n, which is how 16 bits write the 8-bit level n, gives n.
+        photo = (photo >> 8).astype(np.uint8)
+    height, width = _view_size(*photo.shape[:2], size=size)
+    small = Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC)
+    rgb = np.asarray(small.convert("RGB"))
+    # Reflected, the border continues as photographs do; the network's own zeros would
+    # be a gray frame, and repeated pixels streaks.
+    padded = view_shape(*photo.shape[:2], size=size)
+    margin = ((0, padded[0] - height), (0, padded[1] - width), (0, 0))
+    return View(np.pad(rgb, margin, mode="symmetric"), height, width)
+
+
+def view_shape(height: int, width: int, *, size: int) -> tuple[int, int]:
+    """Returns the height and width, padding and all, of a photograph's view."""
+    rows, columns = _view_size(height, width, size=size)
+    return rows + -rows % PADDING, columns + -columns % PADDING
+
+
+def enlarge(
+    ab: Float[Array, "*b g k 2"], *, height: int, width: int
+) -> Float[Array, "*b height width 2"]:
+    """Enlarges ab bilinearly; pixels and cells have their centers at halves.
+
+    Equal to PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
+    """
+    rows, columns = ab.shape[-3:-1]
+    down = _weights(jnp.arange(height), rows / height, rows, cells=rows)
+    across = _weights(jnp.arange(width), columns / width, columns, cells=columns)
+    return _interpolate(down, ab, across)
+
+
+def paint(
+    photo: UInt[np.ndarray, "h w *c"], ab: Float[np.ndarray, "g k 2"], seen: View
+) -> UInt[np.ndarray, "h w 3"]:
+    """Returns a photograph with its own lightness and the colors given.
+
+    Args:
+        photo: gray (h, w) or RGB (h, w, 3), 8 or 16 bits; the result has as many.
+        ab: the network's, for the view; what is of its padding is ignored.
+        seen: the view of the photograph.
+    """
+    side = max(ab.shape[:2])
+    grid = jnp.asarray(np.pad(ab, [(0, side - n) for n in ab.shape[:2]] + [(0, 0)]))
+    height, width = photo.shape[:2]
+    scale = np.array([seen.height / height, seen.width / width], np.float32) / CELL
+    valid = np.array([-(-seen.height // CELL), -(-seen.width // CELL)])
+    painted = np.empty((height, width, 3), photo.dtype)
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            part = np.s_[top : top + TILE, left : left + TILE]
+            corner = np.array([top, left])
+            tile = _paint(_tile(photo[part]), grid, corner, scale, valid)
+            rows, columns = photo[part].shape[:2]
+            painted[part] = np.asarray(tile)[:rows, :columns]
+    return painted
+
+
+def _tile(part: UInt[np.ndarray, "h w *c"]) -> UInt[np.ndarray, "t t 3"]:
+    tile = np.zeros((TILE, TILE, 3), part.dtype)
+    rgb = part if part.ndim == 3 else part[..., None]
+    tile[: part.shape[0], : part.shape[1]] = rgb
+    return tile
+
+
+def _view_size(height: int, width: int, *, size: int) -> tuple[int, int]:
+    scale = size / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+@jax.jit
+def _paint(
+    photo: UInt[Array, "t t 3"],
+    grid: Float[Array, "g g 2"],
+    corner: Int[Array, "2"],
+    scale: Float[Array, "2"],
+    valid: Int[Array, "2"],
+) -> UInt[Array, "t t 3"]:
+    """Paints the tile that has its upper left corner at a row and a column."""
+    down, across = (
+        _weights(c + jnp.arange(TILE), s, v, cells=grid.shape[0])
+        for c, s, v in zip(corner, scale, valid, strict=True)
+    )
+    ab = _interpolate(down, grid, across)
+    lab = jnp.concatenate([_lightness(photo)[..., None], ab], axis=-1)
+    rgb = jnp.clip(cielab.lab_to_rgb(cielab.clip_chroma(lab)), 0, 1)
+    return jnp.round(rgb * jnp.iinfo(photo.dtype).max).astype(photo.dtype)
+
+
+def _lightness(photo: UInt[Array, "*p 3"]) -> Lightness:
+    if photo.dtype == jnp.uint8:
+        return cielab.rgb8_to_lab(photo)[..., 0]
+    return cielab.rgb_to_lab(photo / jnp.float32(jnp.iinfo(photo.dtype).max))[..., 0]
+
+
+def _weights(
+    pixels: Int[Array, " n"],
+    scale: Float[Array, ""] | float,
+    valid: Int[Array, ""] | int,
+    *,
+    cells: int,
+) -> Float[Array, "n cells"]:
+    """Returns each pixel's share of each cell, along one axis.
+
+    Args:
+        pixels: positions.
+        scale: cells per pixel.
+        valid: how many cells count; beyond the middle of the last one its value goes
+            on.
+        cells: how many there are.
+    """
+    place = jnp.clip((pixels + 0.5) * scale - 0.5, 0, valid - 1)
+    return jnp.maximum(0, 1 - jnp.abs(place[:, None] - jnp.arange(cells)[None]))
+
+
+def _interpolate(
+    down: Float[Array, "h g"],
+    ab: Float[Array, "*b g k 2"],
+    across: Float[Array, "w k"],
+) -> Float[Array, "*b h w 2"]:
+    # Two small matrix products are faster than gathering four cells for each pixel.
+    product = partial(jnp.einsum, precision="highest")
+    return product("hg,...gkc,wk->...hwc", down, ab, across)

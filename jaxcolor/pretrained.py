@@ -1,0 +1,263 @@
+"""Trained models as they are kept and passed on.
+
+A released model is a folder, as model hubs have it: `config.json` describes the
+network and its decoding, `model.safetensors` holds weights, statistics, prior and bin
+centers, `README.md` is the model card. A training workdir loads as the same thing.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax import linen as nn
+from flax import traverse_util
+from jaxtyping import Float, PyTree
+
+from jaxcolor import describe
+from jaxcolor.describe import Description
+
+FORMAT_VERSION = 1
+"""Of a released model; grows when an older jaxcolor could not read it rightly."""
+
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+CHECKPOINTS = "checkpoints"
+"""A folder that has this sub-folder is a training workdir."""
+
+COLLECTIONS = ("params", "batch_stats")
+# Bin centers that differ by more were derived from another gamut.
+CENTERS_TOLERANCE = 1e-3
+
+
+class Pretrained(NamedTuple):
+    """A model, ready to apply.
+
+    Attributes:
+        description: what it is.
+        network: applied as `network.apply(variables, lightness, train=False)`.
+        variables: params and batch_stats, float32 NumPy arrays.
+        prior: share of each bin in the training set; None for an "ab" head.
+        provenance: where it comes from, as JSON has it: step, data, versions ...
+    """
+
+    description: Description
+    network: nn.Module
+    variables: PyTree
+    prior: Float[np.ndarray, " q"] | None
+    provenance: dict[str, Any]
+
+
+def load(path: str | Path) -> Pretrained:
+    """Returns the model of a released folder or of a training workdir.
+
+    Args:
+        path: a folder; `WORKDIR` gives the checkpoint that was best on validation,
+            `WORKDIR@STEP` that of a step.
+
+    Raises:
+        ValueError: there is no model there, or it is damaged.
+    """
+    folder, step = _split_step(str(path))
+    # First, for a workdir has a config.json of its own.
+    if (folder / CHECKPOINTS).is_dir():
+        return _load_workdir(folder, step)
+    if (folder / CONFIG).is_file():
+        if step is not None:
+            raise ValueError(f"{folder} is a released model: it has no step {step}")
+        return _load_released(folder)
+    wanted = f"a folder with {CONFIG}, or a training workdir"
+    raise ValueError(f"no model at {folder}: wanted {wanted}")
+
+
+def assemble(
+    description: Description,
+    *,
+    variables: PyTree,
+    prior: Float[np.ndarray, "..."] | None,
+    provenance: dict[str, Any],
+) -> Pretrained:
+    """Returns a model from its parts, having checked that they fit together.
+
+    Raises:
+        ValueError: a part is missing, has the wrong shape, or contradicts another.
+    """
+    network = describe.network(description)
+    variables = {name: {} for name in COLLECTIONS} | variables
+    variables = jax.tree.map(lambda x: np.asarray(x, np.float32), variables)
+    prior = None if prior is None else np.asarray(prior, np.float32)
+    describe.check_arrays(
+        description, variables=describe.flatten(variables), prior=prior
+    )
+    if description.head == describe.AB:
+        prior = None
+    return Pretrained(description, network, variables, prior, provenance)
+
+
+def save(
+    pretrained: Pretrained,
+    folder: str | Path,
+    *,
+    card: str,
+    overwrite: bool = False,
+) -> None:
+    """Writes a released model; the folder appears whole or not at all.
+
+    Args:
+        pretrained: the model.
+        folder: where to; its parents are made.
+        card: text of `README.md`, see `model_card.text`.
+        overwrite: replace a released model that is there already.
+
+    Raises:
+        ValueError: the folder exists, and is not to be or cannot be replaced.
+    """
+    folder = Path(folder)
+    if folder.exists() and not overwrite:
+        raise ValueError(f"{folder} exists; not overwritten")
+    # A training workdir has a config.json, too.
+    if folder.exists() and not (folder / WEIGHTS).is_file():
+        raise ValueError(f"{folder} is not a released model; not overwritten")
+    fields = {
+        "format_version": FORMAT_VERSION,
+        **pretrained.description._asdict(),
+        "provenance": pretrained.provenance,
+    }
+    with _whole_folder(folder) as partial:
+        _write(partial / CONFIG, (json.dumps(fields, indent=2) + "\n").encode())
+        _write(partial / WEIGHTS, safetensors.numpy.save(_tensors(pretrained)))
+        _write(partial / CARD, card.encode())
+
+
+def _split_step(path: str) -> tuple[Path, int | None]:
+    folder, at, step = path.rpartition("@")
+    if at and step.isdecimal() and not Path(path).exists():
+        return Path(folder), int(step)
+    return Path(path), None
+
+
+def _load_released(folder: Path) -> Pretrained:
+    description, provenance = _read_config(folder / CONFIG)
+    if not (folder / WEIGHTS).is_file():
+        raise ValueError(f"{folder} lacks {WEIGHTS}")
+    try:
+        tensors = safetensors.numpy.load_file(folder / WEIGHTS)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{folder / WEIGHTS} is damaged: {error}") from error
+    prior, centers = tensors.pop("prior", None), tensors.pop("centers", None)
+    try:
+        _check_centers(centers, description)
+        variables = traverse_util.unflatten_dict(tensors, sep="/")
+        return assemble(
+            description, variables=variables, prior=prior, provenance=provenance
+        )
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
+
+
+def _load_workdir(folder: Path, step: int | None) -> Pretrained:
+    # Orbax takes seconds to import, and a released model does not need it.
+    from jaxcolor import checkpoint
+
+    variables, record = checkpoint.restore_model(folder, step=step)
+    prior = variables.pop("prior", None)
+    return assemble(
+        describe.from_fields(record["description"]),
+        variables=variables,
+        prior=prior,
+        provenance=_provenance(record),
+    )
+
+
+def _provenance(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a training recorded, without what a model holds itself."""
+    kept = {
+        name: value
+        for name, value in record.items()
+        if name not in ("description", "interval")
+    }
+    if kept.get("prior") is not None:
+        prior = kept["prior"].items()
+        kept["prior"] = {name: value for name, value in prior if name != "counts"}
+    return kept
+
+
+def _read_config(path: Path) -> tuple[Description, dict[str, Any]]:
+    try:
+        fields = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(fields, dict) or "format_version" not in fields:
+        raise ValueError(f"{path} does not describe a jaxcolor model")
+    version = fields.pop("format_version")
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format {version}; this jaxcolor reads {FORMAT_VERSION}"
+        )
+    provenance = fields.pop("provenance", {})
+    try:
+        return describe.from_fields(fields), provenance
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _check_centers(centers: np.ndarray | None, description: Description) -> None:
+    decoding = describe.decoding(description)
+    if decoding is None:
+        return
+    if centers is None:
+        raise ValueError("weights lack centers")
+    derived = decoding.bins.centers
+    if centers.shape != derived.shape:
+        shapes = f"{centers.shape}; spacing {description.spacing} has {derived.shape}"
+        raise ValueError(f"centers have shape {shapes}")
+    off = np.abs(centers - derived).max()
+    if not off <= CENTERS_TOLERANCE:
+        raise ValueError(
+            f"centers are up to {off:.4g} off those of spacing {description.spacing}"
+        )
+
+
+def _tensors(pretrained: Pretrained) -> dict[str, np.ndarray]:
+    tensors = describe.flatten(pretrained.variables)
+    decoding = describe.decoding(pretrained.description)
+    if decoding is not None:
+        tensors["prior"] = pretrained.prior
+        tensors["centers"] = decoding.bins.centers
+    # The file has the bytes as they lie in memory, whatever the strides say.
+    return {
+        name: np.ascontiguousarray(x, np.float32) for name, x in sorted(tensors.items())
+    }
+
+
+@contextlib.contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    """Gives a folder to fill, and puts it in place when that went well."""
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    replaced = folder.with_name(f".{folder.name}.{os.getpid()}.replaced")
+    partial.mkdir()
+    try:
+        yield partial
+        if folder.exists():
+            folder.rename(replaced)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if replaced.exists() and not folder.exists():
+            replaced.rename(folder)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
