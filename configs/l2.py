@@ -1,0 +1,19 @@
+"""The paper's regression of ab, from scratch: "Ours (L2)".
+
+Run:    jaxcolor train --config configs/l2.py --workdir runs/l2
+Expect: AuC 91.2 and rebalanced AuC 64.4 percent (paper, table 1); brownish, as the
+    mean of what is plausible is. Not yet trained with this code.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import zhang2016
+
+
+def get_config() -> ConfigDict:
+    """Returns the full method's protocol with two outputs and the Euclidean loss."""
+    config = zhang2016.get_config()
+    del config.gamut, config.prior
+    config.objective = dict(name="regression")
+    config.release = dict(size=256, temperature=None, decoding_lambda=None)
+    return config

@@ -1,0 +1,68 @@
+"""A small network on a folder of photographs: an hour on two CPU cores.
+
+Run:    jaxcolor train --config configs/scenes_small.py --workdir runs/scenes_small \
+            --config.data.source=PHOTOS
+Expect: 13,000 photographs of scenes, 3,600 steps of 32 crops of 96 pixels.
+"""
+
+from ml_collections import ConfigDict, FieldReference
+from ml_collections.config_dict import placeholder
+
+
+def get_config() -> ConfigDict:
+    """Returns the paper's method at a quarter of its width, on small photographs."""
+    config = ConfigDict()
+    # A reference: the schedule follows when the steps are overridden.
+    steps = FieldReference(3600)
+    config.training = dict(
+        seed=0,
+        steps=steps,
+        batch_size=32,
+        log_every=50,
+        checkpoint_every=500,
+        validation_images=256,
+        sheet_every=1000,
+        keep=2,
+    )
+    config.data = dict(
+        source="photos",
+        validation=placeholder(str),
+        held_out_fraction=0.04,
+        data_dir=placeholder(str),
+    )
+    config.pipeline = dict(
+        # Smaller than the photographs' 128 pixels: half the time, and the scales reach
+        # up to the size at which they are colorized.
+        resize=96,
+        squash=False,
+        scales=(1.0, 1.35),
+        crop=96,
+        flip=True,
+        draft=True,
+        threads=2,
+        prefetch=4,
+    )
+    config.gamut = dict(spacing=10.0)
+    config.objective = dict(
+        name="classification",
+        neighbors=10,
+        sigma=5.0,
+        rebalancing_lambda=0.5,
+        gray_threshold=5.0,
+    )
+    config.prior = dict(path=placeholder(str))
+    config.model = dict(name="zhang2016", width=0.25, affine=True, momentum=0.99)
+    config.initialization = dict(
+        method="within_channel",
+        images=64,
+        head_deviation=0.1,
+        checkpoint=placeholder(str),
+    )
+    config.optimizer = dict(
+        name="adamw", b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.01, clip_norm=5.0
+    )
+    config.schedule = dict(name="warmup_cosine", peak=1e-3, warmup=200, length=steps)
+    config.average = dict(decay=0.999)
+    config.parallel = dict(lift="jit")
+    config.release = dict(size=176, temperature=0.38, decoding_lambda=0.5)
+    return config

@@ -1,0 +1,30 @@
+"""Seconds instead of days: shows that everything is in place, learns next to nothing.
+
+Run:    jaxcolor train --config configs/smoke.py --workdir runs/smoke \
+            --config.data.source=PHOTOS
+Expect: 20 steps in well under a minute on two CPU cores.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import scenes_small
+
+
+def get_config() -> ConfigDict:
+    """Returns the small training with a tiny network, photographs and few steps."""
+    config = scenes_small.get_config()
+    config.training.update(
+        steps=20,
+        batch_size=8,
+        log_every=5,
+        checkpoint_every=10,
+        validation_images=8,
+        sheet_every=10,
+    )
+    config.data.held_out_fraction = 0.2
+    config.pipeline.update(resize=64, crop=64)
+    config.model.update(width=0.125, momentum=0.9)
+    config.initialization.images = 8
+    config.schedule.warmup = 5
+    config.release.size = 64
+    return config

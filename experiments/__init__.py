@@ -1,0 +1,1 @@
+"""Reproductions and measurements: one script for each table or figure."""

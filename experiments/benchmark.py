@@ -1,0 +1,322 @@
+"""How fast jaxcolor is beside the tools that people use for the same work.
+
+Every number is a ratio: the peer's time over ours, measured in one run, the two sides
+by turns (A B A B ...), each in a process of its own. It is judged on one core, to
+which the processes are bound, by processor time, so that other programs on the
+machine count as little as possible; two cores, by the clock on the wall, stand beside
+it. The GPU, if there is one, is not used.
+
+Needs the extra `bench`.
+"""
+
+import argparse
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments import benchmark_inputs
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = """examples:
+  python -m experiments.benchmark
+  python -m experiments.benchmark encoding loss --rounds 21 --photos ~/Pictures
+"""
+PACKAGES = ("jax", "numpy", "scikit-image", "scikit-learn", "torch", "pillow", "grain")
+
+Facts = dict[str, Any]
+
+
+class Comparison(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        module: of the two arms, NAME_ours and NAME_peer.
+        title: what is done.
+        peer: what it is compared with.
+        goal: the smallest ratio that will do.
+        findings: from the facts of both arms to a note and whether they are right.
+    """
+
+    module: str
+    title: str
+    peer: str
+    goal: float
+    findings: Callable[[Facts, Facts], tuple[str, bool]]
+
+
+class Timing(NamedTuple):
+    """Quartiles of the seconds that a call took.
+
+    Attributes:
+        first: a quarter were faster.
+        median: half were faster.
+        third: three quarters were faster.
+    """
+
+    first: float
+    median: float
+    third: float
+
+
+class Result(NamedTuple):
+    """A comparison on some number of cores.
+
+    Attributes:
+        ours: our time.
+        peer: the peer's.
+        note: what else was found.
+        is_right: whether that is as it should be.
+    """
+
+    ours: Timing
+    peer: Timing
+    note: str
+    is_right: bool
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast we are."""
+        return self.peer.median / self.ours.median
+
+
+def _lab(ours: Facts, _: Facts) -> tuple[str, bool]:
+    return f"largest error {ours['error']:.1e}", ours["error"] < 1e-3
+
+
+def _encoding(ours: Facts, peer: Facts) -> tuple[str, bool]:
+    note = (
+        f"{ours['wrong sets']} wrong sets, largest error of a weight"
+        f" {ours['weight error']:.1e}; fastest search: {peer['search']}"
+    )
+    return note, ours["wrong sets"] == 0 and ours["weight error"] < 1e-4
+
+
+def _loss(ours: Facts, peer: Facts) -> tuple[str, bool]:
+    share = ours["temporaries"] / peer["temporaries"]
+    apart = abs(ours["loss"] / peer["loss"] - 1)
+    note = (
+        f"temporaries {ours['temporaries'] / 1e6:.2f} of"
+        f" {peer['temporaries'] / 1e6:.2f} MB, {share:.1%} (goal < 5%);"
+        f" losses {apart:.0e} apart"
+    )
+    return note, share < 0.05 and apart < 1e-5
+
+
+def _input(ours: Facts, _: Facts) -> tuple[str, bool]:
+    return f"{ours['images']} photographs a call", True
+
+
+def _nothing(_: Facts, __: Facts) -> tuple[str, bool]:
+    return "", True
+
+
+COMPARISONS = {
+    "lab": Comparison(
+        "benchmark_mathematics",
+        "8-bit RGB to Lab, 8 x 256 x 256",
+        "skimage.color.rgb2lab",
+        8,
+        _lab,
+    ),
+    "encoding": Comparison(
+        "benchmark_mathematics",
+        "soft encoding, K = 10, 8 x 64 x 64",
+        "sklearn NearestNeighbors",
+        4,
+        _encoding,
+    ),
+    "loss": Comparison(
+        "benchmark_mathematics",
+        "loss and gradient, 8 x 44 x 44",
+        "the same with dense targets",
+        2,
+        _loss,
+    ),
+    "train": Comparison(
+        "benchmark_networks",
+        "train step, 4 crops of 176",
+        "PyTorch eager",
+        0.6,
+        _nothing,
+    ),
+    "inference": Comparison(
+        "benchmark_networks", "logits of 256 x 256", "PyTorch eager", 0.85, _nothing
+    ),
+    "input": Comparison(
+        "benchmark_networks",
+        "input pipeline, files to crops",
+        "Pillow decode, bicubic 256",
+        0.8,
+        _input,
+    ),
+}
+
+
+def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
+    """Measures a comparison, the arms by turns.
+
+    Args:
+        name: of `COMPARISONS`.
+        photos: a folder of photographs.
+        cores: that each arm may use.
+        rounds: turns of each arm.
+    """
+    comparison = COMPARISONS[name]
+    # Processor time of several threads would not show that they work side by side.
+    clock = "processor" if cores == 1 else "wall"
+    seconds: tuple[list[float], list[float]] = ([], [])
+    with contextlib.ExitStack() as stack:
+        arms = [
+            stack.enter_context(
+                _worker(f"{comparison.module}.{name}_{side}", photos, cores)
+            )
+            for side in ("ours", "peer")
+        ]
+        facts = [_answer(arm) for arm in arms]
+        for turn in range(rounds):
+            for arm, taken in zip(arms, seconds, strict=True):
+                taken.append(_ask(arm)[clock])
+            _show(f"{name}, {cores} cores: round {turn + 1} of {rounds}")
+    ours, peer = (Timing(*np.quantile(taken, [0.25, 0.5, 0.75])) for taken in seconds)
+    return Result(ours, peer, *comparison.findings(*facts))
+
+
+@contextlib.contextmanager
+def _worker(arm: str, photos: Path, cores: int) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "experiments.benchmark_worker", arm]
+    command += ["--photos", str(photos), "--cores", str(cores)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _ask(arm: subprocess.Popen[str]) -> Any:
+    assert arm.stdin
+    arm.stdin.write("go\n")
+    arm.stdin.flush()
+    return _answer(arm)
+
+
+def _answer(arm: subprocess.Popen[str]) -> Any:
+    assert arm.stdout
+    for line in arm.stdout:
+        # Libraries may print as well.
+        if line.startswith("{"):
+            return json.loads(line)
+    raise RuntimeError(f"{arm.args!r} ended without an answer")
+
+
+def main() -> None:
+    """Measures, and prints one table at the end."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.benchmark",
+        description="Measures jaxcolor beside named peers.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(COMPARISONS)}; all of them if none is given",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=9, help="turns of each side (default: 9)"
+    )
+    parser.add_argument(
+        "--photos", type=Path, help="folder of photographs (default: scikit-image's)"
+    )
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(COMPARISONS)
+    if unknown:
+        parser.error(f"no comparison {', '.join(unknown)}; {', '.join(COMPARISONS)}")
+    if arguments.rounds < 1:
+        parser.error(f"rounds is {arguments.rounds}; wanted at least 1")
+    print(_machine())
+    with tempfile.TemporaryDirectory() as folder:
+        photos = arguments.photos
+        if photos is None:
+            photos = Path(folder)
+            benchmark_inputs.make_photographs(photos)
+        table = {
+            name: [
+                compare(
+                    name, photos=photos.resolve(), cores=cores, rounds=arguments.rounds
+                )
+                for cores in (1, 2)
+            ]
+            for name in arguments.names or COMPARISONS
+        }
+    _show("")
+    print()
+    for line in _lines(table):
+        print(line)
+
+
+def _lines(table: dict[str, list[Result]]) -> Iterator[str]:
+    yield f"{'':34}{'ours, ms':>22}{'peer, ms':>22}{'ratio':>7}{'goal':>7}"
+    for name, results in table.items():
+        comparison = COMPARISONS[name]
+        yield f"{name}: {comparison.title}; peer: {comparison.peer}"
+        for cores, result in enumerate(results, start=1):
+            label = f"  {cores} core{'s, wall' if cores > 1 else ', processor time'}"
+            times = f"{_milliseconds(result.ours):>22}{_milliseconds(result.peer):>22}"
+            line = f"{label:34}{times}{result.ratio:7.2f}"
+            if cores == 1:
+                is_met = result.ratio >= comparison.goal and result.is_right
+                line += f"{comparison.goal:7g}  {'met' if is_met else 'MISSED'}"
+            yield line
+        if results[0].note:
+            yield f"  {results[0].note}"
+
+
+def _milliseconds(time: Timing) -> str:
+    first, median, third = (f"{1000 * seconds:.3g}" for seconds in time)
+    return f"{median} [{first}, {third}]"
+
+
+def _machine() -> str:
+    models = [
+        line.partition(":")[2].strip()
+        for line in _cpu_information().splitlines()
+        if line.startswith("model name")
+    ]
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+    return (
+        f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores;"
+        f" Python {platform.python_version()}, {', '.join(versions)}"
+    )
+
+
+def _cpu_information() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
+
+
+def _show(progress: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{progress}", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The network and the input pipeline against PyTorch and Pillow."""
+
+import io
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from experiments import benchmark_inputs
+from experiments.benchmark_inputs import (
+    CROP,
+    NEIGHBORS,
+    RESIZE,
+    SIGMA,
+    STRIDE,
+    Arm,
+    Setting,
+)
+
+# The paper sums its loss over the 44 x 44 pixels that a crop leaves.
+EPS, WEIGHT_DECAY = 1e-8 / 1936, 1e-3 / 1936
+# Of the input pipeline, a call.
+BATCH, BATCHES = 8, 8
+
+
+def train_ours(setting: Setting) -> Arm:
+    """Returns a whole train step on four crops, color and targets included."""
+    import jax
+    import jax.numpy as jnp
+
+    from jaxcolor import optim, steps
+
+    bins = benchmark_inputs.bins()
+    network, variables = _network(len(bins.centers))
+    optimizer = optim.adam(
+        lambda _: 3.16e-5, b1=0.9, b2=0.99, eps=EPS, weight_decay=WEIGHT_DECAY
+    )
+    objective = steps.classification(
+        bins,
+        jnp.ones(len(bins.centers)),
+        neighbors=NEIGHBORS,
+        sigma=SIGMA,
+        gray_threshold=5.0,
+        temperature=0.38,
+    )
+    train_step = jax.jit(
+        steps.make_train_step(
+            network, optimizer, objective, average_decay=0.0, axis_name=None
+        ),
+        donate_argnums=0,
+    )
+    batch = jnp.asarray(benchmark_inputs.photographs(setting, CROP)[:4])
+    states = [steps.init_state(variables, optimizer, average=False)]
+
+    def step() -> object:
+        states[0], terms = train_step(states[0], batch)
+        return jax.block_until_ready((states[0], terms))
+
+    return Arm(step, {})
+
+
+def train_peer(setting: Setting) -> Arm:
+    """Returns a train step in PyTorch, targets and weights given."""
+    import torch
+
+    from experiments import torch_zhang2016
+
+    torch.set_num_threads(setting.cores)
+    bins = len(benchmark_inputs.bins().centers)
+    network = torch_zhang2016.zhang2016(outputs=bins, affine=False).train()
+    optimizer = torch.optim.Adam(
+        network.parameters(),
+        lr=3.16e-5,
+        betas=(0.9, 0.99),
+        eps=EPS,
+        weight_decay=WEIGHT_DECAY,
+    )
+    side = CROP // STRIDE
+    lightness = 100 * torch.rand(4, 1, CROP, CROP)
+    target = torch.softmax(torch.randn(4, bins, side, side), dim=1)
+    weight = torch.rand(4, side, side)
+
+    def step() -> object:
+        optimizer.zero_grad()
+        log_probs = torch.log_softmax(network(lightness), dim=1)
+        loss = -(weight * (target * log_probs).sum(dim=1)).mean()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return Arm(step, {"version": torch.__version__})
+
+
+def inference_ours(setting: Setting) -> Arm:
+    """Returns lightness to logits, one photograph."""
+    import jax
+
+    from jaxcolor import cielab
+
+    network, variables = _network(len(benchmark_inputs.bins().centers))
+    lab = cielab.rgb8_to_lab(benchmark_inputs.photographs(setting, RESIZE)[:1])
+    lightness = lab[..., 0]
+    apply = jax.jit(lambda v, x: network.apply(v, x, train=False))
+    return Arm(lambda: apply(variables, lightness).block_until_ready(), {})
+
+
+def inference_peer(setting: Setting) -> Arm:
+    """Returns the same in PyTorch."""
+    import torch
+
+    from experiments import torch_zhang2016
+
+    torch.set_num_threads(setting.cores)
+    bins = len(benchmark_inputs.bins().centers)
+    network = torch_zhang2016.zhang2016(outputs=bins, affine=False).eval()
+    lightness = 100 * torch.rand(1, 1, RESIZE, RESIZE)
+
+    def infer() -> object:
+        with torch.inference_mode():
+            return network(lightness)
+
+    return Arm(infer, {"version": torch.__version__})
+
+
+def input_ours(setting: Setting) -> Arm:
+    """Returns batches of random crops from files."""
+    from jaxcolor.data import pipeline, sources
+
+    source = sources.folder(setting.photos)
+    threads = setting.cores if setting.cores > 1 else 0
+    firsts = itertools.count(0, BATCHES)
+
+    def draw() -> object:
+        batches = pipeline.training_batches(
+            source,
+            seed=0,
+            step=next(firsts),
+            batch_size=BATCH,
+            resize=RESIZE,
+            squash=True,
+            scales=(1.0, 1.0),
+            crop=CROP,
+            flip=True,
+            draft=True,
+            process_index=0,
+            process_count=1,
+            threads=threads,
+            prefetch=threads,
+        )
+        return list(itertools.islice(batches, BATCHES))
+
+    return Arm(draw, {"images": BATCH * BATCHES})
+
+
+def input_peer(setting: Setting) -> Arm:
+    """Returns as many files decoded and resized by Pillow, and no more than that."""
+    chosen = list(itertools.islice(benchmark_inputs.paths(setting), BATCH * BATCHES))
+    pool = ThreadPoolExecutor(setting.cores)
+
+    def load(path: Path) -> np.ndarray:
+        image = Image.open(io.BytesIO(path.read_bytes())).convert("RGB")
+        return np.asarray(image.resize((RESIZE, RESIZE), Image.Resampling.BICUBIC))
+
+    if setting.cores == 1:
+        return Arm(lambda: [load(path) for path in chosen], {})
+    return Arm(lambda: list(pool.map(load, chosen)), {})
+
+
+def _network(bins: int) -> tuple[Any, Any]:
+    """Returns our network at full width, and variables for it."""
+    import jax
+    import jax.numpy as jnp
+
+    from jaxcolor.models import zhang2016
+
+    network = zhang2016.Zhang2016(width=1.0, outputs=bins, affine=False, momentum=0.999)
+    init = jax.jit(lambda key: network.init(key, jnp.zeros((1, 8, 8)), train=False))
+    return network, init(jax.random.key(0))

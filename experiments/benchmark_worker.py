@@ -1,0 +1,75 @@
+"""One side of a comparison of `experiments.benchmark`, in a process of its own.
+
+The process is bound to its cores before anything that counts them is imported. It
+then answers each line of its input with the seconds that the work took.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+# A timed call of less than this is repeated: a clock's tick must not count.
+SHORTEST = 0.1
+
+
+class Seconds(NamedTuple):
+    """How long a call took.
+
+    Attributes:
+        wall: as a clock on the wall says.
+        processor: of all threads of the process together.
+    """
+
+    wall: float
+    processor: float
+
+
+def measure(call: Callable[[], object], *, repeats: int) -> Seconds:
+    """Times a call, the mean of some in a row."""
+    wall, processor = time.perf_counter(), time.process_time()
+    for _ in range(repeats):
+        call()
+    return Seconds(
+        (time.perf_counter() - wall) / repeats,
+        (time.process_time() - processor) / repeats,
+    )
+
+
+def bind(cores: int) -> None:
+    """Binds this process, and every thread that it will start, to some cores."""
+    for name in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{name}_NUM_THREADS"] = str(cores)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
+
+
+def main() -> None:
+    """Prepares the arm and serves: one line in, one line of JSON out."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("arm", help="module.function")
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--cores", type=int, required=True)
+    arguments = parser.parse_args()
+    bind(arguments.cores)
+    inputs = importlib.import_module("experiments.benchmark_inputs")
+    module, name = arguments.arm.split(".")
+    make_arm = getattr(importlib.import_module(f"experiments.{module}"), name)
+    arm = make_arm(inputs.Setting(arguments.photos, arguments.cores))
+    # The first call compiles.
+    arm.call()
+    repeats = max(1, round(SHORTEST / max(measure(arm.call, repeats=1).wall, 1e-6)))
+    print(json.dumps(arm.facts), flush=True)
+    for _ in sys.stdin:
+        # Not timed: caches are cold and threads asleep after the other side's turn.
+        arm.call()
+        print(json.dumps(measure(arm.call, repeats=repeats)._asdict()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
