@@ -1,0 +1,47 @@
+"""What every test runs under: the CPU as eight devices, and strict shapes."""
+
+import os
+
+# Before jax is imported; processes that a test starts inherit it. Set it to run the
+# tests on an accelerator.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+# Before any backend is used.
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="session")
+def photographs() -> dict[str, np.ndarray]:
+    """Color photographs, uint8, that come with scikit-image and scikit-learn."""
+    from skimage import data
+    from sklearn.datasets import load_sample_image
+
+    found = {
+        "astronaut": data.astronaut(),
+        "chelsea": data.chelsea(),
+        "china": load_sample_image("china.jpg"),
+        "coffee": data.coffee(),
+        "flower": load_sample_image("flower.jpg"),
+        "motorcycle": data.stereo_motorcycle()[0],
+        "rocket": data.rocket(),
+    }
+    for photograph in found.values():
+        photograph.setflags(write=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def photo_folder(photographs, tmp_path_factory) -> Path:
+    """A folder of the photographs as JPEG files, half as wide and as high."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for name, photograph in photographs.items():
+        Image.fromarray(photograph).reduce(2).save(folder / f"{name}.jpg", quality=95)
+    return folder

@@ -1,0 +1,140 @@
+"""Convolutions against their definitions, written out, and against PyTorch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import signal
+
+from jaxcolor.models import blocks
+
+
+def _random(seed, *shape):
+    noise = np.random.default_rng(seed).standard_normal(shape)
+    return jnp.asarray(noise, jnp.float32)
+
+
+def _correlated_by_scipy(x, kernel, *, stride, dilation):
+    """The definition: one channel pair at a time, padded equally on all sides."""
+    size = dilation * (kernel.shape[0] - 1) + 1
+    spread = np.zeros((size, size, *kernel.shape[2:]))
+    spread[::dilation, ::dilation] = kernel
+    return np.stack(
+        [
+            sum(
+                signal.correlate2d(one, taps, mode="same")
+                for one, taps in zip(
+                    np.moveaxis(image, -1, 0),
+                    np.moveaxis(spread[..., o], -1, 0),
+                    strict=True,
+                )
+            )
+            for image in np.asarray(x)
+            for o in range(kernel.shape[-1])
+        ]
+    ).reshape(len(x), kernel.shape[-1], *x.shape[1:3])[..., ::stride, ::stride]
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "dilation"), [(3, 1, 1), (3, 2, 1), (3, 1, 2), (1, 1, 1)]
+)
+def test_conv_is_the_correlation_of_scipy(size, stride, dilation):
+    x, kernel = _random(0, 2, 8, 12, 3), _random(1, size, size, 3, 5)
+    expected = _correlated_by_scipy(x, kernel, stride=stride, dilation=dilation)
+    found = blocks.conv(x, kernel, stride=stride, dilation=dilation)
+    # Sums of 27 products of about 1 in float32.
+    np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=2e-5)
+
+
+def _conv_of_xla(x, kernel, *, stride, dilation):
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        ((dilation, dilation), (dilation, dilation)),
+        rhs_dilation=(dilation, dilation),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+# Few channels take XLA's own gradient, many take ours.
+@pytest.mark.parametrize("channels", [2, blocks.FEW_CHANNELS])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
+def test_the_gradient_of_conv_is_that_of_xla(channels, stride, dilation):
+    x, kernel = _random(0, 2, 6, 8, channels), _random(1, 3, 3, channels, channels)
+    form = {"stride": stride, "dilation": dilation}
+    y, pull = jax.vjp(lambda *args: blocks.conv(*args, **form), x, kernel)
+    _, pull_of_xla = jax.vjp(lambda *args: _conv_of_xla(*args, **form), x, kernel)
+    by_y = _random(2, *y.shape)
+    for found, expected in zip(pull(by_y), pull_of_xla(by_y), strict=True):
+        # Sums of up to 9 * 64 products of about 1 in float32, in another order.
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-4)
+
+
+def test_conv1x1_multiplies_pixels_and_returns_float32():
+    x, kernel = _random(0, 2, 3, 4, 5), _random(1, 1, 1, 5, 6)
+    found = blocks.conv1x1(x.astype(jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16))
+    assert found.dtype == jnp.float32
+    # bfloat16 keeps 8 bits of each of five factors of about 1.
+    np.testing.assert_allclose(found, x @ kernel[0, 0], atol=0.1)
+
+
+def _transposed_by_definition(x, kernel):
+    x, kernel = np.asarray(x), np.asarray(kernel)
+    batch, height, width, _ = x.shape
+    # Output row r of the definition is 2 n + k; padding 1 cuts the first and the last.
+    y = np.zeros((batch, 2 * height + 2, 2 * width + 2, kernel.shape[-1]))
+    for n in range(height):
+        for m in range(width):
+            for k in range(4):
+                for j in range(4):
+                    y[:, 2 * n + k, 2 * m + j] += x[:, n, m] @ kernel[k, j]
+    return y[:, 1:-1, 1:-1]
+
+
+def test_conv_transpose_is_its_definition_written_out():
+    x, kernel = _random(0, 2, 3, 5, 3), _random(1, 4, 4, 3, 2)
+    expected = _transposed_by_definition(x, kernel)
+    # Sums of 12 products of about 1 in float32.
+    np.testing.assert_allclose(blocks.conv_transpose(x, kernel), expected, atol=1e-5)
+
+
+def test_one_pixel_is_transposed_to_the_middle_of_its_kernel():
+    kernel = jnp.arange(16.0).reshape(4, 4, 1, 1)
+    y = blocks.conv_transpose(jnp.ones((1, 1, 1, 1)), kernel)
+    np.testing.assert_array_equal(y[0, :, :, 0], [[5, 6], [9, 10]])
+
+
+def test_conv_transpose_is_that_of_pytorch():
+    torch = pytest.importorskip("torch")
+    x, kernel = _random(0, 2, 3, 5, 6), _random(1, 4, 4, 6, 4)
+    layer = torch.nn.ConvTranspose2d(6, 4, kernel_size=4, stride=2, padding=1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(np.transpose(kernel, (2, 3, 0, 1))))
+        layer.bias.zero_()
+        expected = layer(torch.tensor(np.transpose(x, (0, 3, 1, 2)))).numpy()
+    found = np.moveaxis(blocks.conv_transpose(x, kernel), -1, 1)
+    # Sums of 24 products of about 1 in float32.
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [2, blocks.FEW_CHANNELS])
+def test_the_gradient_of_conv_transpose_is_that_of_the_obvious_form(channels):
+    def obvious(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x,
+            jnp.flip(kernel, (0, 1)),
+            (1, 1),
+            ((2, 2), (2, 2)),
+            lhs_dilation=(2, 2),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
+    x, kernel = _random(0, 2, 3, 4, channels), _random(1, 4, 4, channels, channels)
+    y, pull = jax.vjp(blocks.conv_transpose, x, kernel)
+    expected_y, pull_of_obvious = jax.vjp(obvious, x, kernel)
+    # Sums of up to 16 * 64 products of about 1 in float32, in another order.
+    np.testing.assert_allclose(y, expected_y, atol=2e-4)
+    by_y = _random(2, *y.shape)
+    for found, expected in zip(pull(by_y), pull_of_obvious(by_y), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-4)

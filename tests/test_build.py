@@ -1,0 +1,120 @@
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs import l2, scenes_small, zhang2016
+from jaxcolor import build, describe
+
+CONFIGS = sorted(
+    path.stem
+    for path in (Path(__file__).parent.parent / "configs").glob("*.py")
+    if path.stem != "__init__"
+)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_section_of_every_config_fits_its_factory(name):
+    config = importlib.import_module(f"configs.{name}").get_config()
+    build.check(config)
+    build.optimizer(config)
+    described = build.description(config)
+    assert describe.from_fields(described._asdict()) == described
+    describe.network(described)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_says_how_to_run_it_and_what_to_expect(name):
+    told = importlib.import_module(f"configs.{name}").__doc__
+    assert f"\nRun:    jaxcolor train --config configs/{name}.py" in told
+    assert "\nExpect: " in told
+
+
+def test_the_papers_numbers_are_those_of_its_release():
+    config = zhang2016.get_config()
+    assert config.objective.to_dict() == {
+        "name": "classification",
+        "neighbors": 10,
+        "sigma": 5.0,
+        "rebalancing_lambda": 0.5,
+        "gray_threshold": 5.0,
+    }
+    # A crop of 176 leaves 44 x 44 outputs, over which the paper sums.
+    assert config.optimizer.eps == pytest.approx(5.165e-12, rel=1e-3)
+    assert config.optimizer.weight_decay == pytest.approx(5.165e-7, rel=1e-3)
+    rate = build.schedule(config)
+    assert float(rate(0)) == pytest.approx(3.16e-5)
+    assert float(rate(215_000)) == pytest.approx(9.9856e-6)
+
+
+def test_a_missing_section_is_named():
+    config = scenes_small.get_config()
+    del config.prior
+    with pytest.raises(ValueError, match=r"missing or unknown.*prior"):
+        build.check(config)
+
+
+def test_a_regression_with_bins_is_refused():
+    config = l2.get_config()
+    config.gamut = {"spacing": 10.0}
+    with pytest.raises(ValueError, match=r"missing or unknown.*gamut"):
+        build.check(config)
+
+
+def test_an_unknown_argument_is_named():
+    config = scenes_small.get_config()
+    config.objective.update({"lambda_": 0.5})
+    with pytest.raises(ValueError, match=r"config.objective has unknown \['lambda_'\]"):
+        build.check(config)
+
+
+def test_a_missing_argument_is_named():
+    config = scenes_small.get_config()
+    del config.optimizer.b2
+    with pytest.raises(ValueError, match=r"config.optimizer lacks \['b2'\]"):
+        build.check(config)
+
+
+def test_an_unknown_choice_is_named_with_the_known_ones():
+    config = scenes_small.get_config()
+    config.schedule.name = "linear"
+    wanted = r"config.schedule.name is 'linear'; wanted one of steps, warmup_cosine"
+    with pytest.raises(ValueError, match=wanted):
+        build.check(config)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "told"),
+    [
+        ("training", "steps", 0, "steps is 0; wanted 1 or more"),
+        ("training", "log_every", -1, "log_every is -1; wanted 1 or more"),
+        ("pipeline", "crop", 100, "crop is 100; wanted a multiple of 8"),
+        ("initialization", "method", "zeros", "'zeros'; wanted one of random"),
+    ],
+)
+def test_a_number_of_no_use_is_refused(section, name, value, told):
+    config = scenes_small.get_config()
+    config[section][name] = value
+    with pytest.raises(ValueError, match=told):
+        build.check(config)
+
+
+def test_the_last_bias_starts_at_the_best_constant_prediction():
+    config = scenes_small.get_config()
+    prior = np.array([0.7, 0.2, 0.1, 0.0], np.float32)
+    config.objective.rebalancing_lambda = 1.0
+    biases = build.head_mean(config, prior)
+    # Without rebalancing the log prior, up to a constant; empty bins are floored.
+    np.testing.assert_allclose(biases[:3], np.log(prior[:3]), rtol=1e-5)
+    assert np.isfinite(biases).all()
+    assert biases[3] < -15
+    config.objective.rebalancing_lambda = 0.0
+    # Fully rebalanced every color that occurs is as likely.
+    np.testing.assert_allclose(build.head_mean(config, prior)[:3], np.log(1 / 3))
+
+
+def test_the_schedule_follows_overridden_steps():
+    config = scenes_small.get_config()
+    config.training.steps = 1000
+    assert config.schedule.length == 1000

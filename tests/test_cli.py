@@ -1,0 +1,256 @@
+import json
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from jaxcolor import cli, images, model_card, pretrained
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    pretrained.save(tiny.model(), folder, card="A card.")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "l2"
+    pretrained.save(tiny.model(tiny.REGRESSION), folder, card="A card.")
+    return folder
+
+
+@pytest.fixture
+def photo(photographs, tmp_path) -> Path:
+    path = tmp_path / "grandma.png"
+    Image.fromarray(photographs["chelsea"][:60, :80]).convert("L").save(path)
+    return path
+
+
+def run(*arguments: str | Path) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def error_of(capsys) -> str:
+    """The one line of an error."""
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_a_photograph_is_colorized(model, photo, tmp_path, capsys):
+    assert run("colorize", photo, "--model", model, "-o", tmp_path / "colored") == 0
+    colored = np.asarray(Image.open(tmp_path / "colored" / "grandma.png"))
+    assert colored.shape == (60, 80, 3)
+    assert np.ptp(colored.astype(int), axis=-1).max() > 10
+    assert "1 of 1 photographs" in capsys.readouterr().out
+
+
+def test_quiet_prints_nothing(model, photo, tmp_path, capsys):
+    output = tmp_path / "colored"
+    assert run("colorize", photo, "--model", model, "-o", output, "--quiet") == 0
+    printed = capsys.readouterr()
+    assert printed.out == printed.err == ""
+
+
+def test_what_exists_is_not_overwritten_unless_asked(model, photo, tmp_path, capsys):
+    output = tmp_path / "colored.png"
+    output.write_text("precious")
+    command = ("colorize", photo, "--model", model, "-o", output)
+    assert run(*command) == cli.MISUSED
+    assert str(output) in error_of(capsys)
+    assert output.read_text() == "precious"
+    assert run(*command, "--overwrite") == 0
+    with Image.open(output) as colored:
+        assert colored.size == (80, 60)
+
+
+def test_bad_files_of_a_folder_are_listed_and_the_rest_is_done(
+    model, photo, tmp_path, capsys
+):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    photo.rename(folder / photo.name)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no photograph")
+    assert run("colorize", folder, "--model", model, "-o", tmp_path / "colored") == 1
+    assert [p.name for p in (tmp_path / "colored").iterdir()] == [photo.name]
+    printed = capsys.readouterr()
+    assert "1 of 2 photographs" in printed.out
+    assert "not colorized: " in printed.err
+    assert "broken.jpg" in printed.err
+
+
+@pytest.mark.parametrize("flag", ["--temperature", "--rebalancing-lambda"])
+def test_a_regression_has_no_use_for_numbers_of_bins(
+    regression, photo, tmp_path, capsys, flag
+):
+    output = tmp_path / "colored"
+    command = ("colorize", photo, "--model", regression, "-o", output)
+    assert run(*command, flag, "0.5") == cli.MISUSED
+    assert "predicts ab itself" in error_of(capsys)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nowhere.jpg", "--model", "{model}"),
+        ("{photo}", "--model", "nowhere"),
+        ("{photo}", "--model", "{model}", "--temperature", "0"),
+        ("{photo}", "--model", "{model}", "--format", "doc"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_status_2(
+    model, photo, tmp_path, capsys, arguments
+):
+    filled = [argument.format(model=model, photo=photo) for argument in arguments]
+    assert run("colorize", *filled, "-o", tmp_path / "colored") == cli.MISUSED
+    assert error_of(capsys).startswith("jaxcolor: error: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("paint",),
+        ("colorize", "photo.jpg"),
+        ("colorize", "x.jpg", "--model", "m", "-o", "o", "--batch-size", "0"),
+        ("evaluate", "folder", "--model", "m", "--mode", "3"),
+    ],
+)
+def test_a_command_that_is_not_understood_ends_with_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    assert ended.value.code == cli.MISUSED
+    assert "usage: jaxcolor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_help_with_an_example(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(name, "--help")
+    assert ended.value.code == 0
+    assert f"example:\n  jaxcolor {name} " in capsys.readouterr().out
+
+
+def test_a_prior_is_counted_and_not_overwritten(photo_folder, tmp_path, capsys):
+    output = tmp_path / "prior.json"
+    command = ("prior", photo_folder, "-o", output, "--resize", "32", "--quiet")
+    assert run(*command) == 0
+    counted = json.loads(output.read_text())
+    assert counted["images"] == len(list(photo_folder.iterdir()))
+    assert len(counted["counts"]) == 313
+    assert run(*command) == cli.MISUSED
+    assert "prior.json" in error_of(capsys)
+
+
+def test_a_model_is_evaluated(model, photo_folder, tmp_path, capsys):
+    output = tmp_path / "results"
+    command = ("evaluate", photo_folder, "--model", f"mine={model}", "--size", "32")
+    assert run(*command, "-o", output, "--quiet") == 0
+    printed = capsys.readouterr().out
+    for system in ("ground truth", "gray", "mine"):
+        assert f"| {system} |" in printed
+    assert json.loads((output / "results.json").read_text())["protocol"]["size"] == 32
+    assert "| mine |" in (output / "table.md").read_text()
+
+
+def test_two_models_of_one_name_are_refused(model, photo_folder, capsys):
+    command = ("evaluate", photo_folder, "--model", model, "--model", model)
+    assert run(*command, "--quiet") == cli.MISUSED
+    assert "same name" in error_of(capsys)
+
+
+def test_a_warning_is_one_line(model, photo, tmp_path, capsys, monkeypatch):
+    def load(path):
+        warnings.warn(f"{path}: ICC profile ignored", stacklevel=1)
+        return original(path)
+
+    original = images.load
+    monkeypatch.setattr(images, "load", load)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        run("colorize", photo, "--model", model, "-o", tmp_path / "out", "--quiet")
+    assert error_of(capsys) == f"jaxcolor: warning: {photo}: ICC profile ignored"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (OSError(28, "No space left on device"), 1, "error: .*No space left"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_what_goes_wrong_midway_is_one_line(
+    model, photo, tmp_path, capsys, monkeypatch, error, status, line
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(pretrained, "load", fail)
+    output = tmp_path / "out"
+    assert run("colorize", photo, "--model", model, "-o", output) == status
+    assert re.match(f"jaxcolor: {line}", error_of(capsys))
+
+
+@pytest.mark.slow
+def test_three_commands_lead_from_a_folder_to_a_colorization(
+    photo_folder, photo, tmp_path
+):
+    def jaxcolor(*arguments: str | Path) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "jaxcolor", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    prior, workdir = tmp_path / "prior.json", tmp_path / "run"
+    done = jaxcolor("prior", photo_folder, "-o", prior, "--resize", "64")
+    assert done.returncode == 0, done.stderr
+    train = (
+        "train",
+        f"--config={ROOT / 'configs' / 'smoke.py'}",
+        f"--workdir={workdir}",
+        f"--config.data.source={photo_folder}",
+        f"--config.prior.path={prior}",
+        "--config.training.steps=6",
+        "--config.training.checkpoint_every=3",
+    )
+    done = jaxcolor(*train)
+    assert done.returncode == 0, done.stderr
+    assert "finished" in done.stdout
+    done = jaxcolor("colorize", photo, "--model", workdir, "-o", tmp_path / "a.png")
+    assert done.returncode == 0, done.stderr
+    released = tmp_path / "released"
+    done = jaxcolor("release", f"{workdir}@6", "-o", released, "--license", "mit")
+    assert done.returncode == 0, done.stderr
+    assert "license: mit" in (released / "README.md").read_text()
+    same = jaxcolor(
+        "colorize", photo, "--model", f"{workdir}@6", "-o", tmp_path / "b.png"
+    )
+    assert same.returncode == 0, same.stderr
+    done = jaxcolor("colorize", photo, "--model", released, "-o", tmp_path / "c.png")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "b.png")),
+        np.asarray(Image.open(tmp_path / "c.png")),
+    )
+
+
+def test_the_card_of_a_model_without_results_says_how_to_use_it():
+    text = model_card.text(
+        tiny.BINS,
+        name="tiny",
+        data="None.",
+        prior=None,
+        results=None,
+        license_name=None,
+    )
+    assert "jaxcolor colorize photograph.jpg" in text
+    assert "license:" not in text

@@ -1,0 +1,271 @@
+"""From logits to ab: the annealed mean, its limits, and moving a posterior."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra import numpy as hnp
+from scipy import special, stats
+
+from jaxcolor import decode, gamut
+
+PAPER = gamut.from_srgb(spacing=10.0)
+BINS = len(PAPER.centers)
+# Three bins, to work examples by hand.
+SMALL = gamut.Gamut(np.array([[0, 0], [10, 0], [0, 20]], np.float32), 10.0)
+
+
+@jax.jit
+def annealed_mean(logits, temperature):
+    return decode.annealed_mean(logits, PAPER, temperature=temperature)
+
+
+entropy = jax.jit(decode.entropy)
+
+
+@jax.jit
+def sample(key, logits):
+    return decode.sample(key, logits, SMALL)
+
+
+def _logits(seed, *shape, scale=3.0):
+    rng = np.random.default_rng(seed)
+    return jnp.asarray(scale * rng.normal(size=(*shape, BINS)), jnp.float32)
+
+
+def _annealed_in_float64(logits, temperature):
+    """Equation 5 of the paper, to the letter: powers of probabilities."""
+    probs = special.softmax(np.asarray(logits, np.float64), axis=-1)
+    powers = np.exp(np.log(probs) / temperature)
+    return (powers / powers.sum(axis=-1, keepdims=True)) @ PAPER.centers
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.38, 1.0, 2.5])
+def test_annealed_mean_is_equation_5(temperature):
+    logits = _logits(0, 4, 5)
+    # float32 of logits up to 12 over 0.1, in an exponent, times ab of about 100.
+    np.testing.assert_allclose(
+        annealed_mean(logits, jnp.float32(temperature)),
+        _annealed_in_float64(logits, temperature),
+        atol=2e-3,
+    )
+
+
+def test_annealed_mean_of_a_small_case_by_hand():
+    # Probabilities 1/2, 1/4, 1/4; squared at temperature 1/2: 4/6, 1/6, 1/6.
+    logits = jnp.log(jnp.array([0.5, 0.25, 0.25]))
+    result = decode.annealed_mean(logits, SMALL, temperature=0.5)
+    # A few float32 roundings.
+    np.testing.assert_allclose(result, [10 / 6, 20 / 6], rtol=1e-6)
+
+
+def test_mean_is_the_annealed_mean_at_temperature_1():
+    logits = _logits(1, 3)
+    expected = special.softmax(np.asarray(logits, np.float64), axis=-1) @ PAPER.centers
+    # float32 sums of 313 terms of about 100.
+    np.testing.assert_allclose(decode.mean(logits, PAPER), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        annealed_mean(logits, jnp.float32(1)), expected, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("temperature", [1e-2, 1e-4, 1e-30])
+def test_annealed_mean_becomes_the_mode_as_temperature_falls(temperature):
+    logits = _logits(2, 50)
+    two = np.sort(logits, axis=-1)[:, -2:]
+    # At 1e-2 a lead of 0.2 is a factor of e^20.
+    logits = logits[two[:, 1] - two[:, 0] > 0.2]
+    assert len(logits) > 25
+    modes = PAPER.centers[np.argmax(logits, axis=-1)]
+    np.testing.assert_array_equal(decode.mode(logits, PAPER), modes)
+    # What e^-20 times 100 leaves of the others, and a rounding.
+    np.testing.assert_allclose(
+        annealed_mean(logits, jnp.float32(temperature)), modes, atol=1e-5
+    )
+
+
+def test_annealed_mean_tends_to_the_center_of_all_bins_as_temperature_rises():
+    expected = np.tile(PAPER.centers.mean(axis=0), (3, 1))
+    # Logits up to 10 over 1e6, times ab of about 100.
+    np.testing.assert_allclose(
+        annealed_mean(_logits(3, 3), jnp.float32(1e6)), expected, atol=2e-3
+    )
+
+
+def test_many_temperatures_equal_them_one_by_one():
+    logits = _logits(4, 2, 3)
+    temperatures = jnp.array([0.01, 0.2, 0.38, 1.0, 3.0])
+    together = annealed_mean(logits, temperatures)
+    assert together.shape == (5, 2, 3, 2)
+    one_by_one = [annealed_mean(logits, t) for t in temperatures]
+    # Two programs: float32 roundings of 100.
+    np.testing.assert_allclose(together, np.stack(one_by_one), atol=1e-4)
+
+
+@settings(deadline=None, derandomize=True, max_examples=50)
+@given(hnp.arrays(np.float32, (BINS,), elements={"min_value": -50, "max_value": 50}))
+def test_annealed_mean_lies_within_the_bins_and_ignores_a_shift(logits):
+    plain = annealed_mean(jnp.asarray(logits), jnp.float32(0.38))
+    assert (plain >= PAPER.centers.min(axis=0) - 1e-3).all()
+    assert (plain <= PAPER.centers.max(axis=0) + 1e-3).all()
+    shifted = annealed_mean(jnp.asarray(logits + np.float32(100)), jnp.float32(0.38))
+    # The shift rounds logits to 8e-6: over 0.38, times 200 from end to end.
+    np.testing.assert_allclose(shifted, plain, atol=5e-3)
+
+
+def test_bins_of_probability_zero_are_ignored():
+    logits = jnp.array([0.0, -jnp.inf, 0.0])
+    half = decode.annealed_mean(logits, SMALL, temperature=0.38)
+    np.testing.assert_array_equal(half, [0, 10])
+    np.testing.assert_array_equal(decode.mode(logits, SMALL), [0, 0])
+    # ln 2, with a rounding.
+    np.testing.assert_allclose(entropy(logits), np.log(2), rtol=1e-6)
+    assert np.isfinite(jax.jit(jax.grad(decode.entropy))(logits)).all()
+
+
+def test_extreme_logits_give_finite_results_and_derivatives():
+    logits = jnp.where(jnp.arange(BINS) % 3 == 0, 1e4, -1e4) + _logits(5)
+
+    def total(x):
+        ab = decode.annealed_mean(x, PAPER, temperature=0.01)
+        return ab.sum() + decode.entropy(x)
+
+    value, slope = jax.jit(jax.value_and_grad(total))(logits)
+    assert np.isfinite(value)
+    assert np.isfinite(slope).all()
+
+
+def test_derivative_of_the_annealed_mean_agrees_with_finite_differences():
+    logits = np.asarray(_logits(6), np.float64)
+    direction = np.random.default_rng(7).normal(size=BINS)
+    step = 1e-5
+    ahead = _annealed_in_float64(logits + step * direction, 0.38)
+    behind = _annealed_in_float64(logits - step * direction, 0.38)
+    _, slope = jax.jvp(
+        lambda x: annealed_mean(x, jnp.float32(0.38)),
+        (jnp.asarray(logits, jnp.float32),),
+        (jnp.asarray(direction, jnp.float32),),
+    )
+    # Slopes of about 50; float32 sums.
+    np.testing.assert_allclose(
+        slope, (ahead - behind) / (2 * step), rtol=1e-3, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_temperature_that_is_not_positive_is_refused(temperature):
+    with pytest.raises(ValueError, match=f"temperature is {temperature}; wanted"):
+        decode.annealed_mean(_logits(0), PAPER, temperature=temperature)
+
+
+def test_samples_come_as_often_as_their_probabilities_say():
+    probs = np.array([0.6, 0.3, 0.1])
+    logits = jnp.broadcast_to(jnp.log(jnp.asarray(probs, jnp.float32)), (100, 60, 3))
+    drawn = sample(jax.random.key(0), logits)
+    assert drawn.shape == (100, 60, 2)
+    bins = (np.asarray(drawn)[..., None, :] == SMALL.centers).all(axis=-1)
+    counts = bins.reshape(-1, 3).sum(axis=0)
+    assert counts.sum() == 6000
+    # The key is fixed; another JAX may draw otherwise, wrongly refused one in 10^4.
+    assert stats.chisquare(counts, 6000 * probs).pvalue > 1e-4
+
+
+def test_pixels_are_sampled_independently():
+    logits = jnp.zeros((4000, 3))
+    drawn = np.asarray(sample(jax.random.key(1), logits))[:, 0] > 0
+    pairs = np.histogram2d(drawn[:-1], drawn[1:], bins=2)[0]
+    # As above.
+    assert stats.chi2_contingency(pairs).pvalue > 1e-4
+
+
+def test_entropy_agrees_with_scipy():
+    logits = _logits(8, 3, 2)
+    probs = special.softmax(np.asarray(logits, np.float64), axis=-1)
+    # float32 of log probabilities up to 20.
+    np.testing.assert_allclose(
+        entropy(logits), stats.entropy(probs, axis=-1), rtol=1e-5
+    )
+
+
+def test_entropy_of_the_uniform_distribution_is_the_log_of_the_count():
+    # A rounding or two.
+    np.testing.assert_allclose(
+        entropy(jnp.full((2, BINS), 7.0)), np.log(BINS), rtol=1e-6
+    )
+
+
+def test_reweighting_by_hand():
+    # Posterior 1/2, 1/4, 1/4 under weights 1, 2, 4 stands for p proportional to
+    # 1/2, 1/8, 1/16; under weights 2, 8, 16 it becomes 1, 1, 1.
+    logits = jnp.log(jnp.array([[0.5, 0.25, 0.25]]))
+    moved = decode.reweight(
+        logits,
+        from_weights=jnp.array([1.0, 2.0, 4.0]),
+        to_weights=jnp.array([2.0, 8.0, 16.0]),
+    )
+    # A few roundings.
+    np.testing.assert_allclose(jax.nn.softmax(moved), [[1 / 3] * 3], rtol=1e-6)
+
+
+def test_reweighting_obeys_bayes():
+    # A network trained under class weights w learns p(bin | pixel) w, normalized.
+    rng = np.random.default_rng(9)
+    posterior = rng.dirichlet(np.ones(BINS), size=(2, 3))
+    old, new = rng.uniform(0.1, 6, (2, BINS))
+    trained = posterior * old
+    expected = posterior * new / (posterior * new).sum(axis=-1, keepdims=True)
+    moved = decode.reweight(
+        jnp.asarray(np.log(trained), jnp.float32),
+        from_weights=jnp.asarray(old, jnp.float32),
+        to_weights=jnp.asarray(new, jnp.float32),
+    )
+    # float32 of logs of about 10.
+    np.testing.assert_allclose(jax.nn.softmax(moved), expected, rtol=1e-5)
+
+
+def test_reweighting_there_and_back_changes_nothing():
+    logits = _logits(10, 2, 3)
+    rng = np.random.default_rng(11)
+    old, new = (jnp.asarray(rng.uniform(0.1, 6, BINS), jnp.float32) for _ in "ab")
+    there = decode.reweight(logits, from_weights=old, to_weights=new)
+    back = decode.reweight(there, from_weights=new, to_weights=old)
+    # Roundings of logits up to 14.
+    np.testing.assert_allclose(back, logits, atol=4e-6)
+
+
+def test_one_pixel_and_images_give_the_same():
+    weights = jnp.linspace(0.5, 2, BINS)
+
+    @jax.jit
+    def decoded(logits):
+        moved = decode.reweight(
+            logits, from_weights=weights, to_weights=jnp.ones_like(weights)
+        )
+        return (
+            decode.annealed_mean(moved, PAPER, temperature=0.38),
+            decode.mode(moved, PAPER),
+            decode.entropy(moved),
+        )
+
+    logits = _logits(12, 2, 3)
+    whole, mapped = decoded(logits), jax.vmap(jax.vmap(decoded))(logits)
+    for together, one_by_one in zip(whole, mapped, strict=True):
+        # Other shapes are other programs: float32 roundings of 100.
+        np.testing.assert_allclose(together, one_by_one, atol=1e-4)
+    for together, alone in zip(whole, decoded(logits[1, 2]), strict=True):
+        np.testing.assert_allclose(together[1, 2], alone, atol=1e-4)
+
+
+def test_half_precision_logits_are_decoded_in_float32():
+    logits = _logits(13, 2).astype(jnp.bfloat16)
+    decoded = annealed_mean(logits, jnp.float32(0.38))
+    assert decoded.dtype == jnp.float32
+    # As for equation 5: the logits themselves are exact in float64.
+    np.testing.assert_allclose(decoded, _annealed_in_float64(logits, 0.38), atol=1e-3)
+
+
+def test_regression_outputs_are_scaled_to_lab_units():
+    np.testing.assert_array_equal(
+        decode.regression(jnp.array([[0.5, -1.0]])), [[55, -110]]
+    )

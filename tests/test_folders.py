@@ -1,0 +1,223 @@
+"""Many photographs: names stay, nothing is lost, one bad file spoils only itself."""
+
+from concurrent import futures
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from jaxcolor import folders, images
+from jaxcolor.colorize import Colorizer
+
+SETTINGS = {"requested": None, "overwrite": False}
+
+
+@pytest.fixture(scope="module")
+def colorizer():
+    return Colorizer(tiny.model())
+
+
+class _Immediately(futures.Executor):
+    """Does the work when it is submitted."""
+
+    def submit(self, function, *args):
+        future = futures.Future()
+        future.set_result(function(*args))
+        return future
+
+
+def _write(path, size=(9, 12), seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    photo = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    Image.fromarray(photo).save(path)
+    return path
+
+
+def _targets(jobs):
+    return [job.folder / (job.name or job.source.name) for job in jobs]
+
+
+def _run(colorizer, inputs, output, *, batch_size=1, **settings):
+    settings = SETTINGS | settings
+    jobs = folders.plan(inputs, output, **settings)
+    return list(
+        folders.colorize_files(colorizer, jobs, batch_size=batch_size, **settings)
+    )
+
+
+def _files(folder):
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def test_names_and_sub_folders_stay(colorizer, tmp_path):
+    _write(tmp_path / "in" / "a.jpg")
+    _write(tmp_path / "in" / "deep" / "er" / "b.PNG")
+    _write(tmp_path / "c.png")
+    outcomes = _run(colorizer, [tmp_path / "in", tmp_path / "c.png"], tmp_path / "out")
+    assert [outcome.reason for outcome in outcomes] == [None] * 3
+    assert _files(tmp_path / "out") == ["a.jpg", "c.png", "deep/er/b.PNG"]
+
+
+def test_what_is_written_is_what_the_colorizer_gives(colorizer, tmp_path):
+    source = _write(tmp_path / "a.png", (40, 31))
+    _run(colorizer, [source], tmp_path / "out")
+    with Image.open(tmp_path / "out" / "a.png") as written:
+        np.testing.assert_array_equal(written, colorizer(source))
+
+
+def test_one_photograph_may_go_to_a_file(colorizer, tmp_path):
+    source = _write(tmp_path / "a.jpg")
+    _run(colorizer, [source], tmp_path / "sub" / "b.png")
+    with Image.open(tmp_path / "sub" / "b.png") as written:
+        assert written.format == "PNG"
+
+
+def test_a_file_that_is_not_named_as_the_format_is_refused(tmp_path):
+    source = _write(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="is not named as JPEG"):
+        folders.plan([source], tmp_path / "b.png", requested="jpeg", overwrite=False)
+
+
+def test_a_format_can_be_asked_for(colorizer, tmp_path):
+    _write(tmp_path / "in" / "a.jpg")
+    _run(colorizer, [tmp_path / "in"], tmp_path / "out", requested="png")
+    assert _files(tmp_path / "out") == ["a.png"]
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    source = _write(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="no format to write"):
+        folders.plan([source], tmp_path / "out", requested="docx", overwrite=False)
+
+
+def test_existing_files_are_refused_before_work_starts(colorizer, tmp_path):
+    _write(tmp_path / "in" / "a.jpg")
+    taken = _write(tmp_path / "out" / "a.jpg", seed=1).read_bytes()
+    with pytest.raises(ValueError, match=r"out/a\.jpg: exists"):
+        folders.plan([tmp_path / "in"], tmp_path / "out", **SETTINGS)
+    assert (tmp_path / "out" / "a.jpg").read_bytes() == taken
+    _run(colorizer, [tmp_path / "in"], tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out" / "a.jpg").read_bytes() != taken
+
+
+def test_two_inputs_of_one_name_are_refused_even_to_overwrite(tmp_path):
+    inputs = [_write(tmp_path / "x" / "a.jpg"), _write(tmp_path / "y" / "a.jpg")]
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match="would both become"):
+            folders.plan(inputs, tmp_path / "o", requested=None, overwrite=overwrite)
+
+
+def test_two_inputs_that_become_one_name_by_their_format_are_refused(tmp_path):
+    inputs = [_write(tmp_path / "a.jpg"), _write(tmp_path / "a.tif")]
+    assert len(folders.plan(inputs, tmp_path / "out", **SETTINGS)) == 2
+    with pytest.raises(ValueError, match="would both become"):
+        folders.plan(inputs, tmp_path / "out", requested="png", overwrite=False)
+
+
+def test_a_collision_that_only_pixels_tell_loses_nothing(colorizer, tmp_path):
+    """A TIFF of 16 bits becomes a PNG."""
+    _write(tmp_path / "in" / "a.png")
+    deep = np.full((4, 4), 40_000, np.uint16)
+    Image.fromarray(deep).save(tmp_path / "in" / "a.tif")
+    outcomes = _run(colorizer, [tmp_path / "in"], tmp_path / "out")
+    assert [outcome.target is None for outcome in outcomes] == [True, False] or [
+        outcome.target is None for outcome in outcomes
+    ] == [False, True]
+    assert _files(tmp_path / "out") == ["a.png"]
+    (bad,) = (outcome for outcome in outcomes if outcome.target is None)
+    assert bad.source.suffix == ".tif"
+    assert "the result of another" in bad.reason
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_input_is_never_overwritten(tmp_path, overwrite):
+    source = _write(tmp_path / "a.jpg")
+    for output in (tmp_path, source):
+        with pytest.raises(ValueError, match=r"one of the inputs"):
+            folders.plan([source], output, requested=None, overwrite=overwrite)
+
+
+def test_the_same_photograph_twice_is_done_once(tmp_path):
+    source = _write(tmp_path / "in" / "a.jpg")
+    jobs = folders.plan([source, tmp_path / "in"], tmp_path / "out", **SETTINGS)
+    assert _targets(jobs) == [tmp_path / "out" / "a.jpg"]
+
+
+def test_results_inside_the_input_folder_are_not_colorized_again(tmp_path):
+    _write(tmp_path / "a.jpg")
+    _write(tmp_path / "out" / "a.jpg")
+    jobs = folders.plan([tmp_path], tmp_path / "out", requested=None, overwrite=True)
+    assert [job.source for job in jobs] == [tmp_path / "a.jpg"]
+
+
+def test_missing_and_empty_inputs_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="no such file or folder"):
+        folders.plan([tmp_path / "nothing.jpg"], tmp_path / "out", **SETTINGS)
+    with pytest.raises(ValueError, match="no photographs in"):
+        folders.plan([tmp_path], tmp_path / "out", **SETTINGS)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_bad_files_spoil_only_themselves(colorizer, tmp_path, batch_size):
+    good = [_write(tmp_path / "in" / f"{i}.png", (9 + i, 12), i) for i in range(5)]
+    (tmp_path / "in" / "1a.jpg").write_bytes(b"no photograph")
+    (tmp_path / "in" / "3a.png").write_bytes(good[0].read_bytes()[:60])
+    outcomes = _run(
+        colorizer, [tmp_path / "in"], tmp_path / "out", batch_size=batch_size
+    )
+    bad = {outcome.source.name for outcome in outcomes if outcome.reason}
+    assert bad == {"1a.jpg", "3a.png"}
+    assert _files(tmp_path / "out") == [path.name for path in good]
+    for outcome in outcomes:
+        if outcome.reason:
+            assert str(outcome.source) in outcome.reason
+            assert "\n" not in outcome.reason
+    for path in good:
+        with Image.open(tmp_path / "out" / path.name) as written:
+            # Another batch size adds in another order.
+            apart = np.int32(written) - np.int32(colorizer(path))
+            assert np.abs(apart).max() <= 1
+
+
+def test_a_batch_holds_one_shape_only(tmp_path):
+    sizes = [(10, 100), (100, 10), (10, 100), (90, 100), (100, 10), (10, 100)]
+    paths = [_write(tmp_path / f"{i}.png", size) for i, size in enumerate(sizes)]
+    batches = []
+
+    class Recorder(Colorizer):
+        def colorize(self, photos):
+            batches.append([self.view_shape(photo) for photo in photos])
+            return photos
+
+    _run(Recorder(tiny.model(), size=64), paths, tmp_path / "out", batch_size=2)
+    assert all(len(set(batch)) == 1 for batch in batches)
+    assert sorted(map(len, batches)) == [1, 1, 2, 2]
+
+
+def test_a_folder_that_cannot_be_made_is_told(colorizer, tmp_path):
+    source = _write(tmp_path / "a.jpg")
+    (tmp_path / "out").write_text("a file")
+    (outcome,) = folders.colorize_files(
+        colorizer,
+        [folders.Job(source, tmp_path / "out" / "sub", None)],
+        batch_size=1,
+        **SETTINGS,
+    )
+    assert outcome.target is None
+    assert str(tmp_path / "out") in outcome.reason
+
+
+def test_loading_stays_a_little_ahead(monkeypatch, tmp_path):
+    """Else a folder of large photographs would fill the memory."""
+    loads = []
+    blank = images.Photo(np.zeros((1, 1, 3), np.uint8))
+    monkeypatch.setattr(images, "load", lambda path: loads.append(path) or blank)
+    jobs = [folders.Job(Path(str(i)), tmp_path, None) for i in range(10)]
+    loaded = folders._loaded(_Immediately(), jobs, ahead=2)
+    next(loaded)
+    assert len(loads) == 3
+    assert len(list(loaded)) == 9

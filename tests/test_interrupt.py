@@ -1,0 +1,38 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from jaxcolor import interrupt
+
+
+@pytest.mark.parametrize("number", interrupt.SIGNALS)
+def test_a_first_signal_is_noted_and_a_second_acts_as_usual(number):
+    seen = []
+    before = signal.signal(number, lambda *_: seen.append(number))
+    try:
+        with interrupt.listen() as wanted:
+            assert not wanted.is_set()
+            os.kill(os.getpid(), number)
+            assert wanted.is_set()
+            assert not seen
+            os.kill(os.getpid(), number)
+            assert seen == [number]
+        os.kill(os.getpid(), number)
+        assert seen == [number, number]
+    finally:
+        signal.signal(number, before)
+
+
+def test_off_the_main_thread_nothing_is_handled():
+    found = []
+
+    def listen() -> None:
+        with interrupt.listen() as wanted:
+            found.append(wanted.is_set())
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert found == [False]

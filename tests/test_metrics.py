@@ -1,0 +1,229 @@
+"""Metrics: worked by hand, by numeric integration, and against scikit-image."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import special
+from skimage import metrics as skimage_metrics
+
+from jaxcolor import encode, gamut, metrics
+
+PAPER = gamut.from_srgb(spacing=10.0)
+BINS = len(PAPER.centers)
+
+ab_distance = jax.jit(metrics.ab_distance)
+auc = jax.jit(metrics.auc)
+colorfulness = jax.jit(metrics.colorfulness)
+
+
+@jax.jit
+def rebalanced_weights(bins):
+    return metrics.rebalanced_weights(bins, count=BINS)
+
+
+@jax.jit
+def nll(logits, ab):
+    return metrics.nll(logits, ab, PAPER)
+
+
+def _hasler_suesstrunk(rgb8):
+    """The paper's formula on 8-bit levels, in float64, statistics of NumPy."""
+    r, g, b = np.asarray(rgb8, np.float64).reshape(-1, 3).T
+    rg, yb = r - g, (r + g) / 2 - b
+    sigma = np.sqrt(np.std(rg) ** 2 + np.std(yb) ** 2)
+    mu = np.sqrt(np.mean(rg) ** 2 + np.mean(yb) ** 2)
+    return sigma + 0.3 * mu
+
+
+@pytest.fixture(scope="module")
+def evaluated():
+    """Distances and nearest bins of two images, mostly gray and partly far off."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, [12, 18], (2, 30, 40, 2)).astype(np.float32)
+    guess = (0.5 * truth + rng.normal(0, 30, truth.shape)).astype(np.float32)
+    guess[0, 0] += 200
+    distance = ab_distance(guess, truth)
+    return distance, jax.jit(lambda ab: encode.nearest(ab, PAPER))(truth)
+
+
+def test_distance_is_euclidean_and_has_a_slope_at_zero():
+    predicted, target = jnp.array([[3.0, 4.0], [1.0, 1.0]]), jnp.array([[0.0, 0.0]] * 2)
+    target = target.at[1].set(1.0)
+    np.testing.assert_array_equal(ab_distance(predicted, target), [5, 0])
+    slope = jax.jit(jax.grad(lambda x: ab_distance(x, target).sum()))(predicted)
+    # A rounding.
+    np.testing.assert_allclose(slope, [[0.6, 0.8], [0, 0]], rtol=1e-6)
+
+
+def test_auc_by_hand():
+    # Errors of 0, 1/2, 1 and, beyond the sweep, 1.
+    distance = jnp.array([[0.0, 75.0], [150.0, 300.0]])
+    weights = jnp.array([[1.0, 1.0], [0.0, 0.0]])
+    # Roundings of 100.
+    np.testing.assert_allclose(auc(distance), 37.5, atol=1e-5)
+    np.testing.assert_allclose(auc(distance, weights=weights), 75, atol=1e-5)
+
+
+def test_perfect_and_hopeless_predictions_score_100_and_0():
+    # Roundings of 100.
+    np.testing.assert_allclose(auc(jnp.zeros((2, 2))), 100, atol=1e-5)
+    np.testing.assert_allclose(auc(jnp.full((2, 2), 200.0)), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_auc_is_the_area_under_the_cumulative_curve(evaluated, weighted):
+    distance, bins = evaluated
+    weights = rebalanced_weights(bins) if weighted else None
+    thresholds = np.linspace(0, 150, 30_001)
+    order = np.argsort(distance, axis=None)
+    ranked = np.asarray(distance, np.float64).ravel()[order]
+    share = np.ones(distance.size) if weights is None else np.asarray(weights).ravel()
+    cumulative = np.append(0, np.cumsum(share[order], dtype=np.float64))
+    curve = cumulative[np.searchsorted(ranked, thresholds, side="right")]
+    area = np.trapezoid(curve / cumulative[-1], thresholds) / 150
+    # The sum's step is 150/30000 = 0.005; the curve has steps, too.
+    np.testing.assert_allclose(auc(distance, weights=weights), 100 * area, atol=4e-3)
+
+
+def test_rebalanced_weights_by_hand():
+    bins = jnp.array([[0, 0, 0], [2, 2, 5]])
+    weights = metrics.rebalanced_weights(bins, count=7)
+    # Roundings.
+    np.testing.assert_allclose(weights, [[2, 2, 2], [3, 3, 6]], rtol=1e-6)
+
+
+def test_each_color_counts_the_same_in_the_rebalanced_auc():
+    # Three gray pixels without error, one red pixel with the largest.
+    distance, bins = jnp.array([0.0, 0.0, 0.0, 150.0]), jnp.array([120, 120, 120, 7])
+    weights = rebalanced_weights(bins)
+    # Roundings of 100.
+    np.testing.assert_allclose(auc(distance, weights=weights), 50, atol=1e-5)
+    np.testing.assert_allclose(auc(distance), 75, atol=1e-5)
+
+
+def test_colors_rarer_than_the_floor_do_not_outweigh_the_rest():
+    # One pixel in four million: its share of 2.5e-7 counts as 1e-6.
+    count = 4_000_000
+    pixels = jnp.array([count - 1.0, 1.0])
+    errors = jnp.array([0.0, 150.0])
+    expected = 100 * (1 - 1e6 / (1e6 + count))
+    # float32.
+    np.testing.assert_allclose(
+        metrics.auc_from_sums(errors, pixels, rebalanced=True), expected, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("rebalanced", [False, True])
+def test_auc_from_sums_over_batches_equals_auc_of_the_whole_set(evaluated, rebalanced):
+    distance, bins = evaluated
+    sums = jax.jit(lambda d, b: metrics.error_sums(d, b, count=BINS))
+    (errors, pixels), others = (sums(distance[i], bins[i]) for i in (0, 1))
+    errors, pixels = errors + others[0], pixels + others[1]
+    weights = rebalanced_weights(bins) if rebalanced else None
+    # float32 sums of 2400 numbers.
+    np.testing.assert_allclose(
+        metrics.auc_from_sums(errors, pixels, rebalanced=rebalanced),
+        auc(distance, weights=weights),
+        rtol=1e-5,
+    )
+
+
+def test_rebalanced_auc_is_the_mean_over_the_bins_that_occur(evaluated):
+    distance, bins = (np.asarray(x).ravel() for x in evaluated)
+    errors = np.minimum(distance.astype(np.float64), 150) / 150
+    expected = 100 * (1 - np.mean([errors[bins == q].mean() for q in np.unique(bins)]))
+    weights = rebalanced_weights(evaluated[1])
+    # float32 sums of 2400 numbers.
+    np.testing.assert_allclose(auc(evaluated[0], weights=weights), expected, rtol=1e-5)
+
+
+def test_psnr_equals_scikit_image():
+    rng = np.random.default_rng(1)
+    target = rng.uniform(0, 1, (20, 30, 3)).astype(np.float32)
+    predicted = np.clip(target + rng.normal(0, 0.1, target.shape), 0, 1)
+    predicted = predicted.astype(np.float32)
+    expected = skimage_metrics.peak_signal_noise_ratio(target, predicted, data_range=1)
+    # float32 of 20 dB.
+    np.testing.assert_allclose(
+        metrics.psnr(jnp.asarray(predicted), jnp.asarray(target)), expected, rtol=1e-5
+    )
+
+
+def test_psnr_by_hand_and_of_equal_images():
+    black = jnp.zeros((4, 5, 3))
+    # An error of 0.1 everywhere is 20 dB; float32 roundings.
+    np.testing.assert_allclose(metrics.psnr(black + 0.1, black), 20, rtol=1e-6)
+    assert metrics.psnr(black, black) == jnp.inf
+
+
+def test_nll_is_that_of_the_nearest_bin():
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, 3, (4, 5, BINS)).astype(np.float32)
+    ab = rng.uniform(-90, 90, (4, 5, 2)).astype(np.float32)
+    squares = ((ab[..., None, :].astype(np.float64) - PAPER.centers) ** 2).sum(axis=-1)
+    log_probs = special.log_softmax(logits.astype(np.float64), axis=-1)
+    index = squares.argmin(axis=-1)[..., None]
+    expected = -np.take_along_axis(log_probs, index, axis=-1)[..., 0]
+    # float32 of logits up to 12.
+    np.testing.assert_allclose(nll(logits, ab), expected, rtol=1e-5)
+    np.testing.assert_allclose(jax.vmap(nll)(logits, ab), expected, rtol=1e-5)
+
+
+def test_nll_of_a_uniform_prediction_is_the_log_of_the_count():
+    result = nll(jnp.zeros((4, 5, BINS)), jnp.zeros((4, 5, 2)))
+    # A rounding or two.
+    np.testing.assert_allclose(result, np.log(BINS), rtol=1e-6)
+
+
+def test_gray_images_have_no_colorfulness():
+    gray = np.random.default_rng(3).uniform(0, 1, (20, 30, 1)).astype(np.float32)
+    # Roundings of 255.
+    np.testing.assert_allclose(colorfulness(gray.repeat(3, axis=2)), 0, atol=1e-4)
+
+
+def test_colorfulness_of_red_beside_green_by_hand():
+    # rg = 255 or -255, yb = 127.5 throughout: a spread of 255, an offset of 127.5.
+    image = np.zeros((4, 6, 3), np.float32)
+    image[:, :3, 0] = image[:, 3:, 1] = 1
+    # Roundings.
+    np.testing.assert_allclose(colorfulness(image), 255 + 0.3 * 127.5, rtol=1e-6)
+
+
+def test_colorfulness_of_one_flat_color_is_its_offset():
+    # Blue: rg = 0, yb = -255.
+    image = np.zeros((4, 6, 3), np.float32)
+    image[..., 2] = 1
+    # Roundings.
+    np.testing.assert_allclose(colorfulness(image), 0.3 * 255, rtol=1e-6)
+
+
+def test_colorfulness_of_photographs_is_hasler_and_suesstrunks(photographs):
+    for photograph in photographs.values():
+        # Every fourth pixel is photograph enough; one shape compiles once.
+        part = photograph[:200:4, :400:4]
+        # float32 sums over the image.
+        np.testing.assert_allclose(
+            colorfulness(part / np.float32(255)), _hasler_suesstrunk(part), rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_derivatives_are_finite_at_gray(level):
+    image = jnp.full((3, 4, 3), level)
+    assert np.isfinite(jax.jit(jax.grad(metrics.colorfulness))(image)).all()
+
+
+def test_metrics_compile_and_lift_over_images(evaluated):
+    distance, bins = evaluated
+
+    @jax.jit
+    def both(distance, bins):
+        weights = rebalanced_weights(bins)
+        return auc(distance), auc(distance, weights=weights)
+
+    one_by_one = [both(distance[i], bins[i]) for i in (0, 1)]
+    # Other shapes are other programs: float32 sums.
+    np.testing.assert_allclose(
+        np.transpose(jax.vmap(both)(distance, bins)), one_by_one, rtol=1e-5
+    )

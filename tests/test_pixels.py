@@ -1,0 +1,250 @@
+import io
+
+import numpy as np
+import png
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from jaxcolor.data import pixels
+
+
+def encoded(image: Image.Image, *, kind: str, **options) -> bytes:
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def rgb_of(content: bytes) -> np.ndarray:
+    return np.asarray(pixels.decode(content, at_least=None))
+
+
+@pytest.fixture(scope="module")
+def astronaut(photographs) -> Image.Image:
+    """Cropped to 500 x 375, as many photographs are."""
+    return Image.fromarray(photographs["astronaut"]).crop((6, 60, 506, 435))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("L", "PNG"),
+        ("LA", "PNG"),
+        ("P", "GIF"),
+        ("RGB", "BMP"),
+        ("RGBA", "WEBP"),
+        ("CMYK", "TIFF"),
+        ("YCbCr", "TIFF"),
+        ("1", "PNG"),
+    ],
+)
+def test_every_mode_becomes_rgb(mode, kind):
+    white = Image.new("RGB", (8, 6), "white").convert(mode)
+    rgb = rgb_of(encoded(white, kind=kind))
+    assert rgb.shape == (6, 8, 3)
+    # WEBP is lossy.
+    assert rgb.min() >= 253
+
+
+def test_a_cmyk_jpeg_keeps_its_colors(astronaut):
+    rgb = rgb_of(encoded(astronaut.convert("CMYK"), kind="JPEG", quality=98))
+    # JPEG at this quality; inverted inks would be off by 100 and more.
+    assert np.abs(rgb - np.asarray(astronaut, np.float64)).mean() < 2
+
+
+def test_16_bit_gray_is_scaled_and_not_clipped():
+    ramp = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
+    rgb = rgb_of(encoded(Image.fromarray(ramp), kind="PNG"))
+    np.testing.assert_array_equal(rgb[..., 0], np.round(ramp / 65535 * 255))
+    assert (rgb[..., 0] == rgb[..., 2]).all()
+
+
+def test_16_bit_color_keeps_its_range():
+    ramp = np.arange(0, 65536, 64).reshape(32, 32)
+    rows = np.stack([ramp, 65535 - ramp, ramp], axis=-1).reshape(32, 96)
+    content = io.BytesIO()
+    png.Writer(32, 32, greyscale=False, bitdepth=16).write(content, rows.tolist())
+    rgb = rgb_of(content.getvalue())
+    # Pillow cuts the lower byte off, where rounding would divide by 257.
+    assert np.abs(rgb[..., 0] - ramp / 257).max() <= 1
+    assert np.abs(rgb[..., 1] - (65535 - ramp) / 257).max() <= 1
+
+
+def test_transparency_is_laid_over_white():
+    image = Image.new("RGBA", (3, 1))
+    image.putdata([(200, 0, 0, 255), (200, 0, 0, 0), (200, 0, 0, 51)])
+    rgb = rgb_of(encoded(image, kind="PNG"))[0]
+    # 51 is a fifth of 255: 0.2 x 200 + 0.8 x 255 and 0.2 x 0 + 0.8 x 255.
+    assert rgb.tolist() == [[200, 0, 0], [255, 255, 255], [244, 204, 204]]
+
+
+def test_a_transparent_color_of_a_palette_is_white():
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putdata([0, 1])
+    rgb = rgb_of(encoded(image, kind="PNG", transparency=1))[0]
+    assert rgb.tolist() == [[10, 20, 30], [255, 255, 255]]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_every_orientation_is_turned_upright(orientation, kind):
+    upright = Image.new("RGB", (32, 16), "black")
+    upright.paste("red", (0, 0, 16, 8))
+    # How a camera that was held so has stored it: the inverse of how it is shown.
+    turned = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(turned[orientation]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(stored, kind=kind, exif=exif)
+    # Lossy, but the corner is red and the rest is black.
+    difference = rgb_of(content) - np.asarray(upright, np.float64)
+    assert np.abs(difference).mean() < 3
+
+
+def test_the_first_frame_of_an_animation_counts():
+    frames = [Image.new("RGB", (4, 4), color) for color in ["red", "blue"]]
+    content = encoded(frames[0], kind="GIF", save_all=True, append_images=frames[1:])
+    assert rgb_of(content)[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no image"),
+        (b"not an image", "no image"),
+        (encoded(Image.new("F", (4, 4)), kind="TIFF"), "floating-point"),
+    ],
+)
+def test_what_cannot_be_decoded_is_refused_in_one_line(content, reason):
+    with pytest.raises(ValueError, match=reason) as refusal:
+        pixels.decode(content, at_least=None)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_cut_jpeg_is_refused_in_draft_too(astronaut):
+    content = encoded(astronaut, kind="JPEG")
+    for at_least in [None, 1]:
+        with pytest.raises(ValueError, match="truncated"):
+            pixels.decode(content[:-2000], at_least=at_least)
+
+
+def test_a_program_in_an_eps_file_never_runs():
+    # Pillow would hand an EPS file to an interpreter.
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
+    with pytest.raises(ValueError, match="no image that Pillow reads"):
+        pixels.decode(content, at_least=None)
+    assert ".eps" not in pixels.extensions()
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".gif"} < pixels.extensions()
+
+
+def test_resizing_is_pillows_bicubic_to_the_bit(astronaut):
+    content = encoded(astronaut, kind="JPEG")
+    whole = Image.open(io.BytesIO(content))
+    for squash, size in [(True, (256, 256)), (False, (341, 256))]:
+        rgb = pixels.decode_resize(content, resize=256, squash=squash, draft=False)
+        expected = np.asarray(whole.resize(size, Image.Resampling.BICUBIC))
+        np.testing.assert_array_equal(rgb, expected)
+
+
+def test_the_center_is_cut_as_pillow_cuts_it(astronaut):
+    content = encoded(astronaut.rotate(90, expand=True), kind="PNG")
+    rgb = pixels.decode_center(content, resize=96, squash=False, crop=64, draft=False)
+    whole = astronaut.rotate(90, expand=True).resize(
+        (96, 128), Image.Resampling.BICUBIC
+    )
+    np.testing.assert_array_equal(rgb, np.asarray(whole.crop((16, 32, 80, 96))))
+
+
+@pytest.mark.parametrize("size", [(100, 100), (100, 37), (37, 100), (7, 5000)])
+@pytest.mark.parametrize("resize", [8, 36, 64])
+def test_the_shorter_side_is_exact_and_the_aspect_kept(size, resize):
+    width, height = pixels.resized(size, resize=resize, squash=False)
+    assert min(width, height) == resize
+    # Rounding moves the longer side by half a pixel at most.
+    assert abs(width * size[1] - height * size[0]) <= 0.5 * max(size)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (341, 256), (700, 525), (90, 61)])
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_crop_is_as_cut_from_the_whole_resized_image(astronaut, size, flip):
+    whole = astronaut.resize(size, Image.Resampling.BICUBIC)
+    crop = 48
+    corners = [(0, 0), (size[0] - crop, size[1] - crop), (11, 5)]
+    for left, top in corners:
+        rgb = pixels.resized_crop(
+            astronaut, size, left=left, top=top, crop=crop, flip=flip
+        )
+        expected = whole.crop((left, top, left + crop, top + crop))
+        if flip:
+            expected = ImageOps.mirror(expected)
+        difference = np.abs(rgb - np.asarray(expected, np.float64))
+        # Rounding; half a pixel of displacement would change the mean by over 2.
+        assert difference.max() <= 8
+        assert difference.mean() < 0.05
+
+
+@pytest.mark.parametrize("size", [(256, 256), (128, 96), (32, 32), (16, 12)])
+def test_a_crop_is_exact_where_positions_are_exact_in_float32(size):
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    image = Image.fromarray(noise)
+    whole = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+    for left, top in np.random.default_rng(1).integers(0, np.array(size) - 7, (20, 2)):
+        rgb = pixels.resized_crop(
+            image, size, left=int(left), top=int(top), crop=8, flip=False
+        )
+        np.testing.assert_array_equal(rgb, whole[top : top + 8, left : left + 8])
+
+
+@given(width=st.integers(1, 60), height=st.integers(1, 60), resize=st.integers(8, 99))
+def test_a_crop_at_the_far_corner_is_never_refused(width, height, resize):
+    image = Image.new("RGB", (width, height))
+    size = pixels.resized(image.size, resize=resize, squash=False)
+    rgb = pixels.resized_crop(
+        image, size, left=size[0] - 8, top=size[1] - 8, crop=8, flip=False
+    )
+    assert rgb.shape == (8, 8, 3)
+
+
+def test_a_crop_at_the_images_own_size_is_untouched(astronaut):
+    rgb = pixels.resized_crop(
+        astronaut, astronaut.size, left=40, top=30, crop=64, flip=False
+    )
+    np.testing.assert_array_equal(rgb, np.asarray(astronaut)[30:94, 40:104])
+
+
+@pytest.mark.parametrize(
+    ("at_least", "size"),
+    [
+        (None, (2000, 1500)),
+        (1500, (2000, 1500)),
+        (751, (2000, 1500)),
+        (750, (1000, 750)),
+        (374, (500, 375)),
+        (100, (250, 188)),
+    ],
+)
+def test_draft_keeps_at_least_what_is_asked_for(astronaut, at_least, size):
+    content = encoded(astronaut.resize((2000, 1500)), kind="JPEG")
+    assert pixels.decode(content, at_least=at_least).size == size
+
+
+def test_draft_changes_little(astronaut):
+    content = encoded(astronaut.resize((2000, 1500)), kind="JPEG", quality=92)
+    exact, draft = (
+        pixels.decode_resize(content, resize=128, squash=True, draft=draft)
+        for draft in [False, True]
+    )
+    difference = draft - exact.astype(np.float64)
+    assert difference.any()
+    # 0.4 to 0.9 were measured on other photographs.
+    assert np.sqrt((difference**2).mean()) < 1.5

@@ -1,0 +1,280 @@
+"""Released models: what is written is read, and what does not fit is refused."""
+
+import json
+import re
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+import safetensors.numpy
+import tiny
+
+from jaxcolor import describe, model_card, pretrained
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.model()
+
+
+@pytest.fixture
+def released(model, tmp_path):
+    pretrained.save(model, tmp_path / "model", card="card\n")
+    return tmp_path / "model"
+
+
+def _edit_config(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def _edit_weights(folder, edit):
+    path = folder / "model.safetensors"
+    tensors = safetensors.numpy.load_file(path)
+    edit(tensors)
+    safetensors.numpy.save_file(tensors, path)
+
+
+@pytest.mark.parametrize("description", [tiny.BINS, tiny.REGRESSION])
+def test_what_is_saved_is_loaded(description, tmp_path):
+    saved = tiny.model(description)
+    pretrained.save(saved, tmp_path / "a" / "model", card="card\n")
+    loaded = pretrained.load(tmp_path / "a" / "model")
+    assert loaded.description == saved.description
+    assert loaded.provenance == saved.provenance
+    assert jax.tree.structure(loaded.variables) == jax.tree.structure(saved.variables)
+    jax.tree.map(np.testing.assert_array_equal, loaded.variables, saved.variables)
+    np.testing.assert_array_equal(loaded.prior, saved.prior)
+    assert (tmp_path / "a" / "model" / "README.md").read_text() == "card\n"
+    # Nothing but the model is left behind.
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["model"]
+
+
+def test_the_file_of_weights_stands_alone(released):
+    tensors = safetensors.numpy.load_file(released / "model.safetensors")
+    assert tensors["params/conv1_1/kernel"].shape == (3, 3, 1, 8)
+    assert tensors["batch_stats/conv7_3norm/var"].shape == (64,)
+    assert tensors["centers"].shape == (313, 2)
+    # Published: the paper's bins begin and end so.
+    assert tensors["centers"][[0, -1]].tolist() == [[-90, 50], [100, 0]]
+    assert tensors["prior"].shape == (313,)
+    assert {x.dtype for x in tensors.values()} == {np.dtype(np.float32)}
+
+
+def test_the_config_says_how_to_decode(released):
+    config = json.loads((released / "config.json").read_text())
+    assert config["format_version"] == 1
+    assert config["head"] == "bins"
+    assert config["temperature"] == 0.38
+
+
+def test_saving_twice_gives_the_same_bytes(model, released, tmp_path):
+    pretrained.save(model, tmp_path / "again", card="card\n")
+    for path in released.iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+def test_views_are_saved_by_value(tmp_path):
+    turned = tiny.model(tiny.BINS)
+    kernel = turned.variables["params"]["conv2_2"]["kernel"]
+    turned.variables["params"]["conv2_2"]["kernel"] = kernel.transpose(1, 0, 3, 2)
+    pretrained.save(turned, tmp_path / "model", card="")
+    loaded = pretrained.load(tmp_path / "model")
+    np.testing.assert_array_equal(
+        loaded.variables["params"]["conv2_2"]["kernel"], kernel.transpose(1, 0, 3, 2)
+    )
+
+
+def test_a_released_model_is_not_overwritten_unasked(model, released):
+    with pytest.raises(ValueError, match=r"model exists; not overwritten"):
+        pretrained.save(model, released, card="new")
+    assert (released / "README.md").read_text() == "card\n"
+    pretrained.save(model, released, card="new", overwrite=True)
+    assert (released / "README.md").read_text() == "new"
+    assert [path.name for path in released.parent.iterdir()] == ["model"]
+
+
+def test_what_is_no_model_is_never_overwritten(model, tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "love.txt").write_text("dear")
+    with pytest.raises(ValueError, match="is not a released model"):
+        pretrained.save(model, tmp_path / "letters", card="", overwrite=True)
+    assert (tmp_path / "letters" / "love.txt").read_text() == "dear"
+
+
+def test_a_failure_leaves_the_old_model(model, released, monkeypatch):
+    def fail(_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(safetensors.numpy, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        pretrained.save(model, released, card="new", overwrite=True)
+    assert (released / "README.md").read_text() == "card\n"
+    assert [path.name for path in released.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_version": 2}, "has format 2; this jaxcolor reads 1"),
+        ({"network": "vgg"}, "unknown network 'vgg'; known: zhang2016"),
+        (
+            {"arguments": {**tiny.BINS.arguments, "depth": 3}},
+            "arguments of zhang2016: .*'depth'",
+        ),
+        ({"head": "rgb"}, "head is 'rgb'; wanted 'bins' or 'ab'"),
+        ({"colour": 1}, "missing or unknown field: colour"),
+        ({"temperature": None}, "a model with bins needs temperature; got null"),
+        ({"spacing": 5.0}, r"centers have shape \(313, 2\); spacing 5.0 has"),
+        (
+            {"arguments": {**tiny.BINS.arguments, "width": 0.25}},
+            r"batch_stats/conv1_2norm/mean has shape \(8,\); wanted \(16,\)",
+        ),
+        (
+            {"arguments": {**tiny.BINS.arguments, "affine": True}},
+            "weights lack .*norm.* and 11 more",
+        ),
+        (
+            {"arguments": {**tiny.BINS.arguments, "outputs": 2}},
+            r"head/bias has shape \(313,\); wanted \(2,\)",
+        ),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused(released, changes, message):
+    _edit_config(released, **changes)
+    with pytest.raises(ValueError, match=message) as refused:
+        pretrained.load(released)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda t: t.pop("params/head/bias"), "weights lack params/head/bias"),
+        (lambda t: t.pop("prior"), "weights lack prior"),
+        (lambda t: t.pop("centers"), "weights lack centers"),
+        (lambda t: t.update(extra=np.zeros(1)), "weights hold extra"),
+        (lambda t: t.update(prior=t["prior"] * 2), "prior is no distribution"),
+        (lambda t: t.update(prior=t["prior"] * np.nan), "prior is no distribution"),
+        (lambda t: t.update(prior=t["prior"][:9]), r"prior has shape \(9,\)"),
+        (lambda t: t.update(centers=t["centers"] + 2), "centers are up to 2 off"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(released, edit, message):
+    _edit_weights(released, edit)
+    with pytest.raises(ValueError, match=message):
+        pretrained.load(released)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere", tmp_path / "nowhere@3"):
+        with pytest.raises(ValueError, match=f"no model at {re.escape(str(tmp_path))}"):
+            pretrained.load(path)
+
+
+def test_damaged_files_are_refused(released):
+    weights = (released / "model.safetensors").read_bytes()
+    (released / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
+        pretrained.load(released)
+    (released / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"lacks model\.safetensors"):
+        pretrained.load(released)
+    (released / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json is not JSON"):
+        pretrained.load(released)
+    (released / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="does not describe a jaxcolor model"):
+        pretrained.load(released)
+
+
+def test_a_released_model_has_no_steps(released):
+    with pytest.raises(ValueError, match="it has no step 5"):
+        pretrained.load(f"{released}@5")
+
+
+def test_loading_a_released_model_leaves_training_libraries_unloaded(released):
+    heavy = ("grain", "ml_collections", "orbax", "optax", "tensorflow")
+    output = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from jaxcolor import pretrained;"
+            f"pretrained.load({str(released)!r});"
+            f"print([name for name in {heavy} if name in sys.modules])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert output.strip() == "[]"
+
+
+def test_a_regression_needs_no_numbers_of_bins():
+    assert describe.decoding(tiny.REGRESSION) is None
+    assert describe.decoding(tiny.BINS).temperature == 0.38
+    assert tiny.model(tiny.REGRESSION).prior is None
+
+
+@pytest.mark.parametrize("description", [tiny.BINS, tiny.REGRESSION])
+def test_the_card_says_what_the_model_is(description):
+    card = model_card.text(
+        description,
+        name="scenes",
+        data="Trained on 14,000 photographs.",
+        prior="The prior was counted over the same photographs.",
+        results="| AuC |\n|---|\n| 90 |",
+        license_name="apache-2.0",
+    )
+    front, body = card.removeprefix("---\n").split("---\n", 1)
+    assert "license: apache-2.0\n" in front
+    assert "library_name: jaxcolor\n" in front
+    for wanted in ("# scenes", "14,000", "arXiv:1603.08511", "Colorizer.load", "90"):
+        assert wanted in body
+    assert ("temperature" in body) == (description.head == "bins")
+
+
+@pytest.fixture
+def workdir(model, tmp_path, monkeypatch):
+    """A training's folder; what its checkpoint holds is handed out without Orbax."""
+    from jaxcolor import checkpoint
+
+    folder = tmp_path / "run@2"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.json").write_text('{"training": {"steps": 9}}')
+    record = {
+        "description": model.description._asdict(),
+        "prior": {"counts": [1.0] * 313, "source": "photos"},
+        "interval": {"sums": {}, "count": 0},
+        "versions": {"jax": "1"},
+    }
+    asked = []
+
+    def restore(path, *, step):
+        asked.append((path, step))
+        return {**model.variables, "prior": model.prior}, record
+
+    monkeypatch.setattr(checkpoint, "restore_model", restore)
+    return folder, asked
+
+
+def test_a_training_workdir_loads_as_a_model(model, workdir):
+    folder, asked = workdir
+    loaded = pretrained.load(folder)
+    assert loaded.description == model.description
+    np.testing.assert_array_equal(loaded.prior, model.prior)
+    assert loaded.provenance == {
+        "prior": {"source": "photos"},
+        "versions": {"jax": "1"},
+    }
+    pretrained.load(f"{folder}@40")
+    assert asked == [(folder, None), (folder, 40)]
+
+
+def test_a_training_workdir_is_never_overwritten(model, workdir):
+    folder, _ = workdir
+    with pytest.raises(ValueError, match="is not a released model"):
+        pretrained.save(model, folder, card="", overwrite=True)
+    assert (folder / "checkpoints").is_dir()

@@ -1,0 +1,258 @@
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+from PIL import Image
+
+from configs import smoke
+from jaxcolor import checkpoint, interrupt, train
+from jaxcolor.data import sources
+
+STEPS = 6
+ROOT = Path(__file__).parent.parent
+
+
+def tiny_config(photo_folder: Path) -> ConfigDict:
+    config = smoke.get_config()
+    config.training.update(
+        steps=STEPS,
+        batch_size=8,
+        log_every=2,
+        checkpoint_every=3,
+        validation_images=8,
+        sheet_every=0,
+        keep=3,
+    )
+    config.data.update(source=str(photo_folder), held_out_fraction=0.3)
+    config.pipeline.update(resize=32, crop=32)
+    config.gamut.spacing = 20.0
+    config.objective.update(neighbors=5, sigma=10.0)
+    config.schedule.warmup = 1
+    return config
+
+
+def log_of(workdir: Path) -> list[dict]:
+    lines = (workdir / "log.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    for line in found:
+        # The only number that a clock makes.
+        line.pop("images_per_second", None)
+    return found
+
+
+def state_of(workdir: Path, step: int) -> list[np.ndarray]:
+    return jax.tree.leaves(checkpoint.restore_arrays(workdir, step=step))
+
+
+def assert_same_training(one: Path, other: Path) -> None:
+    """Compares bit for bit."""
+    mine, yours = state_of(one, STEPS), state_of(other, STEPS)
+    assert len(mine) == len(yours) > 100
+    for a, b in zip(mine, yours, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert log_of(one) == log_of(other)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(photo_folder, tmp_path_factory) -> Path:
+    workdir = tmp_path_factory.mktemp("uninterrupted")
+    outcome = train.train(tiny_config(photo_folder), workdir, is_quiet=True)
+    assert outcome == train.Outcome(STEPS, is_finished=True)
+    return workdir
+
+
+def test_a_training_leaves_what_it_promises(uninterrupted):
+    assert checkpoint.steps(uninterrupted) == [3, 6]
+    log = log_of(uninterrupted)
+    assert [(line["step"], line["kind"]) for line in log] == [
+        (2, "train"),
+        (3, "validation"),
+        (4, "train"),
+        (6, "train"),
+        (6, "validation"),
+    ]
+    for line in log:
+        assert np.isfinite([line["loss"], line["kl"], line["constant_loss"]]).all()
+    validation = log[-1]
+    assert validation["colorfulness_of_truth"] > 10
+    listing = json.loads((uninterrupted / "listing.json").read_text())
+    for name in listing["validation"]:
+        assert sources.is_held_out(name, fraction=0.3)
+    assert json.loads((uninterrupted / "prior.json").read_text())["images"] == len(
+        listing["training"]
+    )
+
+
+def test_the_same_seed_gives_the_same_training(uninterrupted, photo_folder, tmp_path):
+    train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    assert_same_training(uninterrupted, tmp_path)
+
+
+def test_a_finished_training_is_left_alone(uninterrupted, photo_folder):
+    before = log_of(uninterrupted)
+    outcome = train.train(tiny_config(photo_folder), uninterrupted, is_quiet=True)
+    assert outcome.is_finished
+    assert log_of(uninterrupted) == before
+
+
+def test_another_config_in_the_same_workdir_is_refused(uninterrupted, photo_folder):
+    config = tiny_config(photo_folder)
+    config.objective.rebalancing_lambda = 1.0
+    with pytest.raises(ValueError, match=r"objective.rebalancing_lambda was 0.5, now"):
+        train.train(config, uninterrupted, is_quiet=True)
+
+
+def test_a_prior_of_other_targets_is_refused(uninterrupted, photo_folder, tmp_path):
+    config = tiny_config(photo_folder)
+    config.prior.path = str(uninterrupted / "prior.json")
+    config.objective.neighbors = 4
+    with pytest.raises(ValueError, match="has neighbors 5; the config has 4"):
+        train.train(config, tmp_path, is_quiet=True)
+
+
+def test_a_regression_trains(photo_folder, tmp_path):
+    config = tiny_config(photo_folder)
+    del config.gamut, config.prior
+    config.objective = {"name": "regression"}
+    config.release.update(temperature=None, decoding_lambda=None)
+    config.training.update(steps=2, checkpoint_every=2)
+    train.train(config, tmp_path, is_quiet=True)
+    variables, record = checkpoint.restore_model(tmp_path, step=None)
+    assert record["description"]["head"] == "ab"
+    assert "prior" not in variables
+    assert variables["params"]["head"]["bias"].shape == (2,)
+
+
+def test_a_trunk_is_taken_over_from_a_trained_model(
+    uninterrupted, photo_folder, tmp_path
+):
+    config = tiny_config(photo_folder)
+    del config.gamut, config.prior
+    config.objective = {"name": "regression"}
+    config.release.update(temperature=None, decoding_lambda=None)
+    config.initialization.checkpoint = f"{uninterrupted}@{STEPS}"
+    # A first step of rate zero: what is saved is what was taken over.
+    config.schedule.peak = 0.0
+    config.optimizer.weight_decay = 0.0
+    config.training.update(steps=1, checkpoint_every=1, log_every=1)
+    config.schedule.warmup = 0
+    train.train(config, tmp_path, is_quiet=True)
+    new, _ = checkpoint.restore_model(tmp_path, step=1)
+    old, _ = checkpoint.restore_model(uninterrupted, step=STEPS)
+    np.testing.assert_allclose(
+        new["params"]["conv5_2"]["kernel"],
+        old["params"]["conv5_2"]["kernel"],
+        # The average of equal numbers, in float32.
+        rtol=1e-6,
+    )
+    assert new["params"]["head"]["kernel"].shape[-1] == 2
+
+
+RUN = """
+import sys
+import jax
+jax.config.update("jax_num_cpu_devices", 8)
+sys.path[:0] = [{root!r}, {tests!r}]
+from pathlib import Path
+from jaxcolor import train
+from test_train import tiny_config
+config = tiny_config(Path({photos!r}))
+train.train(config, {workdir!r}, is_quiet=True)
+"""
+
+
+def start(photo_folder: Path, workdir: Path) -> subprocess.Popen:
+    script = RUN.format(
+        root=str(ROOT),
+        tests=str(ROOT / "tests"),
+        photos=str(photo_folder),
+        workdir=str(workdir),
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for_step(process: subprocess.Popen, workdir: Path, step: int) -> None:
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        if (workdir / checkpoint.FOLDER / str(step)).exists():
+            return
+        if process.poll() is not None:
+            raise AssertionError(f"the training ended with {process.returncode}")
+        time.sleep(0.02)
+    raise AssertionError(f"no checkpoint {step} in time")
+
+
+@pytest.mark.slow
+def test_a_killed_training_resumes_bit_for_bit(uninterrupted, photo_folder, tmp_path):
+    process = start(photo_folder, tmp_path)
+    wait_for_step(process, tmp_path, 3)
+    process.kill()
+    process.wait()
+    assert 3 in checkpoint.steps(tmp_path)
+    train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    assert_same_training(uninterrupted, tmp_path)
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_ends_well(uninterrupted, photo_folder, tmp_path):
+    process = start(photo_folder, tmp_path)
+    wait_for_step(process, tmp_path, 3)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=120) == 0
+    train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    assert_same_training(uninterrupted, tmp_path)
+
+
+def test_an_interrupt_between_two_lines_of_the_log_loses_nothing(
+    uninterrupted, photo_folder, tmp_path, monkeypatch
+):
+    # Step 5 lies inside the interval of the line for steps 5 and 6.
+    checks = iter([False] * 4 + [True])
+
+    @contextlib.contextmanager
+    def listen():
+        yield SimpleNamespace(is_set=lambda: next(checks))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interrupt, "listen", listen)
+        outcome = train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    assert outcome == train.Outcome(5, is_finished=False)
+    train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    assert_same_training(uninterrupted, tmp_path)
+
+
+def test_a_training_that_learns_nothing_is_warned_about(photo_folder, tmp_path, caplog):
+    config = tiny_config(photo_folder)
+    config.schedule.peak = 0.0
+    config.training.update(steps=2, log_every=1, checkpoint_every=2)
+    config.optimizer.weight_decay = 0.0
+    train.train(config, tmp_path, is_quiet=True)
+    assert "still that of a constant prediction" in caplog.text
+
+
+def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_path):
+    config = tiny_config(photo_folder)
+    config.training.update(steps=1, log_every=1, checkpoint_every=1, sheet_every=1)
+    config.schedule.warmup = 0
+    train.train(config, tmp_path, is_quiet=True)
+    sheet = np.asarray(Image.open(tmp_path / "sheets" / "0000001.png"))
+    left, right = sheet[4:36, 4:36], sheet[4:36, 4 + 2 * 36 : 36 + 2 * 36]
+    # The left column has no color, to a level of rounding; the right one has.
+    assert np.ptp(left.astype(int), axis=-1).max() <= 1
+    assert np.ptp(right.astype(int), axis=-1).max() > 20
+    assert np.abs(left.astype(int).mean() - right.astype(int).mean()) < 20

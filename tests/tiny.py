@@ -1,0 +1,63 @@
+"""Models of random weights, small enough to run within a test.
+
+At their size of 32 the network sees every photograph in one shape: compiled once.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcolor import pretrained
+from jaxcolor.describe import Description
+from jaxcolor.models.zhang2016 import Zhang2016
+
+BINS = Description(
+    network="zhang2016",
+    arguments={"width": 0.125, "outputs": 313, "affine": False, "momentum": 0.9},
+    head="bins",
+    spacing=10.0,
+    neighbors=10,
+    sigma=5.0,
+    rebalancing_lambda=0.5,
+    size=32,
+    temperature=0.38,
+    decoding_lambda=0.5,
+)
+REGRESSION = Description(
+    network="zhang2016",
+    arguments={"width": 0.125, "outputs": 2, "affine": True, "momentum": 0.9},
+    head="ab",
+    spacing=None,
+    neighbors=None,
+    sigma=None,
+    rebalancing_lambda=None,
+    size=32,
+    temperature=None,
+    decoding_lambda=None,
+)
+
+
+def model(description=BINS, **changes):
+    """A model whose colors vary from pixel to pixel."""
+    network = Zhang2016(**description.arguments)
+    # Faster than to compile an initialization.
+    shapes = jax.eval_shape(
+        lambda: network.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)
+    )
+    random = np.random.default_rng(0)
+
+    def draw(path, shape):
+        name = path[-1].key
+        if name == "kernel":
+            return random.normal(size=shape.shape) * np.sqrt(
+                2 / np.prod(shape.shape[:-1])
+            )
+        # A mean of 0.3 makes ReLUs matter: else colors hardly vary.
+        constants = {"bias": 0.0, "mean": 0.3, "var": 1.0, "scale": 1.0}
+        return np.full(shape.shape, constants[name])
+
+    variables = jax.tree_util.tree_map_with_path(draw, shapes)
+    variables["params"]["head"]["kernel"] *= 4
+    prior = random.dirichlet(np.ones(313))
+    parts = {"variables": variables, "prior": prior, "provenance": {"step": 7}}
+    return pretrained.assemble(description, **(parts | changes))
