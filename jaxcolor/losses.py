@@ -65,10 +65,17 @@ def _soft_cross_entropy(
 def _forward(
     logits: Logits, indices: Int[Array, "*p k"], weights: Float[Array, "*p k"]
 ) -> tuple[PerPixel, tuple[Array, ...]]:
-    total = jax.nn.logsumexp(logits, axis=-1, keepdims=True)
-    surprise = total - jnp.take_along_axis(logits, indices, axis=-1)
+    # Half of the time goes into the exponentials, so they are taken once and kept:
+    # the gradient is written over them.
+    largest = logits.max(axis=-1, keepdims=True)
+    powers = jnp.exp(logits - largest)
+    total = powers.sum(axis=-1, keepdims=True)
+    log_total = jnp.log(total) + largest
+    surprise = log_total - jnp.take_along_axis(logits, indices, axis=-1)
+    # A matrix product, because XLA would work a plain sum out again for every bin.
+    mass = weights @ jnp.ones((weights.shape[-1], 1), weights.dtype)
     loss = (weights * surprise).sum(axis=-1)
-    return loss, (logits, indices, weights, total, surprise)
+    return loss, (powers, mass / total, indices, weights, surprise)
 
 
 def _backward(
@@ -76,17 +83,15 @@ def _backward(
 ) -> tuple[Logits, None, Float[Array, "*p k"]]:
     # Autodiff would scatter into zeros of the size of the logits, for which it lists
     # the place of every number. Comparing each bin with the k indices is one pass over
-    # the logits, fused with the softmax: as fast, and next to nothing is kept.
-    logits, indices, weights, total, surprise = saved
+    # the powers, in place, that needs next to no memory and splits over devices.
+    powers, share, indices, weights, surprise = saved
     scale = cotangent[..., None]
-    bins = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
-    target = jnp.zeros_like(logits)
+    bins = jax.lax.broadcasted_iota(jnp.int32, powers.shape, powers.ndim - 1)
+    target = jnp.zeros_like(powers)
     for n in range(indices.shape[-1]):
         here = indices[..., n : n + 1] == bins
         target = jnp.where(here, scale * weights[..., n : n + 1], target)
-    probs = jnp.exp(logits - total)
-    slope = scale * weights.sum(axis=-1, keepdims=True) * probs - target
-    return slope, None, surprise * scale
+    return scale * share * powers - target, None, surprise * scale
 
 
 _soft_cross_entropy.defvjp(_forward, _backward)
