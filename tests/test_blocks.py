@@ -67,8 +67,8 @@ def test_the_gradient_of_conv_is_that_of_xla(channels, stride, dilation):
     _, pull_of_xla = jax.vjp(lambda *args: _conv_of_xla(*args, **form), x, kernel)
     by_y = _random(2, *y.shape)
     for found, expected in zip(pull(by_y), pull_of_xla(by_y), strict=True):
-        # Sums of up to 9 * 64 products of about 1 in float32, in another order.
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-4)
+        # Sums of up to 9 * 512 products of about 1 in float32, in another order.
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-3)
 
 
 def test_conv1x1_multiplies_pixels_and_returns_float32():
@@ -133,8 +133,8 @@ def test_the_gradient_of_conv_transpose_is_that_of_the_obvious_form(channels):
     x, kernel = _random(0, 2, 3, 4, channels), _random(1, 4, 4, channels, channels)
     y, pull = jax.vjp(blocks.conv_transpose, x, kernel)
     expected_y, pull_of_obvious = jax.vjp(obvious, x, kernel)
-    # Sums of up to 16 * 64 products of about 1 in float32, in another order.
-    np.testing.assert_allclose(y, expected_y, atol=2e-4)
+    # Sums of up to 16 * 512 products of about 1 in float32, in another order.
+    np.testing.assert_allclose(y, expected_y, atol=1e-3)
     by_y = _random(2, *y.shape)
     for found, expected in zip(pull(by_y), pull_of_obvious(by_y), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-4)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-3)
