@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,7 +129,7 @@ def estimate(
         resize=resize,
         squash=squash,
         lab=LAB,
-        sha256=hashlib.sha256("\n".join(source.names).encode()).hexdigest(),
+        sha256=_hash_of(source.names),
     )
 
 
@@ -183,6 +184,12 @@ def from_json(fields: dict[str, Any]) -> Prior:
     if not (np.isfinite(counts).all() and (counts >= 0).all() and counts.sum() > 0):
         raise ValueError("a prior whose counts are not finite, negative, or all zero")
     return Prior(**{**values, "counts": counts})
+
+
+def _hash_of(names: Sequence[str]) -> str:
+    # Names of files that are not UTF-8 carry their bytes as surrogates.
+    listed = "\n".join(names).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(listed).hexdigest()
 
 
 def write(prior: Prior, path: Path) -> None:

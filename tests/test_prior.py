@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -57,6 +58,19 @@ def test_the_provenance_tells_what_was_counted(counted, two_colors):
     assert counted.counts.sum() == pytest.approx(counted.pixels, rel=1e-5)
     assert (counted.source, counted.spacing) == ("two colors", 10.0)
     assert len(counted.sha256) == 64
+
+
+def test_names_that_are_not_utf8_are_counted(tmp_path):
+    photo = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    try:
+        with open(photo, "wb") as file:  # noqa: PTH123 -- pathlib takes no bytes
+            Image.new("RGB", (32, 32), (200, 30, 40)).save(file, "PNG")
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    source = sources.open_source(tmp_path)
+    chosen = {"resize": 32, "squash": False, "name": "latin", "is_quiet": True}
+    counted = prior.estimate(source, GAMUT, **TARGETS, **chosen)
+    assert prior.from_json(json.loads(json.dumps(prior.to_json(counted)))).images == 1
 
 
 def test_a_prior_survives_its_file(counted, tmp_path):
