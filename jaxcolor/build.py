@@ -6,9 +6,11 @@ its name.
 """
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -95,13 +97,20 @@ def check(config: ConfigDict) -> None:
         raise ValueError(f"sections missing or unknown in the config: {wrong}")
     for section in sorted(wanted):
         _check_section(section, config[section])
-    _check_numbers(section_of(config, "training"), section_of(config, "pipeline"))
+    _check_finite(config)
+    _check_numbers(
+        section_of(config, "training"),
+        section_of(config, "pipeline"),
+        section_of(config, "data"),
+    )
     method = config.initialization.method
     if method not in INITIALIZATIONS:
         known = ", ".join(INITIALIZATIONS)
         raise ValueError(
             f"config.initialization.method is {method!r}; wanted one of {known}"
         )
+    _check_decoding(section_of(config, "release"))
+    _check_factories(config)
 
 
 def section_of(config: ConfigDict, section: str) -> Any:
@@ -110,7 +119,10 @@ def section_of(config: ConfigDict, section: str) -> Any:
     Only for a section whose arguments are all in the config.
     """
     factory, arguments = _factory(section, config[section])
-    return factory(**arguments)
+    try:
+        return factory(**arguments)
+    except ValueError as error:
+        raise ValueError(f"config.{section}: {error}") from error
 
 
 def data(config: ConfigDict, *, listing: dict[str, list[str]] | None) -> sources.Split:
@@ -238,11 +250,63 @@ def _check_section(section: str, values: ConfigDict) -> None:
         raise ValueError(f"config.{section} lacks {missing}")
 
 
-def _check_numbers(training: sections.Training, chain: sections.Pipeline) -> None:
+def _check_finite(config: ConfigDict) -> None:
+    for section, values in config.items():
+        for name, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(
+                    f"config.{section}.{name} is {value}; wanted a finite number"
+                )
+
+
+def _check_decoding(release: sections.Release) -> None:
+    if release.temperature is not None and not release.temperature > 0:
+        raise ValueError(
+            f"config.release.temperature is {release.temperature}; wanted above 0"
+        )
+    if release.decoding_lambda is not None and not 0 <= release.decoding_lambda <= 1:
+        raise ValueError(
+            f"config.release.decoding_lambda is {release.decoding_lambda};"
+            " wanted from 0 to 1"
+        )
+
+
+def _check_factories(config: ConfigDict) -> None:
+    """Makes what needs no photographs, for its errors."""
+    try:
+        optimizer(config)
+        module = network(config, axis_name=None)
+        outputs = _outputs(config)
+        prior = None
+        if config.objective.name != REGRESSION:
+            prior = np.full(outputs, 1 / outputs, np.float32)
+        terms = objective(config, prior).terms
+        # Shapes only: nothing is computed.
+        pixel = jnp.zeros((1, 1, 1, outputs)), jnp.zeros((1, 1, 1, 2))
+        jax.eval_shape(terms, *pixel)
+        jax.eval_shape(
+            lambda: module.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)
+        )
+    except TypeError as error:
+        raise ValueError(f"the config has a value of a wrong type: {error}") from error
+
+
+def _check_numbers(
+    training: sections.Training, chain: sections.Pipeline, data: sections.Data
+) -> None:
+    if not 0 <= training.seed < 2**31:
+        raise ValueError(
+            f"config.training.seed is {training.seed}; wanted from 0 to 2^31 - 1"
+        )
     for name in ("steps", "batch_size", "log_every", "checkpoint_every", "keep"):
         if getattr(training, name) < 1:
             got = getattr(training, name)
             raise ValueError(f"config.training.{name} is {got}; wanted 1 or more")
+    fraction = data.held_out_fraction
+    if not 0 <= fraction < 1:
+        raise ValueError(
+            f"config.data.held_out_fraction is {fraction}; wanted from 0 to below 1"
+        )
     if chain.crop % zhang2016.STRIDE:
         raise ValueError(
             f"config.pipeline.crop is {chain.crop};"

@@ -4,6 +4,7 @@ Commands import what they need when they run, so that `jaxcolor --help` is quick
 """
 
 import argparse
+import io
 import logging
 import sys
 import warnings
@@ -29,8 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
     if rest and not arguments.command.has_overrides:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.overrides = rest
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files that are not UTF-8 carry their bytes as surrogates.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
     _log_to_stderr(is_quiet=arguments.quiet)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -75,7 +80,7 @@ def _parser() -> ArgumentParser:
         subparser.add_argument(
             "--quiet", action="store_true", help="no progress bars, only warnings"
         )
-        subparser.set_defaults(command=command)
+        subparser.set_defaults(command=command, parser=subparser)
     return parser
 
 

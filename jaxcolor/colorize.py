@@ -1,5 +1,6 @@
 """Photographs in color: the one way from a lightness to ab, and from photo to photo."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -188,8 +189,10 @@ class Colorizer:
 def _reading(
     numbers: describe.Decoding, prior: Float[np.ndarray, " q"] | None
 ) -> Reading:
-    if not numbers.temperature > 0:
-        raise ValueError(f"temperature is {numbers.temperature}; wanted above 0")
+    if not 0 < numbers.temperature < math.inf:
+        raise ValueError(
+            f"temperature is {numbers.temperature}; wanted above 0, and finite"
+        )
     if not 0 <= numbers.decoding_lambda <= 1:
         raise ValueError(
             f"rebalancing_lambda is {numbers.decoding_lambda}; wanted from 0 to 1"

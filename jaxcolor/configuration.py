@@ -29,24 +29,42 @@ def read(path: Path, overrides: Sequence[str]) -> ConfigDict:
     """
     if not path.is_file():
         raise ValueError(f"there is no config at {path}")
-    command = ["jaxcolor", *overrides]
-    values = flags.FlagValues()
+    # A config is code, which can raise anything.
     try:
         config = _of_file(path)
-        config_flags.DEFINE_config_dict(
-            FLAG, config, flag_values=values, sys_argv=command
-        )
-        # The parser prints, too, what it raises.
-        with contextlib.redirect_stderr(io.StringIO()):
-            rest = values(command)
-    # A config is code, which can raise anything.
     except Exception as error:
         raise ValueError(f"{path}: {_one_line(error)}") from error
-    if len(rest) > 1:
+    try:
+        rest = _override(config, overrides)
+    except Exception as error:
+        told = _one_line(error)
+        raise ValueError(f"{_culprit(path, overrides)}: {told}") from error
+    if rest:
         raise ValueError(
-            f"unknown argument {rest[1]}; wanted overrides such as --config.NAME=VALUE"
+            f"unknown argument {rest[0]}; wanted overrides such as --config.NAME=VALUE"
         )
     return config
+
+
+def _override(config: ConfigDict, overrides: Sequence[str]) -> list[str]:
+    """Changes a config in place and returns the arguments that are not for it."""
+    command = ["jaxcolor", *overrides]
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_dict(FLAG, config, flag_values=values, sys_argv=command)
+    # The parser prints, too, what it raises.
+    with contextlib.redirect_stderr(io.StringIO()):
+        rest: list[str] = values(command)
+    return rest[1:]
+
+
+def _culprit(path: Path, overrides: Sequence[str]) -> str:
+    """Returns the override that cannot be read, or the config's path."""
+    for one in overrides:
+        try:
+            _override(_of_file(path), [one])
+        except Exception:
+            return one
+    return str(path)
 
 
 def _of_file(path: Path) -> ConfigDict:
@@ -57,6 +75,8 @@ def _of_file(path: Path) -> ConfigDict:
     module = importlib.util.module_from_spec(spec)
     with _importable(str(path.resolve().parent.parent)):
         spec.loader.exec_module(module)
+        if not hasattr(module, "get_config"):
+            raise ValueError("it has no function get_config()")
         config: ConfigDict = module.get_config()
     return config
 

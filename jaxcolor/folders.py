@@ -71,7 +71,8 @@ def plan(
         ValueError: an input is missing, two photographs would be written to one file,
             a file exists, or the format is unknown.
     """
-    if _is_file_name(output) and len(inputs) == 1 and not inputs[0].is_dir():
+    _check_output(inputs, output)
+    if _is_file_name(output):
         _check_suffix(output, requested)
         jobs = [Job(_existing(inputs[0]), output.parent, output.name)]
     else:
@@ -121,6 +122,16 @@ def colorize_files(
         )
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _check_output(inputs: Sequence[Path], output: Path) -> None:
+    if _is_file_name(output) and (len(inputs) > 1 or inputs[0].is_dir()):
+        raise ValueError(f"{output} names a file; wanted a folder for several photos")
+    folder = output.parent if _is_file_name(output) else output
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is a file; wanted a folder to write to")
 
 
 def _is_file_name(output: Path) -> bool:

@@ -54,11 +54,8 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
     training: sections.Training = build.section_of(config, "training")
     parallel.check_batch(training.batch_size)
     workdirs.check_config(config, workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
     split = workdirs.settle_split(config, workdir)
     prior = workdirs.settle_prior(config, workdir, split.training, is_quiet=is_quiet)
-    # Last, so that a start that failed does not bind the next one.
-    workdirs.write_config(config, workdir)
     probabilities = None if prior is None else priors.probabilities(prior)
     objective = build.objective(config, probabilities)
     optimizer = build.optimizer(config)
@@ -81,13 +78,16 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         outputs = steps.outputs_of(network, variables, lightness)
         return steps.colorized(lightness, objective.to_ab(outputs))
 
+    lifted = parallel.lift(make_step, kind=config.parallel.lift)
+    # Last, so that a start that failed does not bind the next one.
+    workdirs.write_config(config, workdir)
     return Setting(
         config=config,
         workdir=workdir,
         training=training,
         split=split,
         prior=prior,
-        lifted=parallel.lift(make_step, kind=config.parallel.lift),
+        lifted=lifted,
         evaluate=parallel.lift_sums(steps.make_eval_step(network, objective)),
         predict=predict,
         # Means over many batches come from the host.

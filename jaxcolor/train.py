@@ -24,9 +24,9 @@ from jaxcolor.steps import TrainState
 
 LOGGER = logging.getLogger(__name__)
 
-# The share of the steps after which a training should have learnt something, and how
-# far below the constant predictor's loss that is.
-PATIENCE, LEARNT = 0.1, 0.99
+# The share of the steps after which a training should have learnt something, but not
+# before so many steps, and how far below the constant predictor's loss that is.
+PATIENCE, SOONEST, LEARNT = 0.1, 200, 0.99
 
 
 class Outcome(NamedTuple):
@@ -132,7 +132,7 @@ def _warn_if_nothing_is_learnt(
     setting: Setting, numbers: dict[str, float], step: int
 ) -> None:
     every = setting.training.log_every
-    turning = PATIENCE * setting.training.steps
+    turning = max(PATIENCE * setting.training.steps, SOONEST)
     is_first_after = step - every < turning <= step
     if is_first_after and numbers["loss"] > LEARNT * numbers["constant_loss"]:
         LOGGER.warning(

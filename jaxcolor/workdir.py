@@ -42,8 +42,13 @@ def check_config(config: ConfigDict, workdir: Path) -> None:
     Raises:
         ValueError: naming what differs.
     """
+    if workdir.exists() and not workdir.is_dir():
+        raise ValueError(f"{workdir} is a file; wanted a folder, or a new one")
     path = workdir / CONFIG
     if not path.exists():
+        # Left by a start that failed, perhaps of another config.
+        for name in (LISTING, PRIOR):
+            (workdir / name).unlink(missing_ok=True)
         return
     before = _flat(json.loads(path.read_text()))
     now = _flat(json.loads(json.dumps(config.to_dict())))
@@ -137,6 +142,8 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: Any) -> None:
+    # Not sooner: a start that finds no photographs leaves no folder.
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(value, indent=1) + "\n")
     temporary.replace(path)

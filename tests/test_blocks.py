@@ -60,8 +60,9 @@ def _conv_of_xla(x, kernel, *, stride, dilation):
 # Few channels take XLA's own gradient, many take ours.
 @pytest.mark.parametrize("channels", [2, blocks.FEW_CHANNELS])
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
-def test_the_gradient_of_conv_is_that_of_xla(channels, stride, dilation):
-    x, kernel = _random(0, 2, 6, 8, channels), _random(1, 3, 3, channels, channels)
+@pytest.mark.parametrize("size", [(6, 8), (7, 8), (6, 9)])
+def test_the_gradient_of_conv_is_that_of_xla(channels, stride, dilation, size):
+    x, kernel = _random(0, 2, *size, channels), _random(1, 3, 3, channels, channels)
     form = {"stride": stride, "dilation": dilation}
     y, pull = jax.vjp(lambda *args: blocks.conv(*args, **form), x, kernel)
     _, pull_of_xla = jax.vjp(lambda *args: _conv_of_xla(*args, **form), x, kernel)

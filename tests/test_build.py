@@ -89,7 +89,17 @@ def test_an_unknown_choice_is_named_with_the_known_ones():
     [
         ("training", "steps", 0, "steps is 0; wanted 1 or more"),
         ("training", "log_every", -1, "log_every is -1; wanted 1 or more"),
+        ("training", "seed", -1, "config.training.seed is -1; wanted from 0"),
         ("pipeline", "crop", 100, "crop is 100; wanted a multiple of 8"),
+        ("data", "held_out_fraction", 1.5, "config.data.held_out_fraction is 1.5"),
+        ("schedule", "peak", float("nan"), "config.schedule.peak is nan"),
+        ("schedule", "warmup", -1, "config.schedule: warmup is -1"),
+        ("objective", "neighbors", 0, "neighbors is 0; wanted from 1"),
+        ("objective", "sigma", 0.0, "sigma is 0.0; wanted more than 0"),
+        ("objective", "rebalancing_lambda", 2.0, "rebalancing_lambda is 2.0"),
+        ("gamut", "spacing", 1.0, "config.gamut: spacing is 1.0"),
+        ("release", "temperature", 0.0, "config.release.temperature is 0.0"),
+        ("release", "decoding_lambda", 2.0, "config.release.decoding_lambda is 2.0"),
         ("initialization", "method", "zeros", "'zeros'; wanted one of random"),
     ],
 )

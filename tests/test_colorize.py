@@ -196,6 +196,7 @@ def test_a_higher_temperature_is_calmer(photo):
     [
         ({"temperature": 0.0}, "temperature is 0.0; wanted above 0"),
         ({"temperature": float("nan")}, "temperature is nan"),
+        ({"temperature": float("inf")}, "temperature is inf"),
         ({"rebalancing_lambda": 1.5}, "rebalancing_lambda is 1.5; wanted from 0 to 1"),
         ({"size": 4}, "size is 4; wanted at least 8"),
     ],

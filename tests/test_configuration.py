@@ -32,6 +32,7 @@ def test_overrides_are_taken_over():
         (["--config.training.stps=7"], 'Did you mean "steps" instead of "stps"'),
         (["--config.training.steps=1e3"], "invalid literal for int.*'1e3'"),
         (["--config.training.steps=many"], "steps=many"),
+        (["--config.training.seed=1", "--config.training=3"], "^--config.training=3"),
         (["--workers=3"], "workers"),
         (["later"], "unknown argument later"),
     ],

@@ -230,5 +230,5 @@ def test_traced_gamut_is_refused_with_the_reason():
     def encoded(centers):
         return encode.nearest(jnp.zeros(2), PAPER._replace(centers=centers))
 
-    with pytest.raises((ValueError, TypeError), match=r"traced|centers"):
+    with pytest.raises(ValueError, match="gamut is traced"):
         encoded(PAPER.centers)

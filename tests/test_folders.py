@@ -221,3 +221,18 @@ def test_loading_stays_a_little_ahead(monkeypatch, tmp_path):
     next(loaded)
     assert len(loads) == 3
     assert len(list(loaded)) == 9
+
+
+def test_several_photographs_do_not_go_to_a_file(tmp_path):
+    photos = [_write(tmp_path / "a.png"), _write(tmp_path / "b.png")]
+    for inputs in (photos, [tmp_path]):
+        with pytest.raises(ValueError, match=r"x\.png names a file; wanted a folder"):
+            folders.plan(inputs, tmp_path / "out" / "x.png", **SETTINGS)
+
+
+@pytest.mark.parametrize("output", ["note.txt", "note.txt/x.png", "note.txt/deep/er"])
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path, output):
+    photo = _write(tmp_path / "a.png")
+    (tmp_path / "note.txt").touch()
+    with pytest.raises(ValueError, match=r"note\.txt is a file; wanted a folder"):
+        folders.plan([photo], tmp_path / output, **SETTINGS)

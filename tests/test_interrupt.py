@@ -25,6 +25,14 @@ def test_a_first_signal_is_noted_and_a_second_acts_as_usual(number):
         signal.signal(number, before)
 
 
+def test_handlers_are_given_back_where_no_signal_came():
+    before = [signal.getsignal(number) for number in interrupt.SIGNALS]
+    with interrupt.listen():
+        inside = [signal.getsignal(number) for number in interrupt.SIGNALS]
+        assert all(a is not b for a, b in zip(inside, before, strict=True))
+    assert [signal.getsignal(number) for number in interrupt.SIGNALS] == before
+
+
 def test_off_the_main_thread_nothing_is_handled():
     found = []
 

@@ -37,6 +37,15 @@ def test_batch_normalization_is_its_definition_in_numpy():
     np.testing.assert_allclose(running["var"], 0.9 + 0.1 * var, rtol=1e-5)
 
 
+def test_a_constant_channel_has_no_negative_variance():
+    for level in np.linspace(100, 3000, 30):
+        # In float32 the mean of squares less the square of the mean may be -0.5 here.
+        x = jnp.full((4, 7, 9, 2), level, jnp.float32)
+        y, changed = _trained_on(_normalization(momentum=0.0), x)
+        assert np.isfinite(y).all()
+        assert (changed["batch_stats"]["var"] >= 0).all()
+
+
 def test_batch_normalization_and_its_gradient_are_those_of_flax():
     x, by_y = _batch(), _batch(1)
     ours, flaxs = _normalization(), nn.BatchNorm(momentum=0.9, epsilon=1e-5)

@@ -93,6 +93,14 @@ def test_rebalanced_weights_by_hand():
     np.testing.assert_allclose(weights, [[2, 2, 2], [3, 3, 6]], rtol=1e-6)
 
 
+def test_weights_of_a_bin_rarer_than_the_floor_are_those_of_the_floor():
+    # One pixel in four million: its share of 2.5e-7 counts as 1e-6.
+    bins = jnp.zeros(4_000_000, jnp.int32).at[0].set(1)
+    weights = jax.jit(lambda b: metrics.rebalanced_weights(b, count=2))(bins)
+    # A rounding.
+    np.testing.assert_allclose(weights[0], 1e6, rtol=1e-5)
+
+
 def test_each_color_counts_the_same_in_the_rebalanced_auc():
     # Three gray pixels without error, one red pixel with the largest.
     distance, bins = jnp.array([0.0, 0.0, 0.0, 150.0]), jnp.array([120, 120, 120, 7])

@@ -179,6 +179,11 @@ def test_a_state_survives_being_put_and_stepped(variables, objective):
         assert_close(
             jax.device_get(lifted.fetch(on_devices)), jax.device_get(state), rtol=0
         )
+        # The step may take its argument's memory; the caller's state must live on.
+        fetched = lifted.fetch(on_devices) if kind == "pmap" else None
+        lifted.step(on_devices, unequal_batch(0))
+        for kept in (state, fetched):
+            assert all(np.isfinite(x).all() for x in jax.tree.leaves(kept))
 
 
 @pytest.mark.parametrize("size", [0, -8, 12])

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 
@@ -52,12 +53,33 @@ def test_photographs_count_alike(counted):
     np.testing.assert_allclose(shares, expected, atol=2e-4)
 
 
+@pytest.mark.parametrize("kind", ["every fourth pixel", "the central square"])
+def test_what_is_counted_of_a_photograph(tmp_path, kind):
+    photo = np.full((32, 96, 3), 90, np.uint8)
+    if kind == "every fourth pixel":
+        photo[::4, ::4] = (200, 30, 40)
+    else:
+        photo[:, 32:64] = (200, 30, 40)
+    for name, pixels in (("photo", photo), ("red", np.full_like(photo, (200, 30, 40)))):
+        (tmp_path / name).mkdir()
+        Image.fromarray(pixels).save(tmp_path / name / "photo.png")
+    chosen = {"resize": 32, "squash": False, "name": "set", "is_quiet": True}
+    found, red = (
+        prior.estimate(
+            sources.open_source(tmp_path / name), GAMUT, **TARGETS, **chosen
+        ).counts
+        for name in ("photo", "red")
+    )
+    np.testing.assert_array_equal(found, red)
+
+
 def test_the_provenance_tells_what_was_counted(counted, two_colors):
     assert counted.images == 4
     assert counted.pixels == 4 * 8 * 8
     assert counted.counts.sum() == pytest.approx(counted.pixels, rel=1e-5)
     assert (counted.source, counted.spacing) == ("two colors", 10.0)
-    assert len(counted.sha256) == 64
+    names = "gray.png\nred0.png\nred1.png\nred2.png"
+    assert counted.sha256 == hashlib.sha256(names.encode()).hexdigest()
 
 
 def test_names_that_are_not_utf8_are_counted(tmp_path):

@@ -122,8 +122,33 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
     after, terms = step(before, photographs(2))
     assert after.step == 1
     assert terms["gradient_norm"] > 0
-    moved = jax.tree.map(lambda a, b: bool((a != b).any()), before.params, after.params)
-    assert all(jax.tree.leaves(moved))
+    for field in ("params", "batch_stats", "average"):
+        pairs = getattr(before, field), getattr(after, field)
+        moved = jax.tree.map(lambda a, b: bool((a != b).any()), *pairs)
+        assert all(jax.tree.leaves(moved)), field
+    evaluate = jax.jit(steps.make_eval_step(network, objective))
+    evaluate(steps.variables_of(after), photographs(2), jnp.ones(2))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(after))
+
+
+def test_targets_are_every_fourth_pixel_of_the_photograph():
+    rgb = np.full((1, 16, 16, 3), 128, np.uint8)
+    rgb[:, ::4, ::4] = (200, 30, 40)
+    lightness, ab = steps._inputs_and_targets(jnp.asarray(rgb))
+    red = color.rgb2lab(rgb[0, 0, 0] / 255)
+    # 1e-3: how far Lab may be from scikit-image's.
+    np.testing.assert_allclose(ab, np.broadcast_to(red[1:], (1, 4, 4, 2)), atol=1e-3)
+    np.testing.assert_allclose(lightness[0, 0, 0], red[0], atol=1e-3)
+
+
+def test_colors_are_enlarged_bilinearly():
+    ab = np.zeros((1, 2, 2, 2), np.float32)
+    ab[:, :, 1] = 10
+    rgb = steps.colorized(jnp.full((1, 8, 8), 50.0), jnp.asarray(ab))
+    expected = [0, 0, 1.25, 3.75, 6.25, 8.75, 10, 10]
+    # float32 there and back.
+    found = color.rgb2lab(np.asarray(rgb))[0, 3, :, 1]
+    np.testing.assert_allclose(found, expected, atol=1e-2)
 
 
 def test_the_average_moves_by_its_decay(network, variables, objective):

@@ -18,7 +18,7 @@ from configs import smoke
 from jaxcolor import checkpoint, interrupt, train
 from jaxcolor.data import sources
 
-STEPS = 6
+STEPS = 12
 ROOT = Path(__file__).parent.parent
 
 
@@ -72,15 +72,19 @@ def uninterrupted(photo_folder, tmp_path_factory) -> Path:
 
 
 def test_a_training_leaves_what_it_promises(uninterrupted):
-    assert checkpoint.steps(uninterrupted) == [3, 6]
+    assert checkpoint.steps(uninterrupted)[-2:] == [STEPS - 3, STEPS]
     log = log_of(uninterrupted)
-    assert [(line["step"], line["kind"]) for line in log] == [
-        (2, "train"),
-        (3, "validation"),
-        (4, "train"),
-        (6, "train"),
-        (6, "validation"),
-    ]
+    trained = [(step, "train") for step in range(2, STEPS + 1, 2)]
+    validated = [(step, "validation") for step in range(3, STEPS + 1, 3)]
+    assert [(line["step"], line["kind"]) for line in log] == sorted(trained + validated)
+    # The rate of the step that the line ends with, by the schedule's own formula.
+    rates = {
+        line["step"]: line["learning_rate"] for line in log if line["kind"] == "train"
+    }
+    schedule = tiny_config(Path()).schedule
+    done = (STEPS - 1 - schedule.warmup) / (STEPS - schedule.warmup)
+    expected = schedule.peak * (1 + np.cos(np.pi * done)) / 2
+    assert rates[STEPS] == pytest.approx(expected, rel=1e-4)
     for line in log:
         assert np.isfinite([line["loss"], line["kl"], line["constant_loss"]]).all()
     validation = log[-1]
@@ -204,6 +208,8 @@ def test_a_killed_training_resumes_bit_for_bit(uninterrupted, photo_folder, tmp_
     process.kill()
     process.wait()
     assert 3 in checkpoint.steps(tmp_path)
+    # Else nothing was interrupted.
+    assert STEPS not in checkpoint.steps(tmp_path)
     train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
 
@@ -213,7 +219,8 @@ def test_sigterm_saves_and_ends_well(uninterrupted, photo_folder, tmp_path):
     process = start(photo_folder, tmp_path)
     wait_for_step(process, tmp_path, 3)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=120) == 0
+    assert process.wait(timeout=240) == 0
+    assert STEPS not in checkpoint.steps(tmp_path)
     train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
 
@@ -236,12 +243,18 @@ def test_an_interrupt_between_two_lines_of_the_log_loses_nothing(
     assert_same_training(uninterrupted, tmp_path)
 
 
-def test_a_training_that_learns_nothing_is_warned_about(photo_folder, tmp_path, caplog):
+def test_a_training_that_learns_nothing_is_warned_about(
+    photo_folder, tmp_path, caplog, monkeypatch
+):
+    """But not so early that none could have."""
     config = tiny_config(photo_folder)
     config.schedule.peak = 0.0
     config.training.update(steps=2, log_every=1, checkpoint_every=2)
     config.optimizer.weight_decay = 0.0
-    train.train(config, tmp_path, is_quiet=True)
+    train.train(config, tmp_path / "short", is_quiet=True)
+    assert "still that of a constant prediction" not in caplog.text
+    monkeypatch.setattr(train, "SOONEST", 1)
+    train.train(config, tmp_path / "long", is_quiet=True)
     assert "still that of a constant prediction" in caplog.text
 
 
@@ -256,3 +269,28 @@ def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_
     assert np.ptp(left.astype(int), axis=-1).max() <= 1
     assert np.ptp(right.astype(int), axis=-1).max() > 20
     assert np.abs(left.astype(int).mean() - right.astype(int).mean()) < 20
+
+
+def test_a_start_that_failed_does_not_bind_the_next_one(photo_folder, tmp_path):
+    wrong = tiny_config(photo_folder)
+    wrong.prior.path = str(tmp_path / "nowhere.json")
+    with pytest.raises(ValueError, match="no prior at"):
+        train.train(wrong, tmp_path / "work", is_quiet=True)
+    config = tiny_config(photo_folder)
+    config.training.update(steps=1, log_every=1, checkpoint_every=1)
+    config.schedule.warmup = 0
+    config.pipeline.flip = False
+    train.train(config, tmp_path / "work", is_quiet=True)
+
+
+def test_a_start_without_photographs_leaves_no_folder(tmp_path):
+    config = tiny_config(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="nowhere"):
+        train.train(config, tmp_path / "work", is_quiet=True)
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_workdir_that_is_a_file_is_refused(photo_folder, tmp_path):
+    (tmp_path / "work").touch()
+    with pytest.raises(ValueError, match="work is a file; wanted a folder"):
+        train.train(tiny_config(photo_folder), tmp_path / "work", is_quiet=True)

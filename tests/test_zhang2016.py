@@ -96,6 +96,63 @@ def test_channels_are_rounded_to_multiples_of_8(width, channels):
     assert shapes["params"]["conv1_1"]["kernel"].shape == (3, 3, 1, channels)
 
 
+# Blocks as in the authors' train_val.prototxt: convolutions, stride of the last one,
+# dilation of all; each ends with a normalization, on what its last ReLU leaves.
+BLOCKS = ((2, 2, 1), (2, 2, 1), (3, 2, 1), (3, 1, 1), (3, 1, 2), (3, 1, 2), (3, 1, 1))
+
+
+def _correlated(x, layer, *, stride=1, dilation=1):
+    """A 3x3 correlation, padded equally on all sides, tap by tap in float64."""
+    kernel = np.asarray(layer["kernel"], np.float64)
+    padded = np.pad(x, [(0, 0), (dilation, dilation), (dilation, dilation), (0, 0)])
+    height, width = x.shape[1:3]
+    y = sum(
+        padded[:, dilation * k : dilation * k + height, dilation * j :][:, :, :width]
+        @ kernel[k, j]
+        for k in range(3)
+        for j in range(3)
+    )
+    return y[:, ::stride, ::stride] + np.asarray(layer["bias"])
+
+
+def _transposed(x, layer):
+    """A 4x4 transposed convolution of stride 2 and padding 1, tap by tap."""
+    kernel = np.asarray(layer["kernel"], np.float64)
+    batch, height, width, _ = x.shape
+    y = np.zeros((batch, 2 * height + 2, 2 * width + 2, kernel.shape[-1]))
+    for k in range(4):
+        for j in range(4):
+            y[:, k : k + 2 * height : 2, j : j + 2 * width : 2] += x @ kernel[k, j]
+    return y[:, 1:-1, 1:-1] + np.asarray(layer["bias"])
+
+
+def _network_in_numpy(variables, lightness):
+    params, running = variables["params"], variables["batch_stats"]
+    x = (np.asarray(lightness, np.float64)[..., None] - 50) / 100
+    for i, (convs, stride, dilation) in enumerate(BLOCKS, start=1):
+        for j in range(1, convs + 1):
+            last = stride if j == convs else 1
+            x = _correlated(x, params[f"conv{i}_{j}"], stride=last, dilation=dilation)
+            x = np.maximum(x, 0)
+        norm = f"conv{i}_{convs}norm"
+        x = (x - running[norm]["mean"]) / np.sqrt(running[norm]["var"] + 1e-5)
+        x = x * params[norm]["scale"] + params[norm]["bias"]
+    x = np.maximum(_transposed(x, params["conv8_1"]), 0)
+    for name in ("conv8_2", "conv8_3"):
+        x = np.maximum(_correlated(x, params[name]), 0)
+    return x @ np.asarray(params["head"]["kernel"])[0, 0] + params["head"]["bias"]
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 56)])
+def test_outputs_are_those_of_the_network_written_out_in_numpy(height, width):
+    x = _lightness(2, height, width)
+    expected = _network_in_numpy(_variables(), x)
+    found = jax.jit(lambda v, x: _network().apply(v, x, train=False))(_variables(), x)
+    # 23 layers of float32 sums, each off by some 1e-7 of its scale.
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * scale)
+
+
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 56)])
 def test_outputs_are_those_of_the_same_network_in_pytorch(height, width):
     torch = pytest.importorskip("torch")
