@@ -2,7 +2,8 @@
 
 Run:    jaxcolor train --config configs/scenes_small.py --workdir runs/scenes_small \
             --config.data.source=PHOTOS
-Expect: 13,000 photographs of scenes, 5,000 steps of 32 crops of 96 pixels.
+Expect: on 13,000 photographs of scenes rebalanced AuC 71.5 percent where gray has 63.0,
+    colorfulness 1.07 of the truth's; experiments/README.md tells the rest.
 """
 
 from ml_collections import ConfigDict, FieldReference
