@@ -206,12 +206,13 @@ def _row(
 ) -> Row:
     found = measures[system]
     errors, pixels = _total(found.errors), _total(found.pixels)
+    weights = metrics.bin_weights(pixels)
     colorfulness = float(np.mean(found.colorfulness))
     truth = float(np.mean(measures[TRUTH].colorfulness))
     return Row(
         system=system,
-        auc=float(metrics.auc_from_sums(errors, pixels, rebalanced=False)),
-        rebalanced_auc=float(metrics.auc_from_sums(errors, pixels, rebalanced=True)),
+        auc=float(metrics.auc_from_sums(errors, pixels)),
+        rebalanced_auc=float(metrics.auc_from_sums(errors, pixels, weights=weights)),
         # The truth's own would tell of rounding only.
         psnr=None if system == TRUTH else float(np.mean(found.psnr)),
         colorfulness=colorfulness,
@@ -228,8 +229,7 @@ def _total(sums: Float[Both, "b q"]) -> Float[Array, " q"]:
 
 def _listed(found: Measures) -> dict[str, list[float]]:
     """Returns the numbers of each photograph, as JSON has them."""
-    shares = found.pixels.sum(axis=0) / found.pixels.sum()
-    weights = 1 / np.maximum(np.asarray(shares), metrics.SHARE_FLOOR)
+    weights = np.asarray(metrics.bin_weights(_total(found.pixels)))
     columns = {
         "auc": found.auc,
         "psnr": found.psnr,

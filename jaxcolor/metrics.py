@@ -1,4 +1,4 @@
-"""How good a colorization is: accuracy of ab, likelihood, and colorfulness."""
+"""How good a colorization is: accuracy and histogram of ab, likelihood, color."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxcolor.gamut import Gamut
 # The largest ab distance that the paper's accuracy curve sweeps to.
 AUC_REACH = 150.0
 # Floor of a bin's share of the pixels, so that a color seen a few times in a large
-# set does not outweigh all others.
+# set, or never in the other one, does not outweigh all others.
 SHARE_FLOOR = 1e-6
 
 
@@ -51,7 +51,20 @@ def rebalanced_weights(bins: Bin, *, count: int) -> PerPixel:
         Zhang et al. 2016, section 3.1, with the evaluated set's own hard histogram.
     """
     pixels = rebalance.sum_by_bin(jnp.ones(bins.shape), bins, bins=count)
-    return (1 / jnp.maximum(pixels / bins.size, SHARE_FLOOR))[bins]
+    return bin_weights(pixels)[bins]
+
+
+def bin_weights(histogram: BinWeights) -> BinWeights:
+    """Returns 1 / p, p the share of each bin but at least 1e-6.
+
+    Args:
+        histogram: of the evaluated set's own pixels, under which each color that
+            occurs counts the same; or the prior of the training set. Of any sum.
+
+    Source:
+        Zhang et al. 2016, section 3.1.
+    """
+    return 1 / jnp.maximum(histogram / histogram.sum(), SHARE_FLOOR)
 
 
 def error_sums(
@@ -69,18 +82,76 @@ def error_sums(
 
 
 def auc_from_sums(
-    errors: BinWeights, pixels: BinWeights, *, rebalanced: bool
+    errors: BinWeights, pixels: BinWeights, *, weights: BinWeights | None = None
 ) -> Scalar:
-    """Returns the raw or the rebalanced AuC, in percent, from `error_sums`.
+    """Returns the AuC, in percent, from `error_sums`.
 
-    Rebalanced, each occupied bin counts the same but for those below the floor of
-    1e-6: the value of `auc` under `rebalanced_weights`.
+    Args:
+        errors: sum of the clipped distances of each bin.
+        pixels: their number.
+        weights: of the bins: for the rebalanced AuC `bin_weights(pixels)`, over the
+            whole set, or those of a prior; equal ones, for the raw AuC, if None.
     """
-    weights = jnp.ones_like(pixels)
-    if rebalanced:
-        weights = 1 / jnp.maximum(pixels / pixels.sum(), SHARE_FLOOR)
+    if weights is None:
+        weights = jnp.ones_like(pixels)
     mean_error = jnp.sum(weights * errors) / jnp.sum(weights * pixels)
     return 100 * (1 - mean_error / AUC_REACH)
+
+
+def curve_counts(
+    distance: PerPixel, bins: Bin, *, count: int, thresholds: Float[Array, " n"]
+) -> Float[Array, "q n+1"]:
+    """Returns, for each bin, how many pixels come first within each threshold.
+
+    Summed over batches, in float64 for a large set, they give `accuracy_curve`; their
+    sums over thresholds are the `pixels` of `error_sums`.
+
+    Args:
+        distance: ab distances of up to 2^24 pixels, which float32 counts exactly.
+        bins: nearest bin of each pixel of the ground truth.
+        count: how many bins there are.
+        thresholds: ascending; the paper's are from 0 to 150.
+
+    Returns:
+        In the last column the pixels that are beyond all thresholds.
+    """
+    first = jnp.searchsorted(thresholds, distance.ravel(), side="left")
+    counts = jnp.zeros((count, len(thresholds) + 1), jnp.float32)
+    return counts.at[bins.ravel(), first].add(1.0)
+
+
+def accuracy_curve(
+    counts: Float[Array, "q n"], *, weights: BinWeights | None = None
+) -> Float[Array, " n-1"]:
+    """Returns the percentage of pixels within each threshold, from `curve_counts`.
+
+    Its area, by the trapezoidal rule and over 150, is nearly that of `auc_from_sums`.
+
+    Args:
+        counts: summed over the set.
+        weights: of the bins, as in `auc_from_sums`.
+
+    Source:
+        Zhang et al. 2016, section 3.1; Deshpande et al. 2015.
+    """
+    if weights is None:
+        weights = jnp.ones(len(counts))
+    within = jnp.cumsum(jnp.sum(weights[:, None] * counts, axis=0))
+    return 100 * within[:-1] / within[-1]
+
+
+def histogram_divergence(predicted: BinWeights, truth: BinWeights) -> Scalar:
+    """Returns KL(truth || predicted) of two histograms of ab, in nats; 0 at best.
+
+    To each share 1e-6 is added, so that a bin that is empty in one of them costs a
+    finite amount.
+
+    Args:
+        predicted: pixels in each bin, or any multiple.
+        truth: as `predicted`.
+    """
+    p, q = (_floored(histogram) for histogram in (truth, predicted))
+    return jnp.sum(p * (jnp.log(p) - jnp.log(q)))
 
 
 def psnr(predicted: Rgb, target: Rgb) -> Scalar:
@@ -98,6 +169,9 @@ def nll(logits: Logits, ab: Ab, gamut: Gamut) -> PerPixel:
 def colorfulness(rgb: Float[Array, "h w 3"]) -> Scalar:
     """Returns how colorful people would call an image; 0 for a gray one.
 
+    The definition, with signed opponent channels. Papers on colorization often report
+    `absolute_colorfulness` under the same name: the two must not be compared.
+
     Args:
         rgb: gamma-encoded, in [0, 1].
 
@@ -105,14 +179,49 @@ def colorfulness(rgb: Float[Array, "h w 3"]) -> Scalar:
         On the scale of 8-bit levels: about 15 is slight, 45 average, 110 extreme.
 
     Source:
-        Hasler and Suesstrunk 2003, section 7, with signed opponent channels.
+        Hasler and Suesstrunk 2003, section 7.
     """
+    return _colorfulness(*_opponents(rgb))
+
+
+def absolute_colorfulness(rgb: Float[Array, "h w 3"]) -> Scalar:
+    """Returns colorfulness of the absolute opponent channels; 0 for a gray image.
+
+    A variant that widely copied code computes, for comparison with such numbers only.
+    It takes red beside green for one color, so that an image of opposite colors scores
+    far below `colorfulness`, the definition; other images may score above it.
+
+    Args:
+        rgb: gamma-encoded, in [0, 1].
+
+    Returns:
+        On the scale of 8-bit levels.
+
+    Source:
+        The released code of DDColor (Kang et al. 2023).
+    """
+    red_green, yellow_blue = _opponents(rgb)
+    return _colorfulness(jnp.abs(red_green), jnp.abs(yellow_blue))
+
+
+def _opponents(
+    rgb: Float[Array, "h w 3"],
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     red, green, blue = jnp.moveaxis(255 * rgb, -1, 0)
-    red_green = red - green
-    yellow_blue = 0.5 * (red + green) - blue
+    return red - green, 0.5 * (red + green) - blue
+
+
+def _colorfulness(
+    red_green: Float[Array, "h w"], yellow_blue: Float[Array, "h w"]
+) -> Scalar:
     spread = _root(red_green.var() + yellow_blue.var())
     offset = _root(jnp.square(red_green.mean()) + jnp.square(yellow_blue.mean()))
     return spread + 0.3 * offset
+
+
+def _floored(histogram: BinWeights) -> BinWeights:
+    share = histogram / histogram.sum() + SHARE_FLOOR
+    return share / share.sum()
 
 
 def _root(square: PerPixel) -> PerPixel:

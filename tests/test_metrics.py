@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 from skimage import metrics as skimage_metrics
 
 from jaxcolor import encode, gamut, metrics
@@ -15,6 +15,7 @@ BINS = len(PAPER.centers)
 ab_distance = jax.jit(metrics.ab_distance)
 auc = jax.jit(metrics.auc)
 colorfulness = jax.jit(metrics.colorfulness)
+absolute_colorfulness = jax.jit(metrics.absolute_colorfulness)
 
 
 @jax.jit
@@ -27,10 +28,10 @@ def nll(logits, ab):
     return metrics.nll(logits, ab, PAPER)
 
 
-def _hasler_suesstrunk(rgb8):
+def _hasler_suesstrunk(rgb8, channel=lambda x: x):
     """The paper's formula on 8-bit levels, in float64, statistics of NumPy."""
     r, g, b = np.asarray(rgb8, np.float64).reshape(-1, 3).T
-    rg, yb = r - g, (r + g) / 2 - b
+    rg, yb = channel(r - g), channel((r + g) / 2 - b)
     sigma = np.sqrt(np.std(rg) ** 2 + np.std(yb) ** 2)
     mu = np.sqrt(np.mean(rg) ** 2 + np.mean(yb) ** 2)
     return sigma + 0.3 * mu
@@ -116,10 +117,33 @@ def test_colors_rarer_than_the_floor_do_not_outweigh_the_rest():
     pixels = jnp.array([count - 1.0, 1.0])
     errors = jnp.array([0.0, 150.0])
     expected = 100 * (1 - 1e6 / (1e6 + count))
+    weights = metrics.bin_weights(pixels)
     # float32.
     np.testing.assert_allclose(
-        metrics.auc_from_sums(errors, pixels, rebalanced=True), expected, rtol=1e-5
+        metrics.auc_from_sums(errors, pixels, weights=weights), expected, rtol=1e-5
     )
+
+
+def test_bin_weights_of_counts_are_those_of_shares():
+    counts = jnp.array([6.0, 3.0, 1.0, 0.0])
+    expected = [1 / 0.6, 1 / 0.3, 10, 1e6]
+    # Roundings.
+    np.testing.assert_allclose(metrics.bin_weights(counts), expected, rtol=1e-6)
+    np.testing.assert_allclose(metrics.bin_weights(counts / 10), expected, rtol=1e-6)
+
+
+def test_auc_under_a_prior_weighs_each_pixel_by_its_rarity_in_the_prior(evaluated):
+    distance, bins = evaluated
+    # Floored, so that the paper's floor does not touch it.
+    prior = np.random.default_rng(4).dirichlet(np.ones(BINS)) + 1e-5
+    prior = jnp.float32(prior / prior.sum())
+    errors, pixels = metrics.error_sums(distance, bins, count=BINS)
+    found = metrics.auc_from_sums(errors, pixels, weights=metrics.bin_weights(prior))
+    expected = 100 * (
+        1 - np.average(distance.clip(max=150), weights=1 / prior[bins]) / 150
+    )
+    # float32 sums of 2400 numbers with weights that span four decades.
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("rebalanced", [False, True])
@@ -128,12 +152,84 @@ def test_auc_from_sums_over_batches_equals_auc_of_the_whole_set(evaluated, rebal
     sums = jax.jit(lambda d, b: metrics.error_sums(d, b, count=BINS))
     (errors, pixels), others = (sums(distance[i], bins[i]) for i in (0, 1))
     errors, pixels = errors + others[0], pixels + others[1]
-    weights = rebalanced_weights(bins) if rebalanced else None
+    per_bin = metrics.bin_weights(pixels) if rebalanced else None
+    per_pixel = rebalanced_weights(bins) if rebalanced else None
     # float32 sums of 2400 numbers.
     np.testing.assert_allclose(
-        metrics.auc_from_sums(errors, pixels, rebalanced=rebalanced),
-        auc(distance, weights=weights),
+        metrics.auc_from_sums(errors, pixels, weights=per_bin),
+        auc(distance, weights=per_pixel),
         rtol=1e-5,
+    )
+
+
+THRESHOLDS = np.arange(151, dtype=np.float32)
+
+
+@jax.jit
+def curve_counts(distance, bins):
+    return metrics.curve_counts(
+        distance, bins, count=BINS, thresholds=jnp.asarray(THRESHOLDS)
+    )
+
+
+def test_accuracy_curve_by_hand():
+    # On a threshold is within it.
+    distance, bins = jnp.array([[0.0, 1.0], [1.5, 9.0]]), jnp.array([[0, 0], [1, 1]])
+    counts = metrics.curve_counts(
+        distance, bins, count=3, thresholds=jnp.array([0.0, 1.0, 2.0])
+    )
+    np.testing.assert_array_equal(counts, [[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]])
+    # Roundings of 100.
+    np.testing.assert_allclose(metrics.accuracy_curve(counts), [25, 50, 75], rtol=1e-6)
+    weighted = metrics.accuracy_curve(counts, weights=jnp.array([3.0, 1.0, 9.0]))
+    np.testing.assert_allclose(weighted, [37.5, 75, 87.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("rebalanced", [False, True])
+def test_accuracy_curve_of_summed_batches_is_the_sets(evaluated, rebalanced):
+    distance, bins = evaluated
+    counts = sum(curve_counts(distance[i], bins[i]) for i in (0, 1))
+    weights = metrics.bin_weights(counts.sum(axis=1)) if rebalanced else None
+    found = metrics.accuracy_curve(counts, weights=weights)
+    per_pixel = rebalanced_weights(bins) if rebalanced else jnp.ones(bins.shape)
+    within = np.asarray(distance)[..., None] <= THRESHOLDS
+    weighted = np.asarray(per_pixel, np.float64)[..., None]
+    expected = 100 * (weighted * within).sum(axis=(0, 1, 2)) / weighted.sum()
+    # float32 sums of 2400 numbers.
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_accuracy_curve_lies_over_the_auc(evaluated):
+    counts = np.asarray(jax.vmap(curve_counts)(*evaluated)).sum(axis=0)
+    area = np.trapezoid(metrics.accuracy_curve(jnp.asarray(counts)), THRESHOLDS) / 150
+    # The curve is known each unit of 150, and bends by some percent in each.
+    np.testing.assert_allclose(area, auc(evaluated[0]), atol=0.1)
+
+
+def test_histogram_divergence_is_scipys_of_floored_shares():
+    rng = np.random.default_rng(5)
+    truth, predicted = rng.poisson(rng.gamma(0.3, 40, (2, BINS)))
+    floored = [x / x.sum() + 1e-6 for x in (truth, predicted)]
+    found = metrics.histogram_divergence(jnp.float32(predicted), jnp.float32(truth))
+    # float32.
+    np.testing.assert_allclose(found, stats.entropy(*floored), rtol=1e-5)
+
+
+def test_histogram_divergence_by_hand():
+    even, truth = jnp.array([5.0, 5.0, 0.0]), jnp.array([9.0, 3.0, 0.0])
+    expected = 0.75 * np.log(1.5) + 0.25 * np.log(0.5)
+    # The floor of 1e-6.
+    np.testing.assert_allclose(
+        metrics.histogram_divergence(even, truth), expected, atol=1e-5
+    )
+    assert metrics.histogram_divergence(4 * truth, truth) == 0
+
+
+def test_a_histogram_that_misses_all_colors_is_finitely_bad():
+    first, second = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
+    # log(1 / 1e-6), but for the floor itself.
+    np.testing.assert_allclose(
+        metrics.histogram_divergence(first, second), np.log(1e6), rtol=1e-4
     )
 
 
@@ -211,15 +307,29 @@ def test_colorfulness_of_photographs_is_hasler_and_suesstrunks(photographs):
         # Every fourth pixel is photograph enough; one shape compiles once.
         part = photograph[:200:4, :400:4]
         # float32 sums over the image.
+        rgb = part / np.float32(255)
         np.testing.assert_allclose(
-            colorfulness(part / np.float32(255)), _hasler_suesstrunk(part), rtol=1e-4
+            colorfulness(rgb), _hasler_suesstrunk(part), rtol=1e-4
         )
+        np.testing.assert_allclose(
+            absolute_colorfulness(rgb), _hasler_suesstrunk(part, np.abs), rtol=1e-4
+        )
+
+
+def test_absolute_colorfulness_takes_red_beside_green_for_one_color():
+    # |rg| = 255 and |yb| = 127.5 throughout: no spread.
+    image = np.zeros((4, 6, 3), np.float32)
+    image[:, :3, 0] = image[:, 3:, 1] = 1
+    expected = 0.3 * np.hypot(255, 127.5)
+    # Roundings.
+    np.testing.assert_allclose(absolute_colorfulness(image), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_derivatives_are_finite_at_gray(level):
     image = jnp.full((3, 4, 3), level)
-    assert np.isfinite(jax.jit(jax.grad(metrics.colorfulness))(image)).all()
+    for measure in (metrics.colorfulness, metrics.absolute_colorfulness):
+        assert np.isfinite(jax.jit(jax.grad(measure))(image)).all()
 
 
 def test_metrics_compile_and_lift_over_images(evaluated):
