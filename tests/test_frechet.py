@@ -1,0 +1,67 @@
+"""The Frechet distance: by hand in one dimension, and by scipy's matrix root."""
+
+import numpy as np
+import pytest
+from scipy import linalg
+
+from jaxcolor import frechet
+
+
+def _features(seed, count, size):
+    rng = np.random.default_rng(seed)
+    mixed = rng.normal(size=(count, size)) @ rng.normal(size=(size, size))
+    return mixed + rng.normal(size=size)
+
+
+def _by_scipy(features, others):
+    covariances = [np.cov(x, rowvar=False) for x in (features, others)]
+    root = linalg.sqrtm(covariances[0] @ covariances[1]).real
+    shift = np.square(features.mean(axis=0) - others.mean(axis=0)).sum()
+    return shift + np.trace(covariances[0] + covariances[1] - 2 * root)
+
+
+def test_one_dimension_by_hand():
+    # Means of 1 and 4, standard deviations of sqrt(2) and 3 sqrt(2).
+    features, others = np.array([[0.0], [2.0]]), np.array([[1.0], [7.0]])
+    expected = 3**2 + (2 * np.sqrt(2)) ** 2
+    # float64.
+    found = frechet.frechet_distance(features, others)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("counts", [(200, 150), (500, 40)])
+def test_distance_is_that_of_scipys_matrix_root(counts):
+    features, others = _features(0, counts[0], 16), _features(1, counts[1], 16)
+    found = frechet.frechet_distance(features, others)
+    # float64 roots of eigenvalues that span some six decades.
+    np.testing.assert_allclose(found, _by_scipy(features, others), rtol=1e-9)
+
+
+def test_symmetric():
+    features, others = _features(2, 50, 8), _features(3, 60, 8)
+    # float64, as above.
+    np.testing.assert_allclose(
+        frechet.frechet_distance(features, others),
+        frechet.frechet_distance(others, features),
+        rtol=1e-9,
+    )
+
+
+def test_equal_sets_are_at_zero_even_with_fewer_images_than_features():
+    features = _features(4, 10, 32)
+    found = frechet.frechet_distance(features, features[::-1])
+    scale = np.trace(np.cov(features, rowvar=False))
+    # The root of an eigenvalue of 1e-16 that should be 0 is 1e-8, 22 times.
+    assert 0 <= found < 1e-6 * scale
+
+
+def test_a_shift_of_the_whole_set_is_its_square():
+    features = _features(5, 100, 8).astype(np.float32)
+    found = frechet.frechet_distance(features, features + np.float32(2))
+    # Sums in float32 rounded coordinates.
+    np.testing.assert_allclose(found, 8 * 2**2, rtol=1e-5)
+
+
+def test_single_images_are_refused():
+    with pytest.raises(ValueError, match="sets of 1 and 5 images"):
+        frechet.frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
