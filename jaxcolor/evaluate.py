@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor import cielab, encode, gamut, metrics, paint
-from jaxcolor import workdir as workdirs
+from jaxcolor import cielab, encode, gamut, metrics, paint, versions
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
@@ -251,5 +250,5 @@ def _protocol(
         "size": size,
         "resize": "Pillow, bicubic",
         "spacing": spacing,
-        "versions": workdirs.versions(),
+        "versions": versions.recorded(),
     }

@@ -13,11 +13,10 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from jaxcolor import build, checkpoint, interrupt, validate
+from jaxcolor import build, checkpoint, interrupt, validate, versions
 from jaxcolor import prior as priors
 from jaxcolor import setting as settings
 from jaxcolor import start as start_from
-from jaxcolor import workdir as workdirs
 from jaxcolor.journal import Interval, Journal
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
@@ -157,7 +156,7 @@ def _save(
         "config": setting.config.to_dict(),
         "prior": None if prior is None else priors.to_json(prior),
         "interval": interval.to_json(),
-        "versions": workdirs.versions(),
+        "versions": versions.recorded(),
         "training_photographs": len(setting.split.training),
     }
     checkpoint.save(manager, state, record=record, validation=validation)

@@ -1,11 +1,8 @@
 """What a training settles once in its workdir, so that a resume finds it again."""
 
-import importlib.metadata
 import json
 import logging
 import os
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +30,6 @@ MAY_CHANGE = {
     "parallel.lift",
     "release.size",
 }
-RECORDED_PACKAGES = ("jaxcolor", "jax", "jaxlib", "flax", "optax", "numpy", "pillow")
 
 
 def check_config(config: ConfigDict, workdir: Path) -> None:
@@ -125,12 +121,6 @@ def settle_prior(
     return prior
 
 
-def versions() -> dict[str, str]:
-    """Returns what a result depends on: packages, Python, and this code's commit."""
-    found = {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
-    return found | {"python": platform.python_version(), "git": _git_hash()}
-
-
 def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in nested.items():
@@ -147,17 +137,3 @@ def _write_json(path: Path, value: Any) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(value, indent=1) + "\n")
     temporary.replace(path)
-
-
-def _git_hash() -> str:
-    """Returns the commit of this code, or "" outside of a checkout."""
-    try:
-        return subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
