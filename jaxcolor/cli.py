@@ -11,7 +11,7 @@ import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from jaxcolor.commands import colorize, evaluate, prior, release, train
+from jaxcolor.commands import classify, colorize, evaluate, prior, release, train
 
 # Exit statuses: something failed; the command was not understood; Ctrl-C, as shells
 # count it.
@@ -22,6 +22,7 @@ COMMANDS = {
     "prior": prior.COMMAND,
     "evaluate": evaluate.COMMAND,
     "release": release.COMMAND,
+    "train-classifier": classify.COMMAND,
 }
 
 

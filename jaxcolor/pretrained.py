@@ -129,10 +129,10 @@ def save(
         **pretrained.description._asdict(),
         "provenance": pretrained.provenance,
     }
-    with _whole_folder(folder) as partial:
-        _write(partial / CONFIG, (json.dumps(fields, indent=2) + "\n").encode())
-        _write(partial / WEIGHTS, safetensors.numpy.save(_tensors(pretrained)))
-        _write(partial / CARD, card.encode())
+    with whole_folder(folder) as partial:
+        write(partial / CONFIG, (json.dumps(fields, indent=2) + "\n").encode())
+        write(partial / WEIGHTS, safetensors.numpy.save(_tensors(pretrained)))
+        write(partial / CARD, card.encode())
 
 
 def _split_step(path: str) -> tuple[Path, int | None]:
@@ -237,7 +237,7 @@ def _tensors(pretrained: Pretrained) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path) -> Iterator[Path]:
     """Gives a folder to fill, and puts it in place when that went well."""
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -256,7 +256,8 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
+    """Writes a file, to the disk itself."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()

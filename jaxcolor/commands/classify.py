@@ -1,0 +1,115 @@
+"""`jaxcolor train-classifier`: what recognizes photographs, for the evaluation."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxcolor.commands import arguments as arguments_of
+from jaxcolor.commands.arguments import Command
+
+if TYPE_CHECKING:
+    from jaxcolor import recognize
+
+
+def _add_train_classifier(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        metavar="LABELLED_FOLDER",
+        help="color photographs, those of each class in a folder of its name",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="gets seed0, seed1 ...; those that are there already stay",
+    )
+    numbers: dict[str, tuple[Callable[[str], float], float, str]] = {
+        "--seeds": (arguments_of.count, 3, "classifiers to train"),
+        "--epochs": (arguments_of.count, 8, "how often each photograph is seen"),
+        "--size": (arguments_of.count, 128, "side of the crops, in pixels"),
+        "--batch-size": (arguments_of.count, 64, "photographs a step"),
+        "--width": (float, 1.0, "of the network: multiplies channels"),
+        "--learning-rate": (float, 3e-3, "at the end of the warm-up"),
+        "--weight-decay": (float, 0.05, "of AdamW"),
+        "--label-smoothing": (float, 0.1, "share that all classes get"),
+        "--held-out": (float, 0.05, "share of the photographs, for validation"),
+    }
+    for flag, (kind, value, told) in numbers.items():
+        parser.add_argument(
+            flag, type=kind, default=value, metavar="N", help=f"{told} (%(default)s)"
+        )
+
+
+def _train_classifier(arguments: Namespace) -> int:
+    from jaxcolor import recognize
+    from jaxcolor.data import sources
+
+    recipe = recognize.Recipe(
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        size=arguments.size,
+        width=arguments.width,
+        learning_rate=arguments.learning_rate,
+        weight_decay=arguments.weight_decay,
+        label_smoothing=arguments.label_smoothing,
+        held_out_fraction=arguments.held_out,
+    )
+    folders = [arguments.output / f"seed{n}" for n in range(arguments.seeds)]
+    finished = {folder for folder in folders if folder.exists()}
+    for folder in finished:
+        _check_recipe(folder, recipe)
+    if len(finished) < len(folders):
+        source = sources.folder(arguments.folder)
+    for seed, folder in enumerate(folders):
+        if folder not in finished:
+            trained = recognize.train(
+                source,
+                recipe,
+                seed=seed,
+                name=arguments.folder,
+                is_quiet=arguments.quiet,
+            )
+            recognize.save(trained, folder)
+        if not arguments.quiet:
+            print(f"{folder}: {_told(recognize.load(folder))}")
+    return 0
+
+
+def _check_recipe(folder: Path, recipe: "recognize.Recipe") -> None:
+    """Refuses to mix classifiers of several recipes in one folder.
+
+    Raises:
+        ValueError: naming what differs.
+    """
+    from jaxcolor import recognize
+
+    before = recognize.load(folder).provenance["recipe"]
+    for name, value in recipe._asdict().items():
+        if before.get(name) != value:
+            raise ValueError(
+                f"{folder} was trained with {name} {before.get(name)}, not {value};"
+                " wanted the same, or another output folder"
+            )
+
+
+def _told(trained: "recognize.Trained") -> str:
+    validation = trained.provenance["validation"]
+    text = f"{len(trained.classes)} classes"
+    if validation is None:
+        return text
+    return (
+        f"{text}; recognizes {validation['color']:.1%} of"
+        f" {validation['photographs']} held-out photographs, {validation['gray']:.1%}"
+        " in gray"
+    )
+
+
+COMMAND = Command(
+    "train classifiers that tell how well re-colored photographs are recognized",
+    "  jaxcolor train-classifier scenes/ -o classifiers/ --seeds 3",
+    _add_train_classifier,
+    _train_classifier,
+)

@@ -1,0 +1,45 @@
+"""Semantic interpretability: how well re-colored photographs are recognized.
+
+A classifier that has learned from color photographs recognizes gray ones less well.
+How much of that a colorizer brings back tells whether its colors mean something.
+
+Source:
+    Zhang et al. 2016 (arXiv:1603.08511), section 3.1, "semantic interpretability".
+"""
+
+from jaxcolor.recognize.classifiers import (
+    Classifier,
+    FromFunction,
+    Trained,
+    load,
+    save,
+)
+from jaxcolor.recognize.measures import (
+    Share,
+    classes_of,
+    gap_share,
+    gray,
+    hits,
+    is_among_top,
+    labels,
+    top,
+)
+from jaxcolor.recognize.training import Recipe, train
+
+__all__ = [
+    "Classifier",
+    "FromFunction",
+    "Recipe",
+    "Share",
+    "Trained",
+    "classes_of",
+    "gap_share",
+    "gray",
+    "hits",
+    "is_among_top",
+    "labels",
+    "load",
+    "save",
+    "top",
+    "train",
+]
