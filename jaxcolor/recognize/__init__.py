@@ -25,6 +25,7 @@ from jaxcolor.recognize.measures import (
     top,
 )
 from jaxcolor.recognize.training import Recipe, train
+from jaxcolor.recognize.vgg import vgg16
 
 __all__ = [
     "Classifier",
@@ -42,4 +43,5 @@ __all__ = [
     "save",
     "top",
     "train",
+    "vgg16",
 ]

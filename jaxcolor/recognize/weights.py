@@ -1,0 +1,185 @@
+"""Weights that others have published, from files: names to arrays, without PyTorch.
+
+A `.pth` file is a pickle, and unpickling may run what the file says. This reader knows
+tensors and dictionaries of them only, and refuses everything else.
+"""
+
+import collections
+import io
+import math
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+# Of PyTorch's format before version 1.6; torchvision's VGG-16 is such a file.
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+
+STORAGES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "<i1",
+    "ByteStorage": "<u1",
+    "BoolStorage": "?",
+}
+
+
+class _Storage(NamedTuple):
+    """A run of numbers that tensors share; they stand elsewhere in the file."""
+
+    key: str
+    dtype: np.dtype
+    length: int
+
+
+class _Tensor(NamedTuple):
+    """A view of a storage."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def read(path: str | Path) -> dict[str, np.ndarray]:
+    """Reads arrays by name.
+
+    Args:
+        path: of a file of PyTorch (.pth, .pt: a dictionary of tensors, such as
+            `torch.save(model.state_dict(), path)` writes), .safetensors or .npz.
+
+    Raises:
+        ValueError: there is no such file, or it is none of them, or damaged.
+    """
+    path = Path(path)
+    readers: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
+        ".safetensors": safetensors.numpy.load_file,
+        ".npz": _read_npz,
+        ".pth": _read_torch,
+        ".pt": _read_torch,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(f"{path} is not named as one of {', '.join(readers)}")
+    if not path.is_file():
+        raise ValueError(f"there are no weights at {path}")
+    try:
+        return reader(path)
+    # A damaged pickle may lead anywhere.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} cannot be read: {reason}") from error
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _read_torch(path: Path) -> dict[str, np.ndarray]:
+    if zipfile.is_zipfile(path):
+        return _read_zip(path)
+    with path.open("rb") as file:
+        return _read_legacy(file)
+
+
+def _read_zip(path: Path) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(path) as archive:
+        (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+        folder = pickled.removesuffix("data.pkl")
+        if f"{folder}byteorder" in archive.namelist():
+            order = archive.read(f"{folder}byteorder")
+            if order != b"little":
+                raise ValueError(f"its numbers are {order.decode()}-endian")
+        found = _Unpickler(io.BytesIO(archive.read(pickled))).load()
+        return _arrays(found, lambda each: archive.read(f"{folder}data/{each.key}"))
+
+
+def _read_legacy(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
+    magic, _version, system = (_Unpickler(file).load() for _ in range(3))
+    if magic != LEGACY_MAGIC:
+        raise ValueError("it is no file of PyTorch")
+    if not system["little_endian"]:
+        raise ValueError("its numbers are big-endian")
+    unpickler = _Unpickler(file)
+    found = unpickler.load()
+    raw = {}
+    for key in _Unpickler(file).load():
+        storage = unpickler.storages[key]
+        count = int.from_bytes(file.read(8), "little")
+        if count != storage.length:
+            raise ValueError(f"it has {count} numbers in place of {storage.length}")
+        raw[key] = file.read(count * storage.dtype.itemsize)
+    return _arrays(found, lambda each: raw[each.key])
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows dictionaries of tensors, and the names of storages."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        super().__init__(file, encoding="utf-8")
+        self.storages: dict[str, _Storage] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        known: dict[tuple[str, str], Any] = {
+            ("collections", "OrderedDict"): collections.OrderedDict,
+            ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
+            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+            ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+        }
+        if module == "torch" and name in STORAGES:
+            return np.dtype(STORAGES[name])
+        if (module, name) not in known:
+            raise ValueError(f"it holds a {module}.{name}; wanted tensors only")
+        return known[module, name]
+
+    def persistent_load(self, reference: Any) -> _Storage:
+        kind, dtype, key, _device, count, *view = reference
+        if kind != "storage" or any(view):
+            raise ValueError(f"it holds a {kind} that is no whole storage")
+        storage = _Storage(str(key), dtype, int(count))
+        self.storages[storage.key] = storage
+        return storage
+
+
+def _rebuild_tensor(
+    storage: _Storage,
+    offset: int,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    *_: object,
+) -> _Tensor:
+    return _Tensor(storage, offset, shape, strides)
+
+
+def _arrays(found: Any, content: Callable[[_Storage], bytes]) -> dict[str, np.ndarray]:
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds a {type(found).__name__}; wanted a dictionary")
+    tensors = {name: x for name, x in found.items() if isinstance(x, _Tensor)}
+    if not tensors:
+        raise ValueError("it holds no tensors; wanted a state_dict, not a checkpoint")
+    return {str(name): _array(tensor, content) for name, tensor in tensors.items()}
+
+
+def _array(tensor: _Tensor, content: Callable[[_Storage], bytes]) -> np.ndarray:
+    storage, offset, shape, strides = tensor
+    whole = np.frombuffer(content(storage), storage.dtype)
+    steps = ((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    last = offset + sum(steps)
+    # Strides that lead outside of it would read other memory.
+    is_inside = min((offset, *shape, *strides)) >= 0 and last < len(whole)
+    if math.prod(shape) and not is_inside:
+        raise ValueError(f"a tensor of shape {shape} lies beyond its numbers")
+    view = np.lib.stride_tricks.as_strided(
+        whole[offset:], shape, [stride * whole.itemsize for stride in strides]
+    )
+    return view.copy()
