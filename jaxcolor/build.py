@@ -6,7 +6,6 @@ its name.
 """
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,11 +18,10 @@ from jaxtyping import Float
 from ml_collections import ConfigDict
 
 from jaxcolor import gamut as gamuts
-from jaxcolor import models, optim, rebalance, sections, steps
+from jaxcolor import limits, models, optim, rebalance, sections, steps
 from jaxcolor.data import sources
 from jaxcolor.describe import AB, BINS, Description
 from jaxcolor.gamut import Gamut
-from jaxcolor.models import zhang2016
 from jaxcolor.steps import Objective
 
 INITIALIZATIONS = ("random", "within_channel")
@@ -97,8 +95,8 @@ def check(config: ConfigDict) -> None:
         raise ValueError(f"sections missing or unknown in the config: {wrong}")
     for section in sorted(wanted):
         _check_section(section, config[section])
-    _check_finite(config)
-    _check_numbers(
+    limits.check_finite(config.to_dict())
+    limits.check_numbers(
         section_of(config, "training"),
         section_of(config, "pipeline"),
         section_of(config, "data"),
@@ -109,7 +107,7 @@ def check(config: ConfigDict) -> None:
         raise ValueError(
             f"config.initialization.method is {method!r}; wanted one of {known}"
         )
-    _check_decoding(section_of(config, "release"))
+    limits.check_release(section_of(config, "release"))
     _check_factories(config)
 
 
@@ -250,27 +248,6 @@ def _check_section(section: str, values: ConfigDict) -> None:
         raise ValueError(f"config.{section} lacks {missing}")
 
 
-def _check_finite(config: ConfigDict) -> None:
-    for section, values in config.items():
-        for name, value in values.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(
-                    f"config.{section}.{name} is {value}; wanted a finite number"
-                )
-
-
-def _check_decoding(release: sections.Release) -> None:
-    if release.temperature is not None and not release.temperature > 0:
-        raise ValueError(
-            f"config.release.temperature is {release.temperature}; wanted above 0"
-        )
-    if release.decoding_lambda is not None and not 0 <= release.decoding_lambda <= 1:
-        raise ValueError(
-            f"config.release.decoding_lambda is {release.decoding_lambda};"
-            " wanted from 0 to 1"
-        )
-
-
 def _check_factories(config: ConfigDict) -> None:
     """Makes what needs no photographs, for its errors."""
     try:
@@ -289,26 +266,3 @@ def _check_factories(config: ConfigDict) -> None:
         )
     except TypeError as error:
         raise ValueError(f"the config has a value of a wrong type: {error}") from error
-
-
-def _check_numbers(
-    training: sections.Training, chain: sections.Pipeline, data: sections.Data
-) -> None:
-    if not 0 <= training.seed < 2**31:
-        raise ValueError(
-            f"config.training.seed is {training.seed}; wanted from 0 to 2^31 - 1"
-        )
-    for name in ("steps", "batch_size", "log_every", "checkpoint_every", "keep"):
-        if getattr(training, name) < 1:
-            got = getattr(training, name)
-            raise ValueError(f"config.training.{name} is {got}; wanted 1 or more")
-    fraction = data.held_out_fraction
-    if not 0 <= fraction < 1:
-        raise ValueError(
-            f"config.data.held_out_fraction is {fraction}; wanted from 0 to below 1"
-        )
-    if chain.crop % zhang2016.STRIDE:
-        raise ValueError(
-            f"config.pipeline.crop is {chain.crop};"
-            f" wanted a multiple of {zhang2016.STRIDE}"
-        )

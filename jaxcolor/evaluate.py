@@ -1,254 +1,178 @@
-"""Models against the ground truth and against gray, over a set of photographs."""
+"""Systems against the ground truth and against gray, over a set of photographs.
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
+Two passes: the first counts the colors of the set, which weigh the pixels of the
+rebalanced AuC; the second measures, a batch at a time, and keeps some numbers of each
+photograph. Pictures are made again for the report, so that none has to be kept.
+"""
+
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Float, Int
 
-from jaxcolor import cielab, encode, gamut, metrics, paint, versions
-from jaxcolor.colorize import Colorizer
-from jaxcolor.data import pipeline
+from jaxcolor import gamut, measures, metrics, recognize, systems, tally
+from jaxcolor import manifest as manifests
+from jaxcolor import protocol as protocols
 from jaxcolor.data.sources import Source
+from jaxcolor.measures import Likelihood, Measures, Truth, Weights
+from jaxcolor.protocol import Progress, Protocol
 from jaxcolor.scores import Evaluation, Row
+from jaxcolor.systems import Answer, System
+from jaxcolor.tally import Tally
 
 TRUTH, GRAY = "ground truth", "gray"
 # Sides of photographs: the network's coarsest map has a pixel for each 8.
 STRIDE = 8
-THREADS, PREFETCH = 4, 4
-# Of a photograph that differs by the rounding to 8 bits only: 10 log10(12 255^2). A
-# few gray photographs, predicted without any error, would otherwise rule the mean.
-LARGEST_PSNR = 58.92
-
-
-# On the device, then on the host.
-Both = Array | np.ndarray
-
-
-class Measures(NamedTuple):
-    """One system on some photographs.
-
-    Attributes:
-        auc: percent.
-        psnr: decibels.
-        colorfulness: Hasler and Suesstrunk's.
-        nll: nats; None where there is no distribution.
-        errors: sum of clipped ab distances of the pixels of each bin.
-        pixels: how many pixels of the ground truth are in each bin.
-    """
-
-    auc: Float[Both, " b"]
-    psnr: Float[Both, " b"]
-    colorfulness: Float[Both, " b"]
-    nll: Float[Both, " b"] | None
-    errors: Float[Both, "b q"]
-    pixels: Float[Both, "b q"]
+# Smaller ones have no window of SSIM.
+SMALLEST = 16
 
 
 def evaluate(
-    colorizers: Mapping[str, Colorizer],
+    measured: Mapping[str, System],
     source: Source,
+    protocol: Protocol,
     *,
-    name: str,
-    size: int,
-    spacing: float,
-    batch_size: int,
-    on_done: Callable[[int], object],
+    prior: Float[np.ndarray, " q"] | None,
+    classifiers: Mapping[str, Sequence[Any]],
+    labels: Int[np.ndarray, " n"] | None,
+    on_done: Progress,
 ) -> Evaluation:
-    """Measures the ground truth, gray, and models on the centers of photographs.
+    """Measures the ground truth, gray, and systems on the centers of photographs.
 
     Args:
-        colorizers: by the names that the table shows.
+        measured: systems by the names that the table shows.
         source: the photographs.
-        name: of the source, for the table.
-        size: of the photographs: the shorter side is resized to it, then the central
-            square is taken. The network sees just that, and its ab is enlarged to it.
-        spacing: of the bins that rebalancing counts by; the paper's is 10.
-        batch_size: photographs at once.
-        on_done: called with the number of photographs that were done.
+        protocol: how.
+        prior: shares of the bins that `prior_auc` weighs by; None for none.
+        classifiers: by name, one or several trainings of a classifier, whose mean
+            counts: each from sRGB in [0, 1] to logits, see `recognize`.
+        labels: the true class of each photograph, for the classifiers.
+        on_done: called with the number of photographs that were done, in either pass.
 
     Raises:
-        ValueError: no photographs, a wrong size, or a name of ours for a model.
+        ValueError: no photographs, a wrong size, a name of ours for a system, or a
+            prior of other bins.
     """
-    if size < STRIDE or size % STRIDE:
-        raise ValueError(f"size is {size}; wanted a multiple of {STRIDE}")
-    if taken := {TRUTH, GRAY} & set(colorizers):
+    _check(measured, source, protocol, prior)
+    survey = protocols.survey(source, protocol, on_done)
+    weights = Weights(
+        metrics.bin_weights(jnp.float32(survey.pixels)),
+        None if prior is None else metrics.bin_weights(jnp.float32(prior)),
+    )
+    everything = {TRUTH: System(_unused), GRAY: systems.gray(), **measured}
+    tallies = {name: Tally() for name in everything}
+    for truth, index, count in protocols.batches(source, protocol):
+        for name, system in everything.items():
+            found = _measure(name, system, truth, index, weights, protocol)
+            right = _recognized(found.rgb, classifiers, labels, index)
+            cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
+            tallies[name].add(cut(found.measures), cut(found.likelihood), cut(right))
+        on_done(count)
+    rows = [_row(name, everything[name], tallies, protocol) for name in everything]
+    diagrams = {name: tally.reliability(part) for name, part in tallies.items()}
+    return Evaluation(
+        manifest=manifests.manifest(source, survey, protocol, prior, list(classifiers)),
+        rows=rows,
+        names=list(source.names),
+        photographs={name: part.photographs for name, part in tallies.items()},
+        curves={name: part.curves() for name, part in tallies.items()},
+        histograms={n: part.share_of_bins().tolist() for n, part in tallies.items()},
+        centers=gamut.from_srgb(spacing=protocol.spacing).centers.tolist(),
+        reliability={name: found for name, found in diagrams.items() if found},
+        empty=manifests.empty(prior, classifiers),
+    )
+
+
+class _Found(NamedTuple):
+    rgb: Float[Array, "b h w 3"]
+    measures: Measures
+    likelihood: Likelihood | None
+
+
+def _unused(lightness: Float[Array, "b h w"], index: Int[Array, " b"]) -> Answer:
+    raise AssertionError("the ground truth is not predicted")
+
+
+def _measure(
+    name: str,
+    system: System,
+    truth: Truth,
+    index: Int[Array, " b"],
+    weights: Weights,
+    protocol: Protocol,
+) -> _Found:
+    lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
+    answer = Answer(true_ab, None)
+    if name != TRUTH:
+        answer = system.answer(lightness, index)
+    likely = None
+    if answer.logits is not None and system.spacing is not None:
+        likely = measures.likelihood(answer.logits, true_ab, spacing=system.spacing)
+    found = measures.measure(truth, answer.ab, weights, spacing=protocol.spacing)
+    return _Found(measures.colored(lightness, answer.ab), found, likely)
+
+
+def _recognized(
+    rgb: Float[Array, "b h w 3"],
+    classifiers: Mapping[str, Sequence[Any]],
+    labels: Int[np.ndarray, " n"] | None,
+    index: Int[Array, " b"],
+) -> dict[str, Array]:
+    """Returns which photographs each classifier recognizes, at once or among five."""
+    if labels is None:
+        return {}
+    # The filling of the last batch has no label; what is found of it is cut off.
+    label = jnp.asarray(labels[np.minimum(np.asarray(index), len(labels) - 1)])
+    found: dict[str, Array] = {}
+    for name, members in classifiers.items():
+        few = recognize.top(members[0].classes)
+        hits: dict[str, list[Array]] = {"top1": [], "top5": []}
+        for n, classifier in enumerate(members):
+            logits = classifier(rgb)
+            for key, k in (("top1", 1), ("top5", few)):
+                hits[key].append(recognize.is_among_top(logits, label, k=k))
+            found[tally.member(name, n)] = hits["top1"][-1]
+        for key, of_members in hits.items():
+            found[f"{name}.{key}"] = jnp.stack(of_members).mean(axis=0)
+    return found
+
+
+def _check(
+    measured: Mapping[str, System],
+    source: Source,
+    protocol: Protocol,
+    prior: Float[np.ndarray, " q"] | None,
+) -> None:
+    size = protocol.size
+    if size < SMALLEST or size % STRIDE:
+        raise ValueError(
+            f"size is {size}; wanted a multiple of {STRIDE}, {SMALLEST} or more"
+        )
+    if taken := {TRUTH, GRAY} & set(measured):
         raise ValueError(f"a model may not be called {taken.pop()!r}")
     if not len(source):
-        raise ValueError(f"{name} has no photographs")
-    measure = _make_measure(colorizers, spacing=spacing)
-    parts: list[dict[str, Measures]] = []
-    for batch in _batches(source, size=size, batch_size=batch_size):
-        count = int(batch["valid"].sum())
-        whole = jax.device_get(measure(batch["rgb"]))
-        parts.append(jax.tree.map(lambda x, n=count: x[:n], whole))
-        on_done(count)
-    joined = jax.tree.map(lambda *each: np.concatenate(each), *parts)
-    # In the order of the table: jax sorts names.
-    measures = {system: joined[system] for system in (TRUTH, GRAY, *colorizers)}
-    return Evaluation(
-        protocol=_protocol(source, name=name, size=size, spacing=spacing),
-        rows=[_row(system, measures, colorizers.get(system)) for system in measures],
-        names=list(source.names),
-        photographs={system: _listed(measures[system]) for system in measures},
-    )
-
-
-def _make_measure(
-    colorizers: Mapping[str, Colorizer], *, spacing: float
-) -> Callable[[UInt8[np.ndarray, "b h w 3"]], dict[str, Measures]]:
-    """Returns what measures all systems on a batch."""
-
-    def measure(rgb: UInt8[np.ndarray, "b h w 3"]) -> dict[str, Measures]:
-        lab = _to_lab(rgb)
-        truth, (height, width) = lab[..., 1:], rgb.shape[1:3]
-        count = len(gamut.from_srgb(spacing=spacing).centers)
-        scored = partial(_scores, rgb, lab, _make_nearest(spacing)(truth), count=count)
-        measures = {TRUTH: scored(truth), GRAY: scored(jnp.zeros_like(truth))}
-        for name, colorizer in colorizers.items():
-            logits = colorizer.logits(lab[..., 0])
-            ab = _enlarge(colorizer.decode(logits), height=height, width=width)
-            measures[name] = scored(ab)
-            if colorizer.gamut is not None:
-                nll = _make_nll(colorizer.gamut.spacing)(logits, truth)
-                measures[name] = measures[name]._replace(nll=nll)
-        return measures
-
-    return measure
-
-
-_to_lab = jax.jit(cielab.rgb8_to_lab)
-_enlarge = jax.jit(paint.enlarge, static_argnames=("height", "width"))
-
-
-@functools.cache
-def _make_nearest(spacing: float) -> Callable[[Array], Array]:
-    bins = gamut.from_srgb(spacing=spacing)
-    return jax.jit(lambda ab: encode.nearest(ab, bins))
-
-
-@functools.cache
-def _make_nll(spacing: float) -> Callable[[Array, Array], Array]:
-    """Returns what gives the mean over each photograph of `metrics.nll`."""
-    bins = gamut.from_srgb(spacing=spacing)
-
-    @jax.jit
-    def nll(
-        logits: Float[Array, "b h w q"], ab: Float[Array, "b H W 2"]
-    ) -> Float[Array, " b"]:
-        # Targets are picked, not averaged, as in training.
-        step = ab.shape[1] // logits.shape[1]
-        return metrics.nll(logits, ab[:, ::step, ::step], bins).mean(axis=(1, 2))
-
-    return nll
-
-
-@partial(jax.jit, static_argnames="count")
-def _scores(
-    rgb: UInt8[Array, "b h w 3"],
-    lab: Float[Array, "b h w 3"],
-    indices: Int[Array, "b h w"],
-    ab: Float[Array, "b h w 2"],
-    *,
-    count: int,
-) -> Measures:
-    return jax.vmap(partial(_score, count=count))(rgb, lab, indices, ab)
-
-
-def _score(
-    rgb: UInt8[Array, "h w 3"],
-    lab: Float[Array, "h w 3"],
-    indices: Int[Array, "h w"],
-    ab: Float[Array, "h w 2"],
-    *,
-    count: int,
-) -> Measures:
-    """Returns the measures of one photograph, but for the likelihood."""
-    distance = metrics.ab_distance(ab, lab[..., 1:])
-    errors, pixels = metrics.error_sums(distance, indices, count=count)
-    colored = cielab.clip_chroma(jnp.concatenate([lab[..., :1], ab], axis=-1))
-    predicted = jnp.clip(cielab.lab_to_rgb(colored), 0, 1)
-    return Measures(
-        auc=metrics.auc(distance),
-        psnr=jnp.minimum(metrics.psnr(predicted, rgb / 255), LARGEST_PSNR),
-        colorfulness=metrics.colorfulness(predicted),
-        nll=None,
-        errors=errors,
-        pixels=pixels,
-    )
-
-
-def _batches(
-    source: Source, *, size: int, batch_size: int
-) -> Iterator[dict[str, np.ndarray]]:
-    return pipeline.validation_batches(
-        source,
-        batch_size=batch_size,
-        resize=size,
-        squash=False,
-        crop=size,
-        # The shortcut for large JPEGs would change pixels a little.
-        draft=False,
-        process_index=0,
-        process_count=1,
-        threads=THREADS,
-        prefetch=PREFETCH,
-    )
+        raise ValueError(f"{protocol.name} has no photographs")
+    bins = len(gamut.from_srgb(spacing=protocol.spacing).centers)
+    if prior is not None and len(prior) != bins:
+        raise ValueError(f"the prior has {len(prior)} bins; wanted {bins}")
 
 
 def _row(
-    system: str, measures: Mapping[str, Measures], colorizer: Colorizer | None
+    name: str, system: System, tallies: Mapping[str, Tally], protocol: Protocol
 ) -> Row:
-    found = measures[system]
-    errors, pixels = _total(found.errors), _total(found.pixels)
-    weights = metrics.bin_weights(pixels)
-    colorfulness = float(np.mean(found.colorfulness))
-    truth = float(np.mean(measures[TRUTH].colorfulness))
-    return Row(
-        system=system,
-        auc=float(metrics.auc_from_sums(errors, pixels)),
-        rebalanced_auc=float(metrics.auc_from_sums(errors, pixels, weights=weights)),
-        # The truth's own would tell of rounding only.
-        psnr=None if system == TRUTH else float(np.mean(found.psnr)),
-        colorfulness=colorfulness,
-        colorfulness_share=colorfulness / truth if truth else None,
-        nll=None if found.nll is None else float(np.mean(found.nll)),
-        temperature=None if colorizer is None else colorizer.temperature,
-        rebalancing_lambda=None if colorizer is None else colorizer.rebalancing_lambda,
+    found = tally.numbers(
+        tallies[name],
+        tallies[TRUTH],
+        tallies[GRAY],
+        seed=protocol.seed,
+        resamples=protocol.resamples,
     )
-
-
-def _total(sums: Float[Both, "b q"]) -> Float[Array, " q"]:
-    return jnp.asarray(np.sum(sums, axis=0, dtype=np.float64), jnp.float32)
-
-
-def _listed(found: Measures) -> dict[str, list[float]]:
-    """Returns the numbers of each photograph, as JSON has them."""
-    weights = np.asarray(metrics.bin_weights(_total(found.pixels)))
-    columns = {
-        "auc": found.auc,
-        "psnr": found.psnr,
-        "colorfulness": found.colorfulness,
-        "nll": found.nll,
-        "rebalanced_error": found.errors @ weights,
-        "rebalanced_pixels": found.pixels @ weights,
-    }
-    return {name: x.tolist() for name, x in columns.items() if x is not None}
-
-
-def _protocol(
-    source: Source, *, name: str, size: int, spacing: float
-) -> dict[str, Any]:
-    return {
-        "source": name,
-        "photographs": len(source),
-        "skipped": len(getattr(source, "skipped", ())),
-        "size": size,
-        "resize": "Pillow, bicubic",
-        "spacing": spacing,
-        "versions": versions.recorded(),
-    }
+    if name == TRUTH:
+        # They would tell of rounding only.
+        meaningless = ("psnr", "ssim", "ciede2000", "histogram_kl", "absolute_delta")
+        found = {key: x for key, x in found.items() if key not in meaningless}
+    return Row(name, found, system.temperature, system.rebalancing_lambda)

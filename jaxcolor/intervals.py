@@ -52,6 +52,20 @@ def bootstrap(
     Source:
         Efron and Tibshirani 1993, section 13.3.
     """
+    sums = resampled_sums(per_image, seed=seed, resamples=resamples)
+    return interval(statistic(sums))
+
+
+def resampled_sums(
+    per_image: Float[np.ndarray, "b m"], *, seed: int, resamples: int
+) -> Float[np.ndarray, "n m"]:
+    """Returns the sums over the photographs of each resample.
+
+    The same seed draws the same photographs, so that systems can be compared.
+
+    Raises:
+        ValueError: no photographs, or no resamples.
+    """
     photographs = len(per_image)
     if not photographs or resamples < 1:
         raise ValueError(
@@ -67,6 +81,11 @@ def bootstrap(
         draws = rng.multinomial(
             photographs, shares, size=min(size, resamples - start)
         ).astype(np.float64)
-        found.append(np.asarray(statistic(draws @ per_image), np.float64))
-    low, high = np.quantile(np.concatenate(found), QUANTILES)
+        found.append(draws @ per_image)
+    return np.concatenate(found)
+
+
+def interval(values: Float[np.ndarray, " n"]) -> Interval:
+    """Returns the 95 percent interval of a statistic's values over resamples."""
+    low, high = np.quantile(np.asarray(values, np.float64), QUANTILES)
     return Interval(float(low), float(high))

@@ -1,14 +1,30 @@
 """Every figure, from arrays."""
 
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
+
+from jaxcolor import cielab
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Between the pictures of a contact sheet.
 GAP = 4
 PAPER = 255
+# Lightness at which bins are shown in their own color.
+SHOWN_LIGHTNESS = 60.0
+# Bins that are empty are left white; the rest is cut off below this share.
+SMALLEST_SHARE = 1e-7
+# Of Okabe and Ito: told apart also by those who do not see red or green.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+STYLES = ("-", "--", ":", "-.")
+DOTS_PER_INCH = 110
 
 
 def contact_sheet(rows: UInt8[np.ndarray, "n m h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
@@ -26,3 +42,170 @@ def contact_sheet(rows: UInt8[np.ndarray, "n m h w 3"]) -> UInt8[np.ndarray, "H 
 def write_png(picture: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
     """Writes a picture as a PNG file."""
     Image.fromarray(picture).save(path)
+
+
+def png(figure: "Figure") -> bytes:
+    """Returns a figure as the content of a PNG file."""
+    out = io.BytesIO()
+    # Without the version of matplotlib and the time, the same figure is the same file.
+    figure.savefig(out, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return out.getvalue()
+
+
+def accuracy_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figure":
+    """Draws the share of pixels within each ab distance, raw and rebalanced.
+
+    Args:
+        curves: by system, "raw" and "rebalanced", percent at 0, 1, ..., 150.
+    """
+    figure = _figure(9, 4)
+    raw, rebalanced = figure.subplots(1, 2, sharey=True)
+    for axes, kind, title in (
+        (raw, "raw", "every pixel alike"),
+        (rebalanced, "rebalanced", "every color alike"),
+    ):
+        for n, (system, curve) in enumerate(curves.items()):
+            axes.plot(curve[kind], label=system, **_look(n))
+        axes.set(title=title, xlabel="ab distance, CIELAB units", xlim=(0, 150))
+        axes.set_ylim(0, 100)
+        axes.grid(alpha=0.3)
+    raw.set_ylabel("pixels within the distance, %")
+    rebalanced.legend(fontsize="small", loc="lower right")
+    return figure
+
+
+def dots(
+    names: Sequence[str],
+    panels: Mapping[str, Sequence[tuple[float, float | None, float | None]]],
+) -> "Figure":
+    """Draws one panel of dots with intervals for each metric.
+
+    Args:
+        names: of the systems.
+        panels: by the label of the metric, its value, low and high end by system; an
+            interval that is None is not drawn.
+    """
+    figure = _figure(4.5 * len(panels), 0.9 + 0.32 * len(names))
+    grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
+    for axes, (label, numbers) in zip(grid, panels.items(), strict=True):
+        for n, (value, low, high) in enumerate(numbers):
+            ends = None
+            if low is not None and high is not None:
+                ends = [[max(0, value - low)], [max(0, high - value)]]
+            color = COLORS[n % len(COLORS)]
+            axes.errorbar(value, n, xerr=ends, fmt="o", color=color, capsize=3)
+        axes.set(xlabel=label, yticks=range(len(names)), yticklabels=names)
+        axes.grid(alpha=0.3)
+    grid[0].invert_yaxis()
+    return figure
+
+
+def reliability(diagrams: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figure":
+    """Draws how often the likeliest bin is right against how sure the system is.
+
+    Args:
+        diagrams: by system, "pixels", "confidence" and "accuracy" of each interval.
+    """
+    figure = _figure(4.8, 4.4)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="gray", linewidth=1, label="calibrated")
+    for n, (system, diagram) in enumerate(diagrams.items()):
+        some = np.asarray(diagram["pixels"]) > 0
+        x, y = (np.asarray(diagram[k])[some] for k in ("confidence", "accuracy"))
+        axes.plot(x, y, label=system, marker="o", **_look(n))
+    axes.set(
+        xlabel="probability of the likeliest bin",
+        ylabel="share of pixels where it is the true one",
+        xlim=(0, 1),
+        ylim=(0, 1),
+        aspect="equal",
+    )
+    axes.legend(fontsize="small")
+    return figure
+
+
+def histograms(
+    shares: Mapping[str, Sequence[float]], centers: Float[np.ndarray, "q 2"]
+) -> "Figure":
+    """Draws how common each color is, by system, on a logarithmic scale.
+
+    Args:
+        shares: by system, of the bins; each sums to one.
+        centers: of the bins, CIELAB units.
+    """
+    columns = min(4, len(shares))
+    rows = -(-len(shares) // columns)
+    figure = _figure(2.9 * columns + 0.9, 3 * rows)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.ravel()[len(shares) :]:
+        axes.set_axis_off()
+    for axes, (system, share) in zip(grid.ravel(), shares.items(), strict=False):
+        drawn = _draw_shares(axes, np.asarray(share), centers)
+        axes.set_title(system, fontsize="medium")
+    figure.colorbar(drawn, ax=grid, label="share of the pixels", shrink=0.8)
+    _label_ab(grid[-1, 0])
+    return figure
+
+
+def bins_and_prior(
+    centers: Float[np.ndarray, "q 2"], shares: Float[np.ndarray, " q"], *, source: str
+) -> "Figure":
+    """Draws the bins in their own colors, and how common each is: the paper's figure 3.
+
+    Args:
+        centers: of the bins, CIELAB units.
+        shares: of the bins; they sum to one.
+        source: of the photographs that were counted.
+    """
+    figure = _figure(9, 4)
+    own, prior = figure.subplots(1, 2, sharex=True, sharey=True)
+    lab = np.column_stack([np.full(len(centers), SHOWN_LIGHTNESS), centers])
+    rgb = np.clip(cielab.lab_to_rgb(np.float32(lab)), 0, 1)
+    own.scatter(*centers.T[::-1], c=np.asarray(rgb), s=_marker(centers), marker="s")
+    own.set_title(f"{len(centers)} bins at L* = {SHOWN_LIGHTNESS:g}")
+    drawn = _draw_shares(prior, shares, centers)
+    prior.set_title(f"their shares in {source}", fontsize="medium")
+    figure.colorbar(drawn, ax=prior, label="share of the pixels")
+    for axes in (own, prior):
+        _label_ab(axes)
+    return figure
+
+
+def _figure(width: int | float, height: int | float) -> "Figure":
+    # A third of a second to import, and few commands draw.
+    from matplotlib.figure import Figure
+
+    return Figure((width, height), layout="constrained")
+
+
+def _look(n: int) -> dict[str, Any]:
+    style = STYLES[n // len(COLORS) % len(STYLES)]
+    return {"color": COLORS[n % len(COLORS)], "linestyle": style, "linewidth": 1.5}
+
+
+def _draw_shares(
+    axes: Any, shares: Float[np.ndarray, " q"], centers: Float[np.ndarray, "q 2"]
+) -> Any:
+    from matplotlib.colors import LogNorm
+
+    some = shares > SMALLEST_SHARE
+    axes.set_facecolor("0.92")
+    axes.set_aspect("equal")
+    return axes.scatter(
+        *centers[some].T[::-1],
+        c=shares[some],
+        s=_marker(centers) / 2,
+        marker="s",
+        norm=LogNorm(SMALLEST_SHARE, 1),
+        cmap="viridis",
+    )
+
+
+def _marker(centers: Float[np.ndarray, "q 2"]) -> float:
+    """Returns the area of a marker, points squared, so that neighbors nearly touch."""
+    spacing = np.diff(np.unique(centers[:, 1])).min()
+    return float(0.6 * spacing**2)
+
+
+def _label_ab(axes: Any) -> None:
+    axes.set(xlabel="b*", ylabel="a*")

@@ -1,10 +1,42 @@
-"""What an evaluation found: the table, and the numbers of each photograph."""
+"""What an evaluation found: its tables, and the numbers of each photograph."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-RESULTS, TABLE = "results.json", "table.md"
+RESULTS, TABLE, CSV, MANIFEST = "results.json", "table.md", "table.csv", "manifest.json"
+
+
+class Number(NamedTuple):
+    """A number of the table.
+
+    Attributes:
+        value: what was measured.
+        low: lower end of its 95 % interval over photographs; None where there is none.
+        high: its upper end.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Column(NamedTuple):
+    """A column of the tables.
+
+    Attributes:
+        key: of the number in `Row.numbers`.
+        head: what the reader sees, with the unit.
+        form: how the number is written.
+        meaning: one sentence for the foot of the table.
+    """
+
+    key: str
+    head: str
+    form: str
+    meaning: str
 
 
 class Row(NamedTuple):
@@ -12,90 +44,249 @@ class Row(NamedTuple):
 
     Attributes:
         system: its name.
-        auc: percent, over all pixels.
-        rebalanced_auc: percent, each occupied bin counting the same.
-        psnr: mean over photographs, decibels, at most 58.92; None for the ground truth.
-        colorfulness: mean over photographs.
-        colorfulness_share: of the ground truth's mean; None where that is gray.
-        nll: mean, nats per pixel; None where there is no distribution.
+        numbers: by key; one that means nothing to the system is left out.
         temperature: of the annealed mean, if any.
         rebalancing_lambda: of decoding, if any.
     """
 
     system: str
-    auc: float
-    rebalanced_auc: float
-    psnr: float | None
-    colorfulness: float
-    colorfulness_share: float | None
-    nll: float | None
+    numbers: dict[str, Number]
     temperature: float | None
     rebalancing_lambda: float | None
+
+
+class Reliability(NamedTuple):
+    """How often the likeliest bin is right, by how sure the system is.
+
+    Attributes:
+        pixels: how many are in each interval of confidence.
+        confidence: mean probability of the likeliest bin there.
+        accuracy: share of those pixels whose likeliest bin is the true one.
+    """
+
+    pixels: list[float]
+    confidence: list[float]
+    accuracy: list[float]
 
 
 class Evaluation(NamedTuple):
     """What came out, and how it was measured.
 
     Attributes:
-        protocol: the set and its treatment, as JSON has it.
+        manifest: all that a reader needs to get the same numbers, as JSON has it.
         rows: one for each system.
         names: of the photographs.
-        photographs: numbers of each photograph by system, then by metric. With
-            `rebalanced_error` and `rebalanced_pixels` as e and n, the rebalanced AuC
-            of any of them together is 100 (1 - sum e / (150 sum n)), by the colors of
-            the whole set.
+        photographs: numbers of each photograph by system, then by metric. The
+            rebalanced AuC of any of them together is
+            100 (1 - sum(rebalanced_error) / (150 sum(rebalanced_pixels))).
+        curves: by system: percent of the pixels within each distance from 0 to 150,
+            "raw" and "rebalanced".
+        histograms: by system: share of the pixels in each bin of `centers`.
+        centers: of the bins that rebalancing counts by, CIELAB units.
+        reliability: by system, of those that predict a distribution.
+        empty: why a column that a reader may look for is not there.
     """
 
-    protocol: dict[str, Any]
+    manifest: dict[str, Any]
     rows: list[Row]
     names: list[str]
     photographs: dict[str, dict[str, list[float]]]
+    curves: dict[str, dict[str, list[float]]]
+    histograms: dict[str, list[float]]
+    centers: list[list[float]]
+    reliability: dict[str, Reliability]
+    empty: dict[str, str]
+
+
+ACCURACY = (
+    Column("auc", "AuC, %", ".2f", "area under the curve of ab accuracy up to 150"),
+    Column(
+        "rebalanced_auc",
+        "rebalanced AuC, %",
+        ".2f",
+        "the same, each color of the set counting alike (1/p of its own histogram)",
+    ),
+    Column(
+        "prior_auc",
+        "AuC by the prior, %",
+        ".2f",
+        "the same, pixels weighted by 1/p of the prior that was given",
+    ),
+    Column(
+        "image_auc",
+        "AuC by image, %",
+        ".2f",
+        "the rebalanced one of each photograph by its own colors, then their mean",
+    ),
+    Column("psnr", "PSNR, dB", ".2f", "in RGB, mean over photographs, at most 58.92"),
+    Column("ssim", "SSIM", ".4f", "in RGB, Gaussian window of 11 pixels"),
+    Column("ciede2000", "CIEDE2000", ".2f", "mean color difference of the pixels"),
+)
+COLOR = (
+    Column(
+        "colorfulness",
+        "colorfulness",
+        ".1f",
+        "Hasler and Suesstrunk's, opponent channels signed as they define it",
+    ),
+    Column("colorfulness_share", "of the truth's", ".2f", "its mean over the truth's"),
+    Column(
+        "absolute_colorfulness",
+        "absolute colorfulness",
+        ".1f",
+        "the same of absolute opponent channels, as DDColor and others report",
+    ),
+    Column(
+        "absolute_delta",
+        "off the truth's",
+        ".1f",
+        "its distance from the truth's mean",
+    ),
+    Column(
+        "histogram_kl",
+        "KL of colors, nats",
+        ".3f",
+        "divergence of the ab histogram from the truth's",
+    ),
+    Column("nll", "NLL, nats", ".3f", "-log p of the true bin"),
+    Column(
+        "ece",
+        "calibration error",
+        ".3f",
+        "expected, of the likeliest bin's probability",
+    ),
+)
+
+
+def recognition(classifiers: list[str]) -> tuple[Column, ...]:
+    """Returns the columns of semantic interpretability, four for each classifier."""
+    return tuple(
+        column
+        for name in classifiers
+        for column in (
+            Column(f"{name}.top1", f"{name} top-1, %", ".1f", "of the true class"),
+            Column(
+                f"{name}.spread",
+                f"{name} spread",
+                ".1f",
+                "standard deviation of top-1 over its trainings",
+            ),
+            Column(f"{name}.top5", f"{name} top-5, %", ".1f", "of the true class"),
+            Column(
+                f"{name}.gap",
+                f"{name} gap, %",
+                ".0f",
+                "share of the way from gray's top-1 to the truth's",
+            ),
+        )
+    )
 
 
 def write(evaluation: Evaluation, folder: Path) -> None:
-    """Writes results.json and table.md."""
+    """Writes table.md, table.csv, results.json and manifest.json."""
     folder.mkdir(parents=True, exist_ok=True)
     fields = evaluation._asdict()
-    fields["rows"] = [row._asdict() for row in evaluation.rows]
-    (folder / RESULTS).write_text(json.dumps(fields, indent=1) + "\n")
-    (folder / TABLE).write_text(markdown(evaluation))
+    fields["rows"] = [
+        row._asdict() | {"numbers": {k: n._asdict() for k, n in row.numbers.items()}}
+        for row in evaluation.rows
+    ]
+    fields["reliability"] = {
+        name: found._asdict() for name, found in evaluation.reliability.items()
+    }
+    manifest = fields.pop("manifest")
+    _write(folder / RESULTS, json.dumps(fields, indent=1) + "\n")
+    _write(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    _write(folder / TABLE, markdown(evaluation))
+    _write(folder / CSV, comma_separated(evaluation))
+
+
+def columns(evaluation: Evaluation) -> list[tuple[str, list[Column]]]:
+    """Returns the tables: a title, and the columns that some system has."""
+    classifiers = evaluation.manifest["classifiers"]
+    tables = {
+        "Accuracy": ACCURACY,
+        "Colors and likelihood": COLOR,
+        "Recognition": recognition(list(classifiers)),
+    }
+    kept = {
+        title: [c for c in all_ if any(c.key in row.numbers for row in evaluation.rows)]
+        for title, all_ in tables.items()
+    }
+    return [(title, found) for title, found in kept.items() if found]
 
 
 def markdown(evaluation: Evaluation) -> str:
-    """Returns the table, with a line that says how it was measured."""
-    heads = ["system", "AuC, %", "rebalanced AuC, %", "PSNR, dB", "colorfulness"]
-    heads += ["of the truth's", "NLL, nats", "T", "λ"]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    """Returns the tables, with what the numbers mean and how they were measured."""
+    parts = []
+    for title, found in columns(evaluation):
+        heads = ["system", *(c.head for c in found), "T", "λ"]
+        lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+        for row in evaluation.rows:
+            cells = [cell(row.numbers.get(c.key), c.form) for c in found]
+            lines.append([row.system, *cells, *setting(row)])
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        meanings = "; ".join(f"{c.head.partition(',')[0]}: {c.meaning}" for c in found)
+        parts.append(f"### {title}\n\n{table}\n\n{meanings}.\n")
+    parts.append(method(evaluation))
+    return "\n".join(parts)
+
+
+def comma_separated(evaluation: Evaluation) -> str:
+    """Returns one line for each system, every number with the ends of its interval."""
+    found = [c for _, some in columns(evaluation) for c in some]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    ends = [f"{c.key}{end}" for c in found for end in ("", "_low", "_high")]
+    writer.writerow(["system", *ends, "temperature", "rebalancing_lambda"])
     for row in evaluation.rows:
-        lines.append(
-            [
-                row.system,
-                f"{row.auc:.2f}",
-                f"{row.rebalanced_auc:.2f}",
-                _number(row.psnr, ".2f"),
-                f"{row.colorfulness:.1f}",
-                _number(row.colorfulness_share, ".2f"),
-                _number(row.nll, ".3f"),
-                _number(row.temperature, "g"),
-                _number(row.rebalancing_lambda, "g"),
-            ]
-        )
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{table}\n\n{_method(evaluation.protocol)}\n"
+        numbers = [row.numbers.get(c.key, (None, None, None)) for c in found]
+        values = [value for number in numbers for value in number]
+        writer.writerow([row.system, *values, row.temperature, row.rebalancing_lambda])
+    return out.getvalue()
 
 
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
+def cell(number: Number | None, form: str) -> str:
+    """Returns a number as tables show it: 71.03 [70.51, 71.60]."""
+    if number is None:
+        return "–"
+    shown = format(number.value, form)
+    if number.low is None or number.high is None:
+        return shown
+    return f"{shown} [{format(number.low, form)}, {format(number.high, form)}]"
 
 
-def _method(protocol: dict[str, Any]) -> str:
-    skipped = protocol["skipped"]
-    broken = f" ({skipped} broken ones left out)" if skipped else ""
-    size, versions = protocol["size"], protocol["versions"]
+def setting(row: Row) -> tuple[str, str]:
+    """Returns temperature and lambda as tables show them."""
+    temperature, mixed = row.temperature, row.rebalancing_lambda
     return (
-        f"{protocol['photographs']:,} photographs of {protocol['source']}{broken}:"
-        f" shorter side resized to {size} pixels ({protocol['resize']}), central"
-        f" {size} × {size} taken. AuC from ab enlarged to that size, before rounding to"
-        f" RGB; rebalanced by the set's own colors, bins {protocol['spacing']:g} apart."
-        f" jaxcolor {versions['jaxcolor']}, jax {versions['jax']}."
+        "–" if temperature is None else f"{temperature:g}",
+        "–" if mixed is None else f"{mixed:g}",
     )
+
+
+def method(evaluation: Evaluation) -> str:
+    """Returns how the numbers were measured, and which ones are not there."""
+    manifest = evaluation.manifest
+    size, versions, skipped = (
+        manifest["size"],
+        manifest["versions"],
+        manifest["skipped"],
+    )
+    broken = f" ({len(skipped)} broken ones left out)" if skipped else ""
+    told = (
+        f"{manifest['photographs']:,} photographs of {manifest['source']}{broken}:"
+        f" shorter side resized to {size} pixels ({manifest['resize']}), central"
+        f" {size} × {size} taken. ab enlarged to that size bilinearly and compared"
+        f" before rounding to RGB; bins {manifest['spacing']:g} apart. In brackets 95 %"
+        f" of {manifest['resamples']:,} resamplings of the photographs, the weights of"
+        f" the colors held fixed. jaxcolor {versions['jaxcolor']}, jax"
+        f" {versions['jax']}.\n"
+    )
+    empty = [f"- {what}: {why}" for what, why in evaluation.empty.items()]
+    return "\n".join([told, *(["Not measured:", "", *empty, ""] if empty else [])])
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -160,8 +160,19 @@ def test_a_model_is_evaluated(model, photo_folder, tmp_path, capsys):
     printed = capsys.readouterr().out
     for system in ("ground truth", "gray", "mine"):
         assert f"| {system} |" in printed
-    assert json.loads((output / "results.json").read_text())["protocol"]["size"] == 32
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["size"] == 32
+    assert len(manifest["models"]["mine"]["sha256"]) == 64
     assert "| mine |" in (output / "table.md").read_text()
+    assert "mine" in (output / "report.html").read_text()
+
+
+def test_baselines_take_their_colors_from_references(photo_folder, tmp_path, capsys):
+    command = ("evaluate", photo_folder, "--references", photo_folder, "--size", "32")
+    assert run(*command, "--resamples", "20", "--quiet") == 0
+    printed = capsys.readouterr().out
+    for system in ("random", "mean color", "Welsh et al. 2002", "histogram transfer"):
+        assert f"| {system} |" in printed
 
 
 def test_two_models_of_one_name_are_refused(model, photo_folder, capsys):

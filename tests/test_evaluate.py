@@ -9,16 +9,18 @@ import tiny
 from PIL import Image
 from skimage import color, metrics
 
-from jaxcolor import evaluate, scores
+from jaxcolor import evaluate, gamut, recognize, scores, systems
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
+from jaxcolor.protocol import Protocol
 
 SIZE = 32
 RED, BLUE, GRAY = (200, 40, 30), (30, 60, 180), (120, 120, 120)
+PROTOCOL = Protocol("set", SIZE, 10.0, batch_size=2, seed=0, resamples=50)
 
 
 def _folder(path, *photographs):
-    path.mkdir()
+    path.mkdir(parents=True)
     for i, photograph in enumerate(photographs):
         Image.fromarray(photograph).save(path / f"{i}.png")
     return sources.open_source(path)
@@ -28,158 +30,250 @@ def _plain(rgb, size=(SIZE, SIZE)):
     return np.full((*size, 3), rgb, np.uint8)
 
 
-def _run(source, colorizers=None, **changes):
-    settings = {"name": "set", "size": SIZE, "spacing": 10.0, "batch_size": 2}
+def _run(
+    source, measured=None, *, prior=None, classifiers=None, labels=None, **changes
+):
     return evaluate.evaluate(
-        colorizers or {}, source, on_done=lambda _: None, **(settings | changes)
+        measured or {},
+        source,
+        PROTOCOL._replace(**changes),
+        prior=prior,
+        classifiers=classifiers or {},
+        labels=labels,
+        on_done=lambda _: None,
     )
 
 
-def _rows(evaluation):
-    return {row.system: row for row in evaluation.rows}
+def _values(evaluation):
+    return {
+        row.system: {key: number.value for key, number in row.numbers.items()}
+        for row in evaluation.rows
+    }
 
 
-class Oracle(Colorizer):
+def _ab(rgb):
+    return color.rgb2lab(np.uint8([[rgb]]))[0, 0, 1:]
+
+
+def _oracle(ab):
     """Answers with a given ab everywhere."""
-
-    def __init__(self, ab):
-        super().__init__(tiny.model())
-        self._answer = jnp.float32(ab)
-
-    def decode(self, logits):
-        return jnp.broadcast_to(self._answer, (*logits.shape[:-1], 2))
+    return systems.of_baseline(
+        lambda lightness, _: jnp.broadcast_to(jnp.float32(ab), (*lightness.shape, 2))
+    )
 
 
 def test_truth_scores_100_and_gray_its_distance(tmp_path):
     source = _folder(tmp_path / "set", _plain(RED), _plain(BLUE), _plain(RED))
-    rows = _rows(_run(source))
-    red, blue = (
-        np.hypot(*color.rgb2lab(np.uint8([[rgb]]))[0, 0, 1:]) for rgb in (RED, BLUE)
-    )
-    truth, gray = rows["ground truth"], rows["gray"]
-    assert (truth.auc, truth.rebalanced_auc) == (100, 100)
-    assert (truth.colorfulness_share, truth.psnr, truth.nll) == (1, None, None)
+    found = _values(_run(source))
+    red, blue = np.hypot(*_ab(RED)), np.hypot(*_ab(BLUE))
+    truth, gray = found["ground truth"], found["gray"]
+    assert (truth["auc"], truth["rebalanced_auc"], truth["image_auc"]) == (100,) * 3
+    assert truth["colorfulness_share"] == 1
+    assert not {"psnr", "ssim", "ciede2000", "nll", "histogram_kl"} & set(truth)
     # 1e-3: how far Lab may be from scikit-image's, times 100/150.
-    assert gray.auc == pytest.approx(100 - 100 / 150 * (2 * red + blue) / 3, abs=1e-3)
+    expected = 100 - 100 / 150 * (2 * red + blue) / 3
+    assert gray["auc"] == pytest.approx(expected, abs=1e-3)
+    # Each photograph has one color: its own rebalanced AuC is its raw one.
+    assert gray["image_auc"] == pytest.approx(expected, abs=1e-3)
     # Two colors, each counting the same.
-    assert gray.rebalanced_auc == pytest.approx(
-        100 - 100 / 150 * (red + blue) / 2, abs=1e-3
-    )
-    # Rounding of float32 in the round trip, on a scale of 255 levels.
-    assert gray.colorfulness == pytest.approx(0, abs=0.01)
-    assert gray.nll is None
+    expected = 100 - 100 / 150 * (red + blue) / 2
+    assert gray["rebalanced_auc"] == pytest.approx(expected, abs=1e-3)
+    # A level of 255, by which rounding may part the channels.
+    assert gray["colorfulness"] == pytest.approx(0, abs=1)
 
 
-def test_a_model_that_knows_the_color_scores_100(tmp_path):
+def test_a_prior_weighs_by_its_own_shares(tmp_path):
+    source = _folder(tmp_path / "set", _plain(RED), _plain(BLUE))
+    bins = gamut.from_srgb(spacing=10.0).centers
+    red, blue = (np.argmin(np.linalg.norm(bins - _ab(c), axis=1)) for c in (RED, BLUE))
+    prior = np.zeros(len(bins))
+    prior[red], prior[blue] = 0.8, 0.2
+    found = _values(_run(source, prior=prior))["gray"]["prior_auc"]
+    distances = np.hypot(*_ab(RED)), np.hypot(*_ab(BLUE))
+    mean = np.average(distances, weights=(1 / 0.8, 1 / 0.2))
+    assert found == pytest.approx(100 - 100 / 150 * mean, abs=1e-3)
+
+
+def test_a_system_that_knows_the_color_scores_100(tmp_path):
     source = _folder(tmp_path / "set", _plain(RED))
-    ab = color.rgb2lab(np.uint8([[RED]]))[0, 0, 1:]
-    row = _rows(_run(source, {"oracle": Oracle(ab)}))["oracle"]
+    found = _values(_run(source, {"oracle": _oracle(_ab(RED))}))["oracle"]
     # 1e-3: how far Lab may be from scikit-image's.
-    assert row.auc == pytest.approx(100, abs=1e-3)
-    assert row.rebalanced_auc == pytest.approx(100, abs=1e-3)
-    assert row.psnr == pytest.approx(58.92)
-    assert row.colorfulness_share == pytest.approx(1, abs=1e-4)
+    for key in ("auc", "rebalanced_auc", "image_auc"):
+        assert found[key] == pytest.approx(100, abs=1e-3)
+    assert found["psnr"] == pytest.approx(58.92)
+    assert found["ssim"] == pytest.approx(1)
+    assert found["ciede2000"] == pytest.approx(0, abs=0.05)
+    assert found["colorfulness_share"] == pytest.approx(1, abs=1e-4)
+    assert found["histogram_kl"] == pytest.approx(0, abs=1e-5)
 
 
-def test_psnr_is_that_of_scikit_image(tmp_path):
-    photo = _plain(RED)
-    photo[:, ::2] = BLUE
-    row = _rows(_run(_folder(tmp_path / "set", photo)))["gray"]
-    lab = color.rgb2lab(photo)
-    lab[..., 1:] = 0
-    expected = metrics.peak_signal_noise_ratio(photo / 255, color.lab2rgb(lab))
-    # 1e-3 in Lab is some 1e-5 in RGB, of errors of 0.3.
-    assert row.psnr == pytest.approx(expected, abs=1e-3)
+def test_picture_metrics_are_those_of_scikit_image(tmp_path, photo_folder):
+    source = sources.open_source(photo_folder)
+    evaluation = _run(source)
+    found = evaluation.photographs["gray"]
+    for n in range(len(source)):
+        photo = _center(source[n].image)
+        lab = color.rgb2lab(photo)
+        gray = lab * [1, 0, 0]
+        predicted = np.rint(255 * np.clip(color.lab2rgb(gray), 0, 1)) / 255
+        shown = photo / 255
+        # Rounding to 8 bits may fall the other way in a few pixels.
+        assert found["psnr"][n] == pytest.approx(
+            metrics.peak_signal_noise_ratio(shown, predicted), abs=0.02
+        )
+        assert found["ssim"][n] == pytest.approx(
+            metrics.structural_similarity(
+                shown,
+                predicted,
+                gaussian_weights=True,
+                sigma=1.5,
+                use_sample_covariance=False,
+                data_range=1,
+                channel_axis=-1,
+            ),
+            abs=2e-3,
+        )
+        expected = color.deltaE_ciede2000(color.rgb2lab(predicted), lab).mean()
+        assert found["ciede2000"][n] == pytest.approx(expected, abs=0.05)
+
+
+def _center(image):
+    from jaxcolor.data import pixels
+
+    return pixels.decode_center(
+        image, resize=SIZE, squash=False, crop=SIZE, draft=False
+    )
 
 
 def test_nll_of_an_even_distribution_is_the_log_of_the_bins(tmp_path):
     model = tiny.model()
     model.variables["params"]["head"]["kernel"][:] = 0
-    row = _rows(
-        _run(_folder(tmp_path / "set", _plain(RED)), {"even": Colorizer(model)})
-    )
-    assert row["even"].nll == pytest.approx(np.log(313), abs=1e-4)
+    even = systems.of_colorizer(Colorizer(model))
+    source = _folder(tmp_path / "set", _plain(RED))
+    evaluation = _run(source, {"even": even})
+    found = _values(evaluation)["even"]
+    assert found["nll"] == pytest.approx(np.log(313), abs=1e-4)
+    # All in one interval, as sure as one of 313, and never or always right.
+    diagram = evaluation.reliability["even"]
+    assert np.flatnonzero(diagram.pixels).tolist() == [0]
+    assert diagram.confidence[0] == pytest.approx(1 / 313, rel=1e-3)
+    expected = abs(diagram.accuracy[0] - 1 / 313)
+    assert found["ece"] == pytest.approx(expected, rel=1e-3)
 
 
-def test_a_regression_has_no_nll(tmp_path):
+def test_a_regression_has_no_distribution(tmp_path):
     colorizer = Colorizer(tiny.model(tiny.REGRESSION))
-    row = _rows(_run(_folder(tmp_path / "set", _plain(RED)), {"l2": colorizer}))["l2"]
-    assert (row.nll, row.temperature, row.rebalancing_lambda) == (None, None, None)
-    assert 0 < row.auc < 100
+    source = _folder(tmp_path / "set", _plain(RED))
+    evaluation = _run(source, {"l2": systems.of_colorizer(colorizer)})
+    (row,) = [row for row in evaluation.rows if row.system == "l2"]
+    assert not {"nll", "ece"} & set(row.numbers)
+    assert (row.temperature, row.rebalancing_lambda) == (None, None)
+    assert 0 < row.numbers["auc"].value < 100
 
 
 def test_the_last_batch_counts_only_its_photographs(photo_folder):
     source = sources.open_source(photo_folder)
-    colorizers = {"tiny": Colorizer(tiny.model())}
-    one = _run(source, colorizers, batch_size=2)
-    other = _run(source, colorizers, batch_size=5)
+    measured = {"tiny": systems.of_colorizer(Colorizer(tiny.model()))}
+    one = _run(source, measured, batch_size=2)
+    other = _run(source, measured, batch_size=5)
     assert one.names == other.names
     assert len(one.photographs["tiny"]["auc"]) == len(source)
-    for row, again in zip(one.rows, other.rows, strict=True):
-        # Convolutions of another batch size add in another order.
-        assert row[1:3] == pytest.approx(again[1:3], abs=1e-3)
+    for system, numbers in _values(one).items():
+        for key, value in numbers.items():
+            # Convolutions of another batch size add in another order.
+            assert _values(other)[system][key] == pytest.approx(value, abs=2e-3)
 
 
 def test_numbers_of_photographs_add_up_to_the_table(photo_folder):
-    evaluation = _run(sources.open_source(photo_folder), {"m": Colorizer(tiny.model())})
-    for row in evaluation.rows:
-        found = evaluation.photographs[row.system]
-        assert np.mean(found["auc"]) == pytest.approx(row.auc, abs=1e-3)
+    measured = {"m": systems.of_colorizer(Colorizer(tiny.model()))}
+    evaluation = _run(sources.open_source(photo_folder), measured)
+    for system, numbers in _values(evaluation).items():
+        found = evaluation.photographs[system]
+        assert np.mean(found["auc"]) == pytest.approx(numbers["auc"], abs=1e-3)
         error = np.sum(found["rebalanced_error"]) / np.sum(found["rebalanced_pixels"])
-        assert 100 * (1 - error / 150) == pytest.approx(row.rebalanced_auc, abs=1e-3)
+        expected = numbers["rebalanced_auc"]
+        assert 100 * (1 - error / 150) == pytest.approx(expected, abs=1e-3)
+        curve = np.array(evaluation.curves[system]["rebalanced"])
+        # The area under steps of 1, by the trapezoidal rule.
+        assert np.trapezoid(curve) / 150 == pytest.approx(expected, abs=0.3)
+        assert sum(evaluation.histograms[system]) == pytest.approx(1, abs=1e-5)
+
+
+def test_intervals_hold_their_values(photo_folder):
+    evaluation = _run(sources.open_source(photo_folder), resamples=200)
+    for row in evaluation.rows:
+        for number in row.numbers.values():
+            if number.low is not None:
+                # The truth's have no width, but for rounding.
+                assert number.low - 1e-6 <= number.value <= number.high + 1e-6
+
+
+def test_recognition_is_the_mean_of_the_trainings(tmp_path):
+    """One training sees red, the other one calls everything a rose."""
+    _folder(tmp_path / "set" / "rose", _plain(RED), _plain(RED))
+    _folder(tmp_path / "set" / "sky", _plain(BLUE), _plain(BLUE))
+    source = sources.open_source(tmp_path / "set")
+    classes = ("rose", "sky")
+
+    def by_color(rgb):
+        red = rgb[..., 0].mean(axis=(1, 2)) - rgb[..., 2].mean(axis=(1, 2))
+        return jnp.stack([red, 0 * red + 0.1], axis=1)
+
+    def always_rose(rgb):
+        return jnp.tile(jnp.array([[1.0, 0.0]]), (len(rgb), 1))
+
+    members = [recognize.FromFunction(classes, f) for f in (by_color, always_rose)]
+    found = _values(
+        _run(
+            source,
+            {"half": _oracle(_ab(RED))},
+            classifiers={"c": members},
+            labels=recognize.labels(source.names, classes),
+        )
+    )
+    # The first is right about colors and calls gray a sky; the second about roses.
+    assert found["ground truth"]["c.top1"] == pytest.approx(75)
+    assert found["gray"]["c.top1"] == pytest.approx(50)
+    assert found["half"]["c.top1"] == pytest.approx(50)
+    assert found["half"]["c.gap"] == pytest.approx(0)
+    assert found["ground truth"]["c.gap"] == pytest.approx(100)
+    # Of 100 and 50.
+    assert found["ground truth"]["c.spread"] == pytest.approx(50 / np.sqrt(2))
 
 
 def test_photographs_are_cropped_not_squashed(tmp_path):
     wide = _plain(GRAY, (SIZE, 3 * SIZE))
     wide[:, SIZE : 2 * SIZE] = RED
-    row = _rows(_run(_folder(tmp_path / "set", wide)))["gray"]
-    distance = np.hypot(*color.rgb2lab(np.uint8([[RED]]))[0, 0, 1:])
-    assert row.auc == pytest.approx(100 - 100 / 150 * distance, abs=1e-3)
+    found = _values(_run(_folder(tmp_path / "set", wide)))["gray"]
+    distance = np.hypot(*_ab(RED))
+    assert found["auc"] == pytest.approx(100 - 100 / 150 * distance, abs=1e-3)
 
 
 def test_a_gray_set_has_no_share_of_colorfulness(tmp_path):
-    rows = _rows(_run(_folder(tmp_path / "set", np.zeros((SIZE, SIZE, 3), np.uint8))))
-    assert rows["gray"].colorfulness_share is None
+    source = _folder(tmp_path / "set", np.zeros((SIZE, SIZE, 3), np.uint8))
+    assert "colorfulness_share" not in _values(_run(source))["gray"]
 
 
-def test_broken_files_are_counted(tmp_path):
+def test_broken_files_are_named(tmp_path):
     _folder(tmp_path / "set", _plain(RED))
     (tmp_path / "set" / "broken.png").write_bytes(b"no photograph")
     evaluation = _run(sources.open_source(tmp_path / "set"))
-    assert evaluation.protocol["skipped"] == 1
-    assert "1 photographs of set (1 broken ones left out)" in scores.markdown(
-        evaluation
-    )
-
-
-def test_results_are_written_as_json_and_as_a_table(tmp_path):
-    source = _folder(tmp_path / "set", _plain(RED))
-    evaluation = _run(source, {"mine": Colorizer(tiny.model(), temperature=0.5)})
-    scores.write(evaluation, tmp_path / "out")
-    results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert results["names"] == ["0.png"]
-    assert results["protocol"]["size"] == SIZE
-    assert results["rows"][2]["temperature"] == 0.5
-    table = (tmp_path / "out" / "table.md").read_text()
-    heads, _, truth, gray, mine = table.splitlines()[:5]
-    assert {line.count("|") for line in (heads, truth, gray, mine)} == {10}
-    assert truth.startswith("| ground truth | 100.00 | 100.00 | – |")
-    assert mine.endswith("| 0.5 | 0.5 |")
-    assert "jaxcolor" in table
+    assert evaluation.manifest["skipped"] == ["broken.png"]
+    told = scores.markdown(evaluation)
+    assert "1 photographs of set (1 broken ones left out)" in told
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"size": 20}, "size is 20; wanted a multiple of 8"),
-        ({"size": 0}, "size is 0; wanted a multiple of 8"),
-        ({"colorizers": {"gray": None}}, "may not be called 'gray'"),
+        ({"size": 8}, "size is 8; wanted a multiple of 8, 16 or more"),
+        ({"measured": {"gray": systems.gray()}}, "may not be called 'gray'"),
+        ({"prior": np.ones(7)}, "the prior has 7 bins; wanted 313"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(tmp_path, changes, message):
     source = _folder(tmp_path / "set", _plain(RED))
-    if "colorizers" in changes:
-        changes = {"colorizers": {"gray": Colorizer(tiny.model())}}
     with pytest.raises(ValueError, match=message):
         _run(source, **changes)
 
@@ -194,6 +288,16 @@ def test_bins_of_the_table_are_those_of_the_spacing(tmp_path):
     """Two near colors are one bin of a coarse gamut and two of the paper's."""
     near = np.concatenate([_plain((190, 60, 50))[:8], _plain((180, 70, 60))[:24]])
     source = _folder(tmp_path / "set", near)
-    coarse, fine = (_rows(_run(source, spacing=s))["gray"] for s in (40.0, 10.0))
-    assert coarse.rebalanced_auc == pytest.approx(coarse.auc)
-    assert abs(fine.rebalanced_auc - fine.auc) > 1
+    coarse, fine = (_values(_run(source, spacing=s))["gray"] for s in (40.0, 10.0))
+    assert coarse["rebalanced_auc"] == pytest.approx(coarse["auc"])
+    assert abs(fine["rebalanced_auc"] - fine["auc"]) > 1
+
+
+def test_results_are_json_without_gaps(tmp_path, photo_folder):
+    evaluation = _run(sources.open_source(photo_folder))
+    scores.write(evaluation, tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["names"] == evaluation.names
+    assert "NaN" not in (tmp_path / "results.json").read_text()
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert len(manifest["files"]) == len(evaluation.names)

@@ -1,7 +1,10 @@
+import io
+
 import numpy as np
+import pytest
 from PIL import Image
 
-from jaxcolor import plots
+from jaxcolor import gamut, plots
 
 
 def test_a_contact_sheet_has_every_picture_in_its_place(tmp_path):
@@ -16,3 +19,52 @@ def test_a_contact_sheet_has_every_picture_in_its_place(tmp_path):
     assert (sheet[:gap] == plots.PAPER).all()
     plots.write_png(sheet, tmp_path / "sheet.png")
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sheet.png")), sheet)
+
+
+CENTERS = gamut.from_srgb(spacing=20.0).centers
+SHARES = np.linspace(0, 1, len(CENTERS)) / np.linspace(0, 1, len(CENTERS)).sum()
+STRAIGHT = {
+    "raw": np.linspace(0, 100, 151).tolist(),
+    "rebalanced": np.linspace(0, 50, 151).tolist(),
+}
+DIAGRAM = {
+    "pixels": [4.0, 0.0, 2.0],
+    "confidence": [0.1, 0.0, 0.9],
+    "accuracy": [0.2, 0.0, 1.0],
+}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.accuracy_curves({"a": STRAIGHT, "b": STRAIGHT}),
+        lambda: plots.dots(["a", "b"], {"AuC": [(1.0, 0.5, 1.5), (2.0, None, None)]}),
+        lambda: plots.reliability({"a": DIAGRAM}),
+        lambda: plots.histograms(dict.fromkeys("abcde", SHARES.tolist()), CENTERS),
+        lambda: plots.bins_and_prior(CENTERS, SHARES, source="photographs"),
+    ],
+    ids=["curves", "dots", "reliability", "histograms", "bins"],
+)
+def test_a_figure_is_labelled_and_the_same_each_time(draw):
+    figure = draw()
+    assert figure.get_axes()
+    # Panels of a grid share the label of the outermost.
+    labels = [axes.get_xlabel() + axes.get_ylabel() for axes in figure.get_axes()]
+    assert any(labels)
+    content = plots.png(figure)
+    assert content == plots.png(draw())
+    picture = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+    # Something is drawn, on a page that is mostly empty.
+    assert 0.005 < (picture < 200).mean() < 0.6
+
+
+def test_the_curve_drawn_is_the_curve_given():
+    raw, rebalanced = plots.accuracy_curves({"a": STRAIGHT}).get_axes()
+    np.testing.assert_array_equal(raw.lines[0].get_ydata(), STRAIGHT["raw"])
+    (line,) = rebalanced.lines
+    np.testing.assert_array_equal(line.get_ydata(), STRAIGHT["rebalanced"])
+
+
+def test_intervals_of_no_pixel_are_not_drawn():
+    (axes,) = plots.reliability({"a": DIAGRAM}).get_axes()
+    np.testing.assert_array_equal(axes.lines[1].get_xdata(), [0.1, 0.9])

@@ -135,61 +135,6 @@ def test_the_filling_of_the_last_batch_is_not_counted(scenes):
     assert found.tolist() == [True, True, True]
 
 
-def test_half_of_what_gray_loses_is_brought_back():
-    truth, gray, system = np.zeros((3, 200))
-    truth[:180], gray[:100], system[:140] = 1, 1, 1
-    found = recognize.gap_share(truth, gray, system, seed=0, resamples=400)
-    assert found.value == pytest.approx(0.5)
-    assert found.low < 0.5 < found.high
-
-
-def test_the_interval_is_the_percentile_bootstrap_of_scipy():
-    from scipy import stats
-
-    random = np.random.default_rng(0)
-    truth = random.random(300) < 0.9
-    gray = truth & (random.random(300) < 0.7)
-    system = gray | (truth & (random.random(300) < 0.4))
-    outcomes = [x.astype(float) for x in (truth, gray, system)]
-    found = recognize.gap_share(*outcomes, seed=1, resamples=4000)
-    theirs = stats.bootstrap(
-        outcomes,
-        lambda t, g, s: (s.mean() - g.mean()) / (t.mean() - g.mean()),
-        n_resamples=4000,
-        paired=True,
-        vectorized=False,
-        method="percentile",
-        rng=np.random.default_rng(2),
-    ).confidence_interval
-    # Both draw: the ends have a standard error of about sqrt(.025 * .975 / 4000) over
-    # the density there, 0.0025 / (0.058 / 0.06).
-    np.testing.assert_allclose(found[1:], theirs, atol=0.012)
-    assert found.high - found.low > 0.1
-
-
-@pytest.mark.parametrize(("which", "share"), [("truth", 1.0), ("gray", 0.0)])
-def test_truth_brings_everything_back_and_gray_nothing(which, share):
-    random = np.random.default_rng(0)
-    outcomes = {"truth": np.ones(100), "gray": (random.random(100) < 0.5) * 1.0}
-    found = recognize.gap_share(
-        **outcomes, system=outcomes[which], seed=0, resamples=100
-    )
-    assert found == pytest.approx((share, share, share))
-
-
-def test_too_few_photographs_have_no_interval():
-    # Half of the resamples of one photograph in two lose the gap.
-    truth, gray = np.array([1.0, 1.0]), np.array([1.0, 0.0])
-    found = recognize.gap_share(truth, gray, gray, seed=0, resamples=100)
-    assert found == (0.0, -np.inf, np.inf)
-
-
-def test_no_gap_is_an_error():
-    ones = np.ones(10)
-    with pytest.raises(ValueError, match=r"1\.0000 on the truth and 1\.0000 on gray"):
-        recognize.gap_share(ones, ones, ones, seed=0, resamples=10)
-
-
 def test_crops_keep_their_labels(scenes):
     source = sources.folder(scenes)
     classes = ("green", "red")

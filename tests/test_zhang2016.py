@@ -103,7 +103,7 @@ BLOCKS = ((2, 2, 1), (2, 2, 1), (3, 2, 1), (3, 1, 1), (3, 1, 2), (3, 1, 2), (3, 
 
 def _correlated(x, layer, *, stride=1, dilation=1):
     """A 3x3 correlation, padded equally on all sides, tap by tap in float64."""
-    kernel = np.asarray(layer["kernel"], np.float64)
+    kernel = layer["kernel"]
     padded = np.pad(x, [(0, 0), (dilation, dilation), (dilation, dilation), (0, 0)])
     height, width = x.shape[1:3]
     y = sum(
@@ -112,21 +112,22 @@ def _correlated(x, layer, *, stride=1, dilation=1):
         for k in range(3)
         for j in range(3)
     )
-    return y[:, ::stride, ::stride] + np.asarray(layer["bias"])
+    return y[:, ::stride, ::stride] + layer["bias"]
 
 
 def _transposed(x, layer):
     """A 4x4 transposed convolution of stride 2 and padding 1, tap by tap."""
-    kernel = np.asarray(layer["kernel"], np.float64)
+    kernel = layer["kernel"]
     batch, height, width, _ = x.shape
     y = np.zeros((batch, 2 * height + 2, 2 * width + 2, kernel.shape[-1]))
     for k in range(4):
         for j in range(4):
             y[:, k : k + 2 * height : 2, j : j + 2 * width : 2] += x @ kernel[k, j]
-    return y[:, 1:-1, 1:-1] + np.asarray(layer["bias"])
+    return y[:, 1:-1, 1:-1] + layer["bias"]
 
 
 def _network_in_numpy(variables, lightness):
+    variables = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables)
     params, running = variables["params"], variables["batch_stats"]
     x = (np.asarray(lightness, np.float64)[..., None] - 50) / 100
     for i, (convs, stride, dilation) in enumerate(BLOCKS, start=1):
@@ -140,7 +141,7 @@ def _network_in_numpy(variables, lightness):
     x = np.maximum(_transposed(x, params["conv8_1"]), 0)
     for name in ("conv8_2", "conv8_3"):
         x = np.maximum(_correlated(x, params[name]), 0)
-    return x @ np.asarray(params["head"]["kernel"])[0, 0] + params["head"]["bias"]
+    return x @ params["head"]["kernel"][0, 0] + params["head"]["bias"]
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 56)])

@@ -15,9 +15,7 @@ from jaxcolor.recognize.classifiers import (
     save,
 )
 from jaxcolor.recognize.measures import (
-    Share,
     classes_of,
-    gap_share,
     gray,
     hits,
     is_among_top,
@@ -31,10 +29,8 @@ __all__ = [
     "Classifier",
     "FromFunction",
     "Recipe",
-    "Share",
     "Trained",
     "classes_of",
-    "gap_share",
     "gray",
     "hits",
     "is_among_top",

@@ -1,8 +1,7 @@
-"""How well classifiers recognize photographs: labels, hits, and shares of the gap."""
+"""How well classifiers recognize photographs: labels and hits."""
 
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,25 +16,8 @@ from jaxcolor.recognize.classifiers import Classifier
 THREADS, PREFETCH = 4, 4
 # Of ImageNet's usual second measure.
 TOP = 5
-# The ends of an interval that holds 95 percent.
-TAILS = (0.025, 0.975)
 
 Recolor = Callable[[Float[Array, "b h w 3"]], Float[Array, "b h w 3"]]
-
-
-class Share(NamedTuple):
-    """A share with its 95 percent interval.
-
-    Attributes:
-        value: 0 where a system is recognized no better than gray, 1 where it is as
-            well as the ground truth; either may be passed.
-        low: lower end; -inf where the photographs are too few to tell.
-        high: upper end; inf where the photographs are too few to tell.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 def classes_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -153,67 +135,6 @@ def hits(
 
 
 _is_among_top = jax.jit(is_among_top, static_argnames="k")
-
-
-def gap_share(
-    truth: Float[np.ndarray, " photographs"],
-    gray: Float[np.ndarray, " photographs"],
-    system: Float[np.ndarray, " photographs"],
-    *,
-    seed: int,
-    resamples: int,
-) -> Share:
-    """Returns how much of what gray photographs lose a system brings back.
-
-    The share is (system - gray) / (truth - gray) of accuracies. Its interval is a
-    percentile bootstrap over photographs, each of which keeps its three outcomes.
-    A resample in which gray is recognized as well as the truth has no share; it
-    counts into both tails.
-
-    Args:
-        truth: of each photograph in its own colors, 1 where it was recognized and 0
-            elsewhere, or the mean of that over several classifiers.
-        gray: the same of the photographs without color.
-        system: the same of the photographs as the system colors them.
-        seed: of the bootstrap.
-        resamples: of the bootstrap.
-
-    Raises:
-        ValueError: gray photographs are recognized as well as the truth: no gap.
-    """
-    outcomes = np.stack([truth, gray, system], axis=1).astype(np.float64)
-    value = _share_of_gap(outcomes)
-    if np.isnan(value):
-        true, without = outcomes.mean(axis=0)[:2]
-        raise ValueError(
-            f"accuracy is {true:.4f} on the truth and {without:.4f} on gray;"
-            " wanted a gap to take a share of"
-        )
-    shares = _bootstrap(_share_of_gap, outcomes, seed=seed, resamples=resamples)
-    lowest, highest = (np.where(np.isnan(shares), x, shares) for x in (-np.inf, np.inf))
-    # No interpolation: between infinities there is none.
-    low = np.quantile(lowest, TAILS[0], method="lower")
-    high = np.quantile(highest, TAILS[1], method="higher")
-    return Share(value, float(low), float(high))
-
-
-def _share_of_gap(outcomes: Float[np.ndarray, "photographs 3"]) -> float:
-    """Returns the share, or nan where there is no gap."""
-    truth, gray, system = outcomes.mean(axis=0)
-    return float((system - gray) / (truth - gray)) if truth > gray else np.nan
-
-
-def _bootstrap(
-    statistic: Callable[[np.ndarray], float],
-    per_image: Float[np.ndarray, "photographs *each"],
-    *,
-    seed: int,
-    resamples: int,
-) -> Float[np.ndarray, " resamples"]:
-    """Returns a statistic of photographs drawn with replacement, again and again."""
-    random, count = np.random.default_rng(seed), len(per_image)
-    drawn = (random.integers(count, size=count) for _ in range(resamples))
-    return np.array([statistic(per_image[indices]) for indices in drawn])
 
 
 def _class_of(name: str) -> str:

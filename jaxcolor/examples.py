@@ -1,0 +1,88 @@
+"""The best, median and worst colorizations of an evaluation, made again."""
+
+from collections.abc import Mapping, Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from jaxcolor import measures
+from jaxcolor import protocol as protocols
+from jaxcolor.data import sources
+from jaxcolor.data.sources import Source
+from jaxcolor.protocol import Protocol
+from jaxcolor.report import Example
+from jaxcolor.scores import Evaluation
+from jaxcolor.systems import System
+
+# Of each rank.
+SHOWN = {"best": 2, "median": 2, "worst": 4}
+
+
+def choose(
+    evaluation: Evaluation,
+    systems: Mapping[str, System],
+    source: Source,
+    protocol: Protocol,
+) -> dict[str, list[Example]]:
+    """Returns the best, median and worst photographs of each system, by CIEDE2000."""
+    found = {}
+    for name, system in systems.items():
+        errors = np.asarray(evaluation.photographs[name]["ciede2000"])
+        found[name] = [
+            _example(rank, int(position), name, system, evaluation, source, protocol)
+            for rank, positions in _ranked(errors).items()
+            for position in positions
+        ]
+    return found
+
+
+def _ranked(errors: Float[np.ndarray, " n"]) -> dict[str, Sequence[int]]:
+    """Returns positions of the best, the median and the worst, each at most once."""
+    order = np.argsort(errors, kind="stable")
+    best, median, worst = (min(SHOWN[rank], len(order)) for rank in SHOWN)
+    middle = max(0, (len(order) - median) // 2)
+    chosen = {
+        "best": order[:best],
+        "median": order[middle : middle + median],
+        "worst": order[::-1][:worst],
+    }
+    taken: set[int] = set()
+    found: dict[str, Sequence[int]] = {}
+    for rank, positions in chosen.items():
+        found[rank] = [int(p) for p in positions if int(p) not in taken]
+        taken |= set(found[rank])
+    return found
+
+
+def _example(
+    rank: str,
+    position: int,
+    name: str,
+    system: System,
+    evaluation: Evaluation,
+    source: Source,
+    protocol: Protocol,
+) -> Example:
+    only = sources.Part(source, np.array([position]))
+    one = protocol._replace(batch_size=1)
+    ((truth, _, _),) = protocols.batches(only, one)
+    lightness = truth.lab[..., 0]
+    answer = system.answer(lightness, jnp.array([position]))
+    numbers = evaluation.photographs[name]
+    told = ", ".join(
+        f"{head} {numbers[key][position]:.1f}"
+        for key, head in (("ciede2000", "CIEDE2000"), ("auc", "AuC"))
+    )
+    return Example(
+        rank,
+        source.names[position],
+        told,
+        gray=_bytes(measures.colored(lightness, jnp.zeros_like(answer.ab))),
+        predicted=_bytes(measures.colored(lightness, answer.ab)),
+        truth=np.asarray(truth.rgb[0]),
+    )
+
+
+def _bytes(rgb: Float[Array, "1 h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    return np.rint(255 * np.asarray(rgb[0])).astype(np.uint8)

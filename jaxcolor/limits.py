@@ -1,0 +1,67 @@
+"""Which numbers of a config are of use: the errors name the setting."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from jaxcolor import sections
+from jaxcolor.models import zhang2016
+
+
+def check_finite(config: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuses numbers that are infinite or none.
+
+    Raises:
+        ValueError: naming the first of them.
+    """
+    for section, values in config.items():
+        for name, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(
+                    f"config.{section}.{name} is {value}; wanted a finite number"
+                )
+
+
+def check_release(release: sections.Release) -> None:
+    """Refuses a temperature or a lambda that decoding would.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if release.temperature is not None and not release.temperature > 0:
+        raise ValueError(
+            f"config.release.temperature is {release.temperature}; wanted above 0"
+        )
+    if release.decoding_lambda is not None and not 0 <= release.decoding_lambda <= 1:
+        raise ValueError(
+            f"config.release.decoding_lambda is {release.decoding_lambda};"
+            " wanted from 0 to 1"
+        )
+
+
+def check_numbers(
+    training: sections.Training, chain: sections.Pipeline, data: sections.Data
+) -> None:
+    """Refuses counts and sizes that no training can have.
+
+    Raises:
+        ValueError: naming the first of them.
+    """
+    if not 0 <= training.seed < 2**31:
+        raise ValueError(
+            f"config.training.seed is {training.seed}; wanted from 0 to 2^31 - 1"
+        )
+    for name in ("steps", "batch_size", "log_every", "checkpoint_every", "keep"):
+        if getattr(training, name) < 1:
+            got = getattr(training, name)
+            raise ValueError(f"config.training.{name} is {got}; wanted 1 or more")
+    fraction = data.held_out_fraction
+    if not 0 <= fraction < 1:
+        raise ValueError(
+            f"config.data.held_out_fraction is {fraction}; wanted from 0 to below 1"
+        )
+    if chain.crop % zhang2016.STRIDE:
+        raise ValueError(
+            f"config.pipeline.crop is {chain.crop};"
+            f" wanted a multiple of {zhang2016.STRIDE}"
+        )

@@ -1,0 +1,69 @@
+"""An evaluation for the eye: plots as files, and the report that holds them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxcolor import plots, report, scores
+from jaxcolor.report import Example, Figure
+from jaxcolor.scores import Evaluation
+
+REPORT, PLOTS = "report.html", "plots"
+AREAS = ("auc", "rebalanced_auc")
+# Of the ground truth's own curve and distribution there is nothing to see.
+TRUTH = "ground truth"
+
+
+def write(
+    evaluation: Evaluation, folder: Path, *, examples: Mapping[str, Sequence[Example]]
+) -> None:
+    """Writes report.html and plots/*.png into the folder of an evaluation."""
+    drawn = figures(evaluation)
+    (folder / PLOTS).mkdir(parents=True, exist_ok=True)
+    for name, figure in drawn.items():
+        (folder / PLOTS / f"{name}.png").write_bytes(figure.png)
+    page = report.page(evaluation, figures=list(drawn.values()), examples=examples)
+    temporary = folder / f".{REPORT}.partial"
+    temporary.write_text(page)
+    temporary.replace(folder / REPORT)
+
+
+def figures(evaluation: Evaluation) -> dict[str, Figure]:
+    """Returns the figures of an evaluation, by the name of their file."""
+    centers = np.asarray(evaluation.centers, np.float32)
+    predicted = {n: c for n, c in evaluation.curves.items() if n != TRUTH}
+    rows = [row for row in evaluation.rows if row.system != TRUTH]
+    columns = {c.key: c for c in scores.ACCURACY}
+    areas = {columns[k].head: [row.numbers[k] for row in rows] for k in AREAS}
+    found = {
+        "accuracy_curves": Figure(
+            "Share of the pixels within a distance of the true ab",
+            plots.png(plots.accuracy_curves(predicted)),
+        ),
+        "auc": Figure(
+            "Area under these curves, with 95 % intervals",
+            plots.png(plots.dots([row.system for row in rows], areas)),
+        ),
+        "histograms": Figure(
+            "How common each color is, on a logarithmic scale",
+            plots.png(plots.histograms(evaluation.histograms, centers)),
+        ),
+        "bins": Figure(
+            "The bins of the ab plane, and the colors of the photographs",
+            plots.png(
+                plots.bins_and_prior(
+                    centers,
+                    np.asarray(evaluation.histograms[TRUTH]),
+                    source="the photographs",
+                )
+            ),
+        ),
+    }
+    if evaluation.reliability:
+        diagrams = {n: d._asdict() for n, d in evaluation.reliability.items()}
+        found["reliability"] = Figure(
+            "How often the likeliest bin is the true one",
+            plots.png(plots.reliability(diagrams)),
+        )
+    return found

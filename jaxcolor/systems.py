@@ -1,0 +1,74 @@
+"""What is measured: models and baselines behind one interface."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxcolor import paint
+from jaxcolor.baselines import Baseline
+from jaxcolor.colorize import Colorizer
+
+
+class Answer(NamedTuple):
+    """What a system says of some photographs.
+
+    Attributes:
+        ab: at their full size.
+        logits: of its bins, at a fraction of the size; None without a distribution.
+    """
+
+    ab: Float[Array, "b h w 2"]
+    logits: Float[Array, "b g k q"] | None
+
+
+class System(NamedTuple):
+    """What is measured.
+
+    Attributes:
+        answer: from lightness and the photographs' positions in the set.
+        spacing: of its bins; None where there are none.
+        temperature: of the annealed mean, if any.
+        rebalancing_lambda: of decoding, if any.
+    """
+
+    answer: Callable[[Float[Array, "b h w"], Int[Array, " b"]], Answer]
+    spacing: float | None = None
+    temperature: float | None = None
+    rebalancing_lambda: float | None = None
+
+
+def of_colorizer(colorizer: Colorizer) -> System:
+    """Returns a model as `jaxcolor colorize` would use it."""
+
+    def answer(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
+        height, width = lightness.shape[1:]
+        logits = colorizer.logits(lightness)
+        ab = _enlarge(colorizer.decode(logits), height=height, width=width)
+        return Answer(ab, None if colorizer.gamut is None else logits)
+
+    return System(
+        answer,
+        None if colorizer.gamut is None else colorizer.gamut.spacing,
+        colorizer.temperature,
+        colorizer.rebalancing_lambda,
+    )
+
+
+def of_baseline(baseline: Baseline) -> System:
+    """Returns a system that needs no training."""
+    return System(lambda lightness, index: Answer(baseline(lightness, index), None))
+
+
+def gray() -> System:
+    """Returns what leaves everything gray."""
+    return System(_gray)
+
+
+def _gray(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
+    return Answer(jnp.zeros((*lightness.shape, 2)), None)
+
+
+_enlarge = jax.jit(paint.enlarge, static_argnames=("height", "width"))

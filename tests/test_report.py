@@ -1,0 +1,69 @@
+"""The report: one file that holds everything, and nothing that it should not run."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import test_scores
+
+from jaxcolor import report
+from jaxcolor.report import Example, Figure
+
+PNG = b"\x89PNG\r\n\x1a\n"
+VOID = {"meta", "img"}
+
+
+class _Balanced(HTMLParser):
+    """Sees that every tag is closed in its turn."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def _page(**changed):
+    picture = np.zeros((4, 6, 3), np.uint8)
+    example = Example("worst", "<b>&.png", "CIEDE2000 9.9", picture, picture, picture)
+    evaluation = test_scores.made()._replace(**changed)
+    return report.page(
+        evaluation, figures=[Figure("a curve", PNG)], examples={"mine": [example]}
+    )
+
+
+def test_the_page_is_whole_and_needs_no_other_file():
+    parser = _Balanced()
+    parser.feed(_page())
+    assert parser.open == []
+    addresses = [a["src"] for tag, a in parser.seen if tag == "img"]
+    assert [address.partition(";")[0] for address in addresses] == [
+        "data:image/png",
+        "data:image/jpeg",
+    ]
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in parser.seen}
+    assert all(a["alt"] for tag, a in parser.seen if tag == "img")
+
+
+def test_a_phone_shows_it_at_its_own_width():
+    assert 'name="viewport" content="width=device-width' in _page()
+    # Wide tables scroll by themselves.
+    assert _page().count('<div class="wide"><table>') == 3
+
+
+def test_names_are_text_not_markup():
+    page = _page()
+    assert "<b>&.png" not in page
+    assert "&lt;b&gt;&amp;.png" in page
+
+
+def test_tables_have_the_numbers():
+    cells = re.findall(r"<td>(.*?)</td>", _page())
+    assert "90.13<small>[89.50, 90.70]</small>" in cells
+    assert cells.count("mine") == 3
