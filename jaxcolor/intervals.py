@@ -53,7 +53,7 @@ def bootstrap(
         Efron and Tibshirani 1993, section 13.3.
     """
     sums = resampled_sums(per_image, seed=seed, resamples=resamples)
-    return interval(statistic(sums))
+    return interval(np.asarray(statistic(sums)))
 
 
 def resampled_sums(
