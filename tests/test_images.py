@@ -134,10 +134,8 @@ def test_the_first_frame_counts(path, format):
     frames = [Image.new("RGB", (4, 3), color) for color in ("red", "blue")]
     options = {"lossless": True} if format == "WEBP" else {}
     frames[0].save(path, format, save_all=True, append_images=frames[1:], **options)
-    if format == "TIFF":
-        with pytest.warns(UserWarning, match="only the first of its pages"):
-            photo = images.load(path)
-    else:
+    parts = "pages" if format == "TIFF" else "frames"
+    with pytest.warns(UserWarning, match=f"only the first of its {parts} is read"):
         photo = images.load(path)
     np.testing.assert_array_equal(photo.rgb, np.full((3, 4, 3), (255, 0, 0)))
 

@@ -377,3 +377,29 @@ def test_a_missing_folder_is_told(tmp_path):
     with pytest.raises(ValueError, match="not written: No such file") as caught:
         images.save(photo_of("PNG"), path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("turn", "expected"), [(1, (160, 120)), (6, (120, 160))])
+def test_exif_tells_the_size_of_the_upright_photograph(tmp_path, turn, expected, order):
+    tags = Image.Exif()
+    tags.endian = order
+    tags[ExifTags.Base.Orientation] = turn
+    tags[ExifTags.Base.Make] = "a camera"
+    tags.get_ifd(ExifTags.IFD.Exif).update(
+        {
+            ExifTags.Base.ExifImageWidth: 160,
+            ExifTags.Base.ExifImageHeight: 120,
+            ExifTags.Base.FNumber: 2.8,
+        }
+    )
+    Image.new("RGB", (160, 120)).save(tmp_path / "in.jpg", exif=tags)
+    images.save(images.load(tmp_path / "in.jpg"), tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as written:
+        found = written.getexif().get_ifd(ExifTags.IFD.Exif)
+        assert written.size == expected
+        assert found[ExifTags.Base.ExifImageWidth] == expected[0]
+        assert found[ExifTags.Base.ExifImageHeight] == expected[1]
+        assert found[ExifTags.Base.FNumber] == pytest.approx(2.8)
+        assert written.getexif()[ExifTags.Base.Make] == "a camera"
+        assert written.getexif()[ExifTags.Base.Orientation] == 1

@@ -28,7 +28,6 @@ _TURNS = {
     7: (1, True),
     8: (1, False),
 }
-_SIDEWAYS = (5, 6, 7, 8)
 
 
 class Photo(NamedTuple):
@@ -138,6 +137,9 @@ def _problem(error: Exception, path: Path) -> str:
 def _read(image: ImageFile.ImageFile, path: Path) -> Photo:
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.next:
         warnings.warn(f"{path}: only the first of its pages is read", stacklevel=2)
+    # The other pictures of an MPO are a thumbnail, or the same for the other eye.
+    elif image.format != "MPO" and getattr(image, "is_animated", False):
+        warnings.warn(f"{path}: only the first of its frames is read", stacklevel=2)
     samples, alpha = pixels.read(image, path=path)
     # Only now: PNG may tell it after the pixels, and Pillow turns a TIFF as it loads.
     turn = metadata.orientation(image, path=path)
@@ -148,7 +150,7 @@ def _read(image: ImageFile.ImageFile, path: Path) -> Photo:
         format=str(image.format),
         exif=metadata.exif(image, path=path),
         xmp=metadata.xmp(image),
-        dpi=metadata.dpi(image, turned=turn in _SIDEWAYS),
+        dpi=metadata.dpi(image, turned=turn in metadata.SIDEWAYS),
     )
 
 

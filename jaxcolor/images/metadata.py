@@ -9,6 +9,8 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 _ORIENTATION = ExifTags.Base.Orientation
+# Orientations by which width and height change places.
+SIDEWAYS = (5, 6, 7, 8)
 _HEADER = b"Exif\0\0"  # Of EXIF in a JPEG; other formats do without.
 _XMP_TAG = 700  # Adobe, XMP specification part 3, section 1.1.2 (TIFF).
 
@@ -72,9 +74,9 @@ def exif(image: Image.Image, *, path: Path) -> bytes | None:
 def _upright(block: bytes) -> bytes:
     """Returns an EXIF block with orientation 1 and without its thumbnail.
 
-    Changes only those bytes: a camera's maker note holds offsets into the block, and
-    would be lost if the block were written anew. The thumbnail goes because it shows
-    the picture before it was turned and colorized.
+    Changes only those bytes, and the order of width and height: a camera's maker note
+    holds offsets into the block, and would be lost if the block were written anew. The
+    thumbnail goes because it shows the picture before it was turned and colorized.
     """
     # None, one, and with some programs two.
     while block.startswith(_HEADER):
@@ -82,14 +84,40 @@ def _upright(block: bytes) -> bytes:
     edited = bytearray(block)
     order = {b"II": "<", b"MM": ">"}[block[:2]]
     (directory,) = struct.unpack_from(f"{order}I", block, 4)
+    places = _places(block, order, directory)
+    if _ORIENTATION in places:
+        entry = places[_ORIENTATION]
+        (turn,) = struct.unpack_from(f"{order}H", block, entry + 8)
+        # Type 3 (short), one value, 1, and two bytes of padding.
+        struct.pack_into(f"{order}HHIHH", edited, entry, _ORIENTATION, 3, 1, 1, 0)
+        if turn in SIDEWAYS and ExifTags.IFD.Exif in places:
+            (of_exif,) = struct.unpack_from(
+                f"{order}I", block, places[ExifTags.IFD.Exif] + 8
+            )
+            _exchange_sides(edited, _places(block, order, of_exif))
+    # The offset of the next directory, which is that of the thumbnail.
     (count,) = struct.unpack_from(f"{order}H", block, directory)
-    entries = directory + 2
-    for entry in range(entries, entries + 12 * count, 12):
-        if struct.unpack_from(f"{order}H", block, entry) == (_ORIENTATION,):
-            # Type 3 (short), one value, 1, and two bytes of padding.
-            struct.pack_into(f"{order}HHIHH", edited, entry, _ORIENTATION, 3, 1, 1, 0)
-    struct.pack_into(f"{order}I", edited, entries + 12 * count, 0)
+    struct.pack_into(f"{order}I", edited, directory + 2 + 12 * count, 0)
     return _HEADER + edited
+
+
+def _places(block: bytes, order: str, directory: int) -> dict[int, int]:
+    """Returns where the entry of each tag of a directory is, 12 bytes each."""
+    (count,) = struct.unpack_from(f"{order}H", block, directory)
+    entries = range(directory + 2, directory + 2 + 12 * count, 12)
+    return {struct.unpack_from(f"{order}H", block, at)[0]: at for at in entries}
+
+
+def _exchange_sides(edited: bytearray, places: dict[int, int]) -> None:
+    """Gives a photograph that was turned by a quarter its new width and height."""
+    width = places.get(ExifTags.Base.ExifImageWidth)
+    height = places.get(ExifTags.Base.ExifImageHeight)
+    if width is None or height is None:
+        return
+    # All but the tag: type, count and value.
+    across, down = (bytes(edited[at + 2 : at + 12]) for at in (width, height))
+    edited[width + 2 : width + 12] = down
+    edited[height + 2 : height + 12] = across
 
 
 def _descriptive(tags: Image.Exif) -> Image.Exif:
