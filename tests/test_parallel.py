@@ -142,6 +142,7 @@ def test_lifting_over_devices_changes_nothing(by_sgd, kind):
 
 
 @pytest.mark.parametrize("kind", parallel.KINDS)
+@pytest.mark.slow
 def test_adam_stays_close_over_devices(variables, objective, kind):
     rate = 1e-3
     optimizer = optim.adam(lambda _: rate, b1=0.9, b2=0.99, eps=1e-8, weight_decay=1e-6)
