@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from jaxcolor import gamut as gamuts
 from jaxcolor import limits, models, optim, rebalance, sections, steps
-from jaxcolor.data import sources
+from jaxcolor.data import sources, splits
 from jaxcolor.describe import AB, BINS, Description
 from jaxcolor.gamut import Gamut
 from jaxcolor.steps import Objective
@@ -123,7 +123,7 @@ def section_of(config: ConfigDict, section: str) -> Any:
         raise ValueError(f"config.{section}: {error}") from error
 
 
-def data(config: ConfigDict, *, listing: dict[str, list[str]] | None) -> sources.Split:
+def data(config: ConfigDict, *, listing: dict[str, list[str]] | None) -> splits.Split:
     """Returns the training and the validation photographs.
 
     Args:
@@ -138,13 +138,13 @@ def data(config: ConfigDict, *, listing: dict[str, list[str]] | None) -> sources
 
     names = listing or {}
     if wanted.validation is not None:
-        return sources.Split(
+        return splits.Split(
             training=opened(wanted.source, names.get("training")),
             validation=opened(wanted.validation, names.get("validation")),
         )
     both = names["training"] + names["validation"] if names else None
     whole = opened(wanted.source, both)
-    return sources.split(whole, held_out_fraction=wanted.held_out_fraction)
+    return splits.split(whole, held_out_fraction=wanted.held_out_fraction)
 
 
 def network(config: ConfigDict, *, axis_name: str | None) -> nn.Module:

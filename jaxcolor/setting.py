@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from jaxcolor import build, cielab, parallel, sections, steps
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
-from jaxcolor.data import pipeline, sources
+from jaxcolor.data import pipeline, splits
 from jaxcolor.prior import Prior
 
 
@@ -35,7 +35,7 @@ class Setting(NamedTuple):
     config: ConfigDict
     workdir: Path
     training: sections.Training
-    split: sources.Split
+    split: splits.Split
     prior: Prior | None
     lifted: parallel.Lifted
     evaluate: Callable[..., PyTree]

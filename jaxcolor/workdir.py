@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from jaxcolor import build
 from jaxcolor import prior as priors
-from jaxcolor.data import sources
+from jaxcolor.data import sources, splits
 from jaxcolor.prior import Prior
 
 LOGGER = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def write_config(config: ConfigDict, workdir: Path) -> None:
     _write_json(workdir / CONFIG, config.to_dict())
 
 
-def settle_split(config: ConfigDict, workdir: Path) -> sources.Split:
+def settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
     """Returns the photographs: found and verified at the first start, then the same."""
     path = workdir / LISTING
     if path.exists():

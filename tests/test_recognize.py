@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import color
 
 from jaxcolor import cli, pretrained, recognize
-from jaxcolor.data import sources
+from jaxcolor.data import sources, splits
 from jaxcolor.recognize import training
 
 RECIPE = recognize.Recipe(
@@ -177,7 +177,7 @@ def test_a_classifier_of_hues_is_blind_to_gray(trained):
 
 def test_the_provenance_tells_how_it_was_trained(trained, scenes):
     told = trained.provenance
-    held_out = sources.split(sources.folder(scenes), held_out_fraction=0.2).validation
+    held_out = splits.split(sources.folder(scenes), held_out_fraction=0.2).validation
     assert told["validation"]["photographs"] == len(held_out)
     assert told["photographs"] == 80 - len(held_out)
     assert (told["source"], told["seed"]) == ("scenes", 0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor.data import sources
+from jaxcolor.data import imagenet, sources
 
 
 def write(path: Path, *, size: tuple[int, int] = (24, 16)) -> Path:
@@ -166,7 +166,8 @@ def prepared(tmp_path_factory):
         def _info(self):
             features = {
                 "image": tfds.features.Image(encoding_format="jpeg"),
-                "label": tfds.features.ClassLabel(num_classes=2),
+                "label": tfds.features.ClassLabel(names=["sea", "sky"]),
+                "file_name": tfds.features.Text(),
             }
             return tfds.core.DatasetInfo(
                 builder=self, features=tfds.features.FeaturesDict(features)
@@ -178,7 +179,15 @@ def prepared(tmp_path_factory):
         def _generate_examples(self, split):
             for name, content in records.items():
                 if name.startswith(split):
-                    yield name, {"image": io.BytesIO(content), "label": 1}
+                    number = int(name[-1]) + 1
+                    yield (
+                        name,
+                        {
+                            "image": io.BytesIO(content),
+                            "label": number % 2,
+                            "file_name": f"ILSVRC2012_val_{number:08}.JPEG",
+                        },
+                    )
 
     root = tmp_path_factory.mktemp("tfds")
     TinyPhotographs(data_dir=root, file_format="array_record").download_and_prepare()
@@ -220,6 +229,33 @@ def test_a_listing_chooses_records_of_tfds_in_its_order(prepared):
     assert [again[i] for i in range(3)] == [whole[i] for i in [4, 0, 2]]
     with pytest.raises(ValueError, match="1 of 1 images are gone: other"):
         sources.open_source("tfds:tiny_photographs", names=["other"], data_dir=root)
+
+
+def test_records_are_named_as_in_a_labelled_folder(prepared):
+    root, records = prepared
+    source = sources.by_class(
+        sources.tfds("tiny_photographs", split="test", data_dir=root)
+    )
+    found = {source[i].name: source[i].image for i in range(5)}
+    assert found == {
+        f"{['sea', 'sky'][n % 2]}/ILSVRC2012_val_{n:08}.JPEG": records[f"test{n - 1}"]
+        for n in range(1, 6)
+    }
+    assert list(found) == list(source.names)
+
+
+def test_a_part_of_imagenet_is_that_of_the_files_numbers(prepared, monkeypatch):
+    # Records lie in an order of their own.
+    monkeypatch.setattr(imagenet, "numbers", lambda subset: np.array([1, 2, 3, 4]))
+    root, records = prepared
+    spec = "imagenet-validation:tfds:tiny_photographs:test"
+    source = sources.open_source(spec, data_dir=root)
+    assert [source[i].image for i in range(4)] == [
+        records[f"test{i}"] for i in range(4)
+    ]
+    names = sources.listing(source)[1:3]
+    again = sources.open_source(spec, data_dir=root, names=names)
+    assert [again[i].image for i in range(2)] == [records["test1"], records["test2"]]
 
 
 def test_an_unprepared_data_set_is_refused_with_how_to_prepare_it(tmp_path):
@@ -276,41 +312,3 @@ def test_sources_survive_pickling(mixed, prepared, kind):
     assert [again[i] for i in range(len(again))] == [
         source[i] for i in range(len(source))
     ]
-
-
-def test_what_is_held_out_depends_on_the_name_alone():
-    # `printf beach.jpg | sha256sum` begins with 83281d59, and that / 2**32 is 0.51233.
-    assert sources.is_held_out("beach.jpg", fraction=0.5124)
-    assert not sources.is_held_out("beach.jpg", fraction=0.5123)
-
-
-def test_about_the_wanted_fraction_is_held_out():
-    held_out = [sources.is_held_out(f"{i}.jpg", fraction=0.1) for i in range(20_000)]
-    # Five standard deviations of a binomial distribution: sqrt(0.1 * 0.9 / 20000).
-    assert abs(np.mean(held_out) - 0.1) < 5 * 0.00212
-
-
-def test_a_split_is_a_partition_that_new_files_do_not_change(tmp_path):
-    for i in range(30):
-        write(tmp_path / f"{i}.png")
-    source = sources.folder(tmp_path)
-    training, validation = sources.split(source, held_out_fraction=0.3)
-    assert sorted([*training.names, *validation.names]) == sorted(source.names)
-    assert [training[i].name for i in range(len(training))] == list(training.names)
-    for i in range(30, 40):
-        write(tmp_path / f"{i}.png")
-    more = sources.split(sources.folder(tmp_path), held_out_fraction=0.3)
-    assert set(training.names) < set(more.training.names)
-    assert set(validation.names) <= set(more.validation.names)
-
-
-def test_a_split_that_leaves_nothing_is_refused(tmp_path):
-    write(tmp_path / "beach.jpg")
-    source = sources.folder(tmp_path)
-    assert len(sources.split(source, held_out_fraction=0.0).validation) == 0
-    with pytest.raises(ValueError, match="into 1 and 0"):
-        sources.split(source, held_out_fraction=0.1)
-    with pytest.raises(ValueError, match="into 0 and 1"):
-        sources.split(source, held_out_fraction=0.9)
-    with pytest.raises(ValueError, match=r"wanted \[0, 1\)"):
-        sources.split(source, held_out_fraction=1.0)

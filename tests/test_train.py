@@ -16,7 +16,7 @@ from PIL import Image
 
 from configs import smoke
 from jaxcolor import checkpoint, interrupt, setting, train
-from jaxcolor.data import sources
+from jaxcolor.data import splits
 
 STEPS = 12
 ROOT = Path(__file__).parent.parent
@@ -91,7 +91,7 @@ def test_a_training_leaves_what_it_promises(uninterrupted):
     assert validation["colorfulness_of_truth"] > 10
     listing = json.loads((uninterrupted / "listing.json").read_text())
     for name in listing["validation"]:
-        assert sources.is_held_out(name, fraction=0.3)
+        assert splits.is_held_out(name, fraction=0.3)
     assert json.loads((uninterrupted / "prior.json").read_text())["images"] == len(
         listing["training"]
     )

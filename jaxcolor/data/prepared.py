@@ -12,11 +12,15 @@ class Prepared(NamedTuple):
         title: name, configuration, version and split.
         records: gives a dictionary of features for an index; images stay encoded.
         feature: which of the features is the image.
+        label: which is its class; None where there is none.
+        classes: their names.
     """
 
     title: str
     records: Sequence[dict[str, Any]]
     feature: str
+    label: str | None
+    classes: tuple[str, ...]
 
 
 def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepared:
@@ -58,7 +62,13 @@ def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepare
         raise ValueError(
             f"{name} is prepared as {stored}, which has no random access; {how}"
         ) from error
-    return Prepared(f"{builder.info.full_name}/{split}", records, images[0])
+    title = f"{builder.info.full_name}/{split}"
+    labels = [k for k in features if isinstance(features[k], tfds.features.ClassLabel)]
+    if len(labels) != 1:
+        return Prepared(title, records, images[0], None, ())
+    return Prepared(
+        title, records, images[0], labels[0], tuple(features[labels[0]].names)
+    )
 
 
 def _how_to_prepare(name: str, *, data_dir: str | Path | None) -> str:

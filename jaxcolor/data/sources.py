@@ -7,7 +7,6 @@ asked, hold no open file and can be pickled.
 
 import dataclasses
 import functools
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int
 
-from jaxcolor.data import files, prepared
+from jaxcolor.data import files, imagenet, prepared
 
 # name[/config][:version][:split]
 TFDS_SPEC = re.compile(
@@ -82,11 +81,15 @@ class Records:
         title: name, version and split.
         records: gives a dictionary of features for an index.
         feature: which of them is the image.
+        label: which is its class; None where there is none.
+        classes: their names.
     """
 
     title: str
     records: Sequence[dict[str, Any]]
     feature: str
+    label: str | None
+    classes: tuple[str, ...]
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -98,6 +101,25 @@ class Records:
 
     def __getitem__(self, index: int) -> Example:
         return Example(self.names[index], self.records[index][self.feature])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Renamed:
+    """A source whose images have other names.
+
+    Attributes:
+        whole: the source.
+        names: one for each image.
+    """
+
+    whole: Source
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Example:
+        return Example(self.names[index], self.whole[index].image)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,18 +147,6 @@ class Part:
         return self.whole[int(self.indices[index])]
 
 
-class Split(NamedTuple):
-    """A source in two.
-
-    Attributes:
-        training: what is learnt from.
-        validation: what is held out.
-    """
-
-    training: Source
-    validation: Source
-
-
 def open_source(
     spec: str | Path,
     *,
@@ -148,7 +158,9 @@ def open_source(
 
     Args:
         spec: a folder, a .txt list of files, or 'tfds:NAME[:SPLIT]'; the split is
-            'train' where none is given.
+            'train' where none is given. 'imagenet-test:' or 'imagenet-validation:'
+            before ImageNet's validation photographs chooses the paper's part of them,
+            see `imagenet.numbers`.
         names: as in `folder`; of tfds, just these, in this order.
         data_dir: as in `prepared.open_split`.
         progress: as in `folder`.
@@ -157,6 +169,13 @@ def open_source(
         ValueError: it is none of them, or holds no images.
     """
     text = str(spec)
+    subset, _, rest = text.partition(":")
+    if subset in imagenet.SUBSETS:
+        if names is not None and not rest.startswith("tfds:"):
+            return open_source(rest, names=names)
+        whole = by_class(open_source(rest, data_dir=data_dir, progress=progress))
+        chosen = Part(whole, imagenet.positions(whole.names, subset))
+        return chosen if names is None else _chosen(chosen, names)
     if text.startswith("tfds:"):
         match = TFDS_SPEC.fullmatch(text.removeprefix("tfds:"))
         if match is None:
@@ -238,46 +257,26 @@ def tfds(name: str, *, split: str, data_dir: str | Path | None) -> Records:
     return Records(*prepared.open_split(name, split=split, data_dir=data_dir))
 
 
+def by_class(source: Source) -> Source:
+    """Returns a source whose images are named as in a labelled folder: CLASS/FILE.
+
+    Records with labels get such names, which costs a read of each of them; what has
+    no labels, and folders, whose names are so or not, stay as they are.
+    """
+    if not isinstance(source, Records) or source.label is None:
+        return source
+    names = []
+    for position, record in enumerate(source.records):
+        # Numbered, if its file had no name.
+        file = record.get("file_name", f"{position:08}")
+        name = file.decode() if isinstance(file, bytes) else file
+        names.append(f"{source.classes[record[source.label]]}/{name}")
+    return Renamed(source, tuple(names))
+
+
 def listing(source: Source) -> list[str]:
     """Lists the names, to open the same images again: `open_source(..., names=)`."""
     return list(source.names)
-
-
-def is_held_out(name: str, *, fraction: float) -> bool:
-    """Tells whether an image is held out, by its name alone.
-
-    What else the source holds changes nothing, and a larger fraction holds out the
-    same images and some more.
-    """
-    # Names of files that are not UTF-8 carry their bytes as surrogates.
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") < fraction * 2**64
-
-
-def split(source: Source, *, held_out_fraction: float) -> Split:
-    """Splits a source by the hash of the names.
-
-    Args:
-        source: what to split.
-        held_out_fraction: about this share is held out; in [0, 1).
-
-    Raises:
-        ValueError: a fraction above 0 holds out nothing, or leaves nothing.
-    """
-    if not 0 <= held_out_fraction < 1:
-        raise ValueError(f"got held_out_fraction {held_out_fraction}, wanted [0, 1)")
-    fates = (is_held_out(name, fraction=held_out_fraction) for name in source.names)
-    held_out = np.fromiter(fates, bool, count=len(source))
-    parts = Split(
-        Part(source, np.flatnonzero(~held_out)), Part(source, np.flatnonzero(held_out))
-    )
-    if not len(parts.training) or (held_out_fraction and not len(parts.validation)):
-        raise ValueError(
-            f"held_out_fraction {held_out_fraction} of {len(source)} images splits them"
-            f" into {len(parts.training)} and {len(parts.validation)}; wanted some in"
-            " both, or 0 to hold out none"
-        )
-    return parts
 
 
 def _chosen(source: Source, names: Sequence[str]) -> Part:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PyTree, UInt8
 from tqdm import tqdm
 
 from jaxcolor import optim, steps, versions
-from jaxcolor.data import pipeline, sources
+from jaxcolor.data import pipeline, splits
 from jaxcolor.data.sources import Source
 from jaxcolor.models.scene_classifier import SceneClassifier
 from jaxcolor.recognize import measures
@@ -83,7 +83,7 @@ def train(
     """
     _check(recipe)
     classes = measures.classes_of(source.names)
-    split = sources.split(source, held_out_fraction=recipe.held_out_fraction)
+    split = splits.split(source, held_out_fraction=recipe.held_out_fraction)
     if set(measures.classes_of(split.training.names)) != set(classes):
         raise ValueError(f"{name}: all photographs of a class are held out")
     network = SceneClassifier(

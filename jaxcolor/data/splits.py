@@ -1,0 +1,59 @@
+"""A part of a source that is never learnt from, chosen by the names of the images."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxcolor.data import sources
+from jaxcolor.data.sources import Source
+
+
+class Split(NamedTuple):
+    """A source in two.
+
+    Attributes:
+        training: what is learnt from.
+        validation: what is held out.
+    """
+
+    training: Source
+    validation: Source
+
+
+def is_held_out(name: str, *, fraction: float) -> bool:
+    """Tells whether an image is held out, by its name alone.
+
+    What else the source holds changes nothing, and a larger fraction holds out the
+    same images and some more.
+    """
+    # Names of files that are not UTF-8 carry their bytes as surrogates.
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+
+
+def split(source: Source, *, held_out_fraction: float) -> Split:
+    """Splits a source by the hash of the names.
+
+    Args:
+        source: what to split.
+        held_out_fraction: about this share is held out; in [0, 1).
+
+    Raises:
+        ValueError: a fraction above 0 holds out nothing, or leaves nothing.
+    """
+    if not 0 <= held_out_fraction < 1:
+        raise ValueError(f"got held_out_fraction {held_out_fraction}, wanted [0, 1)")
+    fates = (is_held_out(name, fraction=held_out_fraction) for name in source.names)
+    held_out = np.fromiter(fates, bool, count=len(source))
+    parts = Split(
+        sources.Part(source, np.flatnonzero(~held_out)),
+        sources.Part(source, np.flatnonzero(held_out)),
+    )
+    if not len(parts.training) or (held_out_fraction and not len(parts.validation)):
+        raise ValueError(
+            f"held_out_fraction {held_out_fraction} of {len(source)} images splits them"
+            f" into {len(parts.training)} and {len(parts.validation)}; wanted some in"
+            " both, or 0 to hold out none"
+        )
+    return parts
