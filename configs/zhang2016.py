@@ -75,6 +75,10 @@ def get_config() -> ConfigDict:
         name="adam", b1=0.9, b2=0.99, eps=1e-8 / PIXELS, weight_decay=1e-3 / PIXELS
     )
     config.schedule = dict(name="steps", peak=3.16e-5, factor=0.316, every=215_000)
+    # What is learnt from is as it is; old photographs are not, see `jaxcolor.wear`.
+    config.wear = dict(
+        share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
+    )
     config.average = dict(decay=0.0)
     config.parallel = dict(lift="jit")
     config.release = dict(size=256, temperature=0.38, decoding_lambda=0.5)

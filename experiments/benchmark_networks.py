@@ -48,7 +48,7 @@ def train_ours(setting: Setting) -> Arm:
     )
     train_step = jax.jit(
         steps.make_train_step(
-            network, optimizer, objective, average_decay=0.0, axis_name=None
+            network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None
         ),
         donate_argnums=0,
     )

@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 
 from jaxcolor import gamut as gamuts
 from jaxcolor import limits, models, optim, rebalance, sections, steps
+from jaxcolor import wear as wears
 from jaxcolor.data import sources, splits
 from jaxcolor.describe import AB, BINS, Description
 from jaxcolor.gamut import Gamut
@@ -70,6 +71,7 @@ FACTORIES: dict[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] = {
     "optimizer": optim.OPTIMIZERS,
     "schedule": optim.SCHEDULES,
     "average": sections.Average,
+    "wear": wears.Wear,
     "parallel": sections.Parallel,
     "release": sections.Release,
 }
@@ -108,6 +110,7 @@ def check(config: ConfigDict) -> None:
             f"config.initialization.method is {method!r}; wanted one of {known}"
         )
     limits.check_release(section_of(config, "release"))
+    limits.check_wear(section_of(config, "wear"))
     _check_factories(config)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxcolor import sections
 from jaxcolor.models import zhang2016
+from jaxcolor.wear import Wear
 
 
 def check_finite(config: Mapping[str, Mapping[str, Any]]) -> None:
@@ -37,6 +38,20 @@ def check_release(release: sections.Release) -> None:
             f"config.release.decoding_lambda is {release.decoding_lambda};"
             " wanted from 0 to 1"
         )
+
+
+def check_wear(wear: Wear) -> None:
+    """Refuses wear that is no share, or would leave nothing of a photograph.
+
+    Raises:
+        ValueError: naming the first number.
+    """
+    below = {"share": 1.0, "fading": 0.49, "softness": 1 / 3}
+    for name, value in wear._asdict().items():
+        highest = below.get(name, math.inf)
+        if not 0 <= value <= highest:
+            wanted = f"from 0 to {highest:.2f}" if name in below else "0 or more"
+            raise ValueError(f"config.wear.{name} is {value}; wanted {wanted}")
 
 
 def check_numbers(

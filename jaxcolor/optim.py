@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 from jax.typing import ArrayLike
 from jaxtyping import PyTree
+
+# The first and the last layer of the networks.
+OUTER = ("conv1_1", "head")
 
 
 def adam(
@@ -65,6 +70,50 @@ def adamw(
     )
 
 
+def muon(
+    schedule: optax.Schedule,
+    *,
+    momentum: float,
+    adam_share: float,
+    b1: float,
+    b2: float,
+    weight_decay: float,
+    clip_norm: float,
+) -> optax.GradientTransformation:
+    """Returns Muon for kernels, Nesterov's Adam for all else, on limited gradients.
+
+    The momentum of a kernel, as a matrix from all that a pixel sees to its channels,
+    is replaced by the nearest orthogonal matrix, so that every direction moves as
+    fast. The first and the last layer, whose inputs are one number and whose outputs
+    are rare or common bins, stay with Adam.
+
+    Args:
+        schedule: learning rate of the kernels by step.
+        momentum: kept of it each step.
+        adam_share: of the learning rate, for Adam.
+        b1: decay of Adam's first moment.
+        b2: decay of Adam's second moment.
+        weight_decay: times the learning rate, taken off those kernels each step.
+        clip_norm: as of `adamw`.
+
+    Source:
+        Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
+    """
+    return optax.chain(
+        optax.clip_by_global_norm(clip_norm),
+        optax.contrib.muon(
+            schedule,
+            beta=momentum,
+            weight_decay=weight_decay,
+            weight_decay_mask=_is_kernel,
+            adam_b1=b1,
+            adam_b2=b2,
+            adam_learning_rate=lambda step: adam_share * schedule(step),
+            muon_weight_dimension_numbers=_matrices,
+        ),
+    )
+
+
 def sgd(schedule: optax.Schedule, *, momentum: float) -> optax.GradientTransformation:
     """Returns gradient descent; its updates show every factor in the gradient."""
     return optax.sgd(schedule, momentum=momentum or None)
@@ -97,6 +146,7 @@ def warmup_cosine(*, peak: float, warmup: int, length: int) -> optax.Schedule:
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "adam": adam,
     "adamw": adamw,
+    "muon": muon,
     "sgd": sgd,
 }
 SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
@@ -107,6 +157,17 @@ SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
 
 def _is_kernel(params: PyTree) -> PyTree:
     return jax.tree_util.tree_map_with_path(lambda p, _: p[-1].key == "kernel", params)
+
+
+def _matrices(params: PyTree) -> PyTree:
+    """Returns, for kernels of inner layers, which axes go in and which come out."""
+    inner = optax.contrib.MuonDimensionNumbers((0, 1, 2), (3,))
+
+    def axes(path: tuple[jax.tree_util.DictKey, ...], _: jax.Array) -> Any:
+        layer, name = path[-2].key, path[-1].key
+        return inner if name == "kernel" and layer not in OUTER else None
+
+    return jax.tree_util.tree_map_with_path(axes, params)
 
 
 def _is_of_a_convolution(params: PyTree) -> PyTree:

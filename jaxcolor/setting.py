@@ -60,6 +60,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
     objective = build.objective(config, probabilities)
     optimizer = build.optimizer(config)
     average: sections.Average = build.section_of(config, "average")
+    spoil = steps.worn_by(build.section_of(config, "wear"), seed=training.seed)
 
     def make_step(axis_name: str | None) -> steps.TrainStep:
         return steps.make_train_step(
@@ -67,6 +68,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
             optimizer,
             objective,
             average_decay=average.decay,
+            spoil=spoil,
             axis_name=axis_name,
         )
 

@@ -10,8 +10,10 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
 from jaxcolor import cielab, decode, encode, losses, metrics, rebalance
+from jaxcolor import wear as wears
 from jaxcolor.array_types import BinWeights
 from jaxcolor.gamut import Gamut
+from jaxcolor.wear import Wear
 
 # Pixels of the photograph, along each axis, for one of the network's output. Targets
 # are picked, not averaged: REFERENCE of the authors' release, a 1x1 stride-4 layer.
@@ -55,6 +57,11 @@ class Objective(NamedTuple):
     to_ab: Callable[[Array], Array]
 
 
+# From the step, photographs and their lightness to the lightness that is learnt from.
+Spoil = Callable[
+    [Int[Array, ""], UInt8[Array, "b h w 3"], Float[Array, "b h w"]],
+    Float[Array, "b h w"],
+]
 TrainStep = Callable[[TrainState, UInt8[Array, "b h w 3"]], tuple[TrainState, Terms]]
 
 
@@ -157,6 +164,7 @@ def make_train_step(
     objective: Objective,
     *,
     average_decay: float,
+    spoil: Spoil | None,
     axis_name: str | None,
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
@@ -167,6 +175,8 @@ def make_train_step(
         objective: the loss and what else to log.
         average_decay: kept of the averages each step. Early steps keep less,
             (1 + t) / (10 + t), so that the start is soon forgotten.
+        spoil: what is done to the lightness that the network sees, see `worn_by`;
+            None for nothing.
         axis_name: the mapped axis under pmap, over which gradients and terms are
             averaged; None under jit, where the batch is the global one already.
     """
@@ -175,6 +185,8 @@ def make_train_step(
         state: TrainState, rgb: UInt8[Array, "b h w 3"]
     ) -> tuple[TrainState, Terms]:
         lightness, ab = _inputs_and_targets(rgb)
+        if spoil is not None:
+            lightness = spoil(state.step, rgb, lightness)
 
         def loss(params: PyTree) -> tuple[Array, tuple[Terms, PyTree]]:
             outputs, updated = network.apply(
@@ -199,6 +211,23 @@ def make_train_step(
         ), means
 
     return train_step
+
+
+def worn_by(wear: Wear, *, seed: int) -> Spoil | None:
+    """Returns what wears photographs; None for no wear at all.
+
+    What happens to a photograph follows from the seed, the step and its pixels.
+    """
+    if wear.share == 0:
+        return None
+
+    def spoil(
+        step: Int[Array, ""], rgb: UInt8[Array, "b h w 3"], lightness: Array
+    ) -> Float[Array, "b h w"]:
+        keys = wears.keys_of(jax.random.fold_in(jax.random.key(seed), step), rgb)
+        return jax.vmap(lambda key, x: wears.worn(key, x, wear))(keys, lightness)
+
+    return spoil
 
 
 def make_eval_step(

@@ -106,3 +106,44 @@ def test_warmup_rises_and_a_cosine_falls_to_zero():
 def test_a_warmup_as_long_as_the_training_is_refused():
     with pytest.raises(ValueError, match="warmup is 10; wanted 0 or more, below"):
         optim.warmup_cosine(peak=1.0, warmup=10, length=10)
+
+
+def test_muon_turns_kernels_orthogonally_and_leaves_the_rest_to_adam():
+    random = np.random.default_rng(0)
+    shapes = {
+        "conv1_1": {"kernel": (3, 3, 1, 8), "bias": (8,)},
+        "conv1_2": {"kernel": (3, 3, 8, 16), "bias": (16,)},
+        "head": {"kernel": (1, 1, 16, 20), "bias": (20,)},
+    }
+    is_shape = {"is_leaf": lambda x: isinstance(x, tuple)}
+    params, gradient = (
+        jax.tree.map(lambda s: jnp.float32(random.normal(size=s)), shapes, **is_shape)
+        for _ in range(2)
+    )
+    optimizer = optim.muon(
+        lambda _: 0.1,
+        momentum=0.9,
+        adam_share=0.5,
+        b1=0.9,
+        b2=0.99,
+        weight_decay=0.2,
+        clip_norm=1e9,
+    )
+    updates, _ = optimizer.update(gradient, optimizer.init(params), params)
+    # A kernel's step, less the decay, has the gradient's singular vectors, and nearly
+    # the same length along all of them.
+    decayed = updates["conv1_2"]["kernel"] + 0.1 * 0.2 * params["conv1_2"]["kernel"]
+    left, _, right = np.linalg.svd(
+        np.reshape(gradient["conv1_2"]["kernel"], (72, 16)), full_matrices=False
+    )
+    turned = left.T @ np.reshape(decayed, (72, 16)) @ right.T / -0.1
+    lengths = np.diag(turned)
+    # What five iterations of its polynomial leave of the unit lengths.
+    assert 0.6 < lengths.min() <= lengths.max() < 1.3
+    np.testing.assert_allclose(turned, np.diag(lengths), atol=1e-3)
+    # Adam's first step, with Nesterov's look ahead: the sign of the gradient, times the
+    # rate, times 1 + (1 - b1) b1 / (1 - b1^2).
+    size = 0.1 * 0.5 * (1 + 0.09 / 0.19)
+    for layer, name in (("conv1_1", "kernel"), ("conv1_2", "bias"), ("head", "kernel")):
+        expected = -size * np.sign(gradient[layer][name])
+        np.testing.assert_allclose(updates[layer][name], expected, rtol=1e-4)

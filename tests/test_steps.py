@@ -115,7 +115,7 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
     optimizer = optim.adam(lambda _: 1e-3, b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.0)
     step = jax.jit(
         steps.make_train_step(
-            network, optimizer, objective, average_decay=0.9, axis_name=None
+            network, optimizer, objective, average_decay=0.9, spoil=None, axis_name=None
         )
     )
     before = steps.init_state(variables, optimizer, average=True)
@@ -154,7 +154,7 @@ def test_colors_are_enlarged_bilinearly():
 def test_the_average_moves_by_its_decay(network, variables, objective):
     optimizer = optim.sgd(lambda _: 0.01, momentum=0.0)
     step = steps.make_train_step(
-        network, optimizer, objective, average_decay=0.5, axis_name=None
+        network, optimizer, objective, average_decay=0.5, spoil=None, axis_name=None
     )
     before = steps.init_state(variables, optimizer, average=True)
     after, _ = jax.jit(step)(before._replace(step=jnp.int32(1000)), photographs(2))
