@@ -1,6 +1,8 @@
 """How similar two images are in structure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
 
 import jax.numpy as jnp
 import numpy as np
@@ -49,22 +51,23 @@ def ssim(predicted: Float[Array, "h w 3"], target: Float[Array, "h w 3"]) -> Sca
 
 def _blur(
     maps: Sequence[Float[Array, "h w"]], *, stride: int
-) -> list[Float[Array, "n m"]]:
+) -> Float[Array, "maps n m"]:
     """Returns the maps under the window, where it is inside; channels interleave."""
     offsets = np.arange(WINDOW) - WINDOW // 2
     window = np.exp(-0.5 * np.square(offsets / SIGMA))
     window = window / window.sum()
     height = maps[0].shape[0] - WINDOW + 1
     width = maps[0].shape[1] - stride * (WINDOW - 1)
-    down = [
-        sum(float(g) * x[k : k + height] for k, g in enumerate(window)) for x in maps
-    ]
-    # Otherwise XLA works the first pass out again for each tap of the second.
-    down = lax.optimization_barrier(down)
-    return [
-        sum(
-            float(g) * x[:, stride * k : stride * k + width]
-            for k, g in enumerate(window)
-        )
-        for x in down
-    ]
+
+    def mix(shifted: Callable[[int], Array]) -> Array:
+        return reduce(add, (float(g) * shifted(k) for k, g in enumerate(window)))
+
+    def down(x: Float[Array, "h w"]) -> Float[Array, "n w"]:
+        return mix(lambda k: x[k : k + height])
+
+    def across(x: Float[Array, "n w"]) -> Float[Array, "n m"]:
+        return mix(lambda k: x[:, stride * k : stride * k + width])
+
+    # Loops, so that what is blurred is worked out before: otherwise XLA does it again
+    # for each tap.
+    return lax.map(across, lax.map(down, jnp.stack(maps)))
