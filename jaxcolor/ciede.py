@@ -1,6 +1,8 @@
 """CIEDE2000: how different two colors look."""
 
+import math
 from functools import partial
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,12 +11,26 @@ from jaxcolor.array_types import Lab, PerPixel, Scalar
 
 # The chroma by which the blue and the gray corrections set in, in Sharma et al. 2005.
 KNEE = 25.0
+# The hue of the blue correction and its width, degrees.
+BLUE, BLUE_WIDTH = 275.0, 25.0
 # Hues within this many radians of opposite are opposite. There the mean hue jumps
 # from one side to the other, and float32 leaves an angle some 4e-7 unsure; the
 # published pairs that are nearly opposite are 2.7e-5 off.
 OPPOSITE = 1e-6
 # Below this product of chromas there is no hue; it could tell 2e-6 of a difference.
 GRAY = 1e-12
+
+
+class _Angle(NamedTuple):
+    """An angle by its cosine and sine, which take no slow functions to add.
+
+    Attributes:
+        cos: its cosine.
+        sin: its sine.
+    """
+
+    cos: Scalar
+    sin: Scalar
 
 
 @partial(jnp.vectorize, signature="(c),(c)->()")
@@ -33,23 +49,26 @@ def ciede2000(lab: Lab, other: Lab) -> PerPixel:
     """
     (l1, *ab1), (l2, *ab2) = lab.astype(jnp.float32), other.astype(jnp.float32)
     stretch = 1.5 - 0.5 * _saturation((_norm(*ab1) + _norm(*ab2)) / 2)
-    (a1, b1), (a2, b2) = (stretch * ab1[0], ab1[1]), (stretch * ab2[0], ab2[1])
-    c1, c2 = _norm(a1, b1), _norm(a2, b2)
-    hue, turn = _hues(jnp.stack([a1, b1]), jnp.stack([a2, b2]), product=c1 * c2)
+    first = jnp.stack([stretch * ab1[0], ab1[1]])
+    second = jnp.stack([stretch * ab2[0], ab2[1]])
+    c1, c2 = _norm(*first), _norm(*second)
+    half = _half_turn(first, second, product=c1 * c2)
+    is_gray = c1 * c2 < GRAY
+    hue = _add(_Angle(*(first / jnp.where(is_gray, 1.0, c1))), half)
     chroma, bright = (c1 + c2) / 2, jnp.square((l1 + l2) / 2 - 50)
 
+    twice = _add(hue, hue)
     ripple = (
         1
-        - 0.17 * jnp.cos(hue - jnp.deg2rad(30))
-        + 0.24 * jnp.cos(2 * hue)
-        + 0.32 * jnp.cos(3 * hue + jnp.deg2rad(6))
-        - 0.20 * jnp.cos(4 * hue - jnp.deg2rad(63))
+        - 0.17 * _shifted_cos(hue, degrees=-30.0)
+        + 0.24 * twice.cos
+        + 0.32 * _shifted_cos(_add(twice, hue), degrees=6.0)
+        - 0.20 * _shifted_cos(_add(twice, twice), degrees=-63.0)
     )
-    blueness = jnp.exp(-jnp.square((jnp.rad2deg(hue) - 275) / 25))
-    rotation = -2 * _saturation(chroma) * jnp.sin(jnp.deg2rad(60) * blueness)
+    rotation = -2 * _saturation(chroma) * jnp.sin(jnp.deg2rad(60) * _blueness(hue))
     by_lightness = (l2 - l1) / (1 + 0.015 * bright / jnp.sqrt(20 + bright))
     by_chroma = (c2 - c1) / (1 + 0.045 * chroma)
-    by_hue = 2 * _root(c1 * c2) * jnp.sin(turn / 2) / (1 + 0.015 * chroma * ripple)
+    by_hue = 2 * _root(c1 * c2) * half.sin / (1 + 0.015 * chroma * ripple)
     return _root(
         jnp.square(by_lightness)
         + jnp.square(by_chroma)
@@ -58,23 +77,53 @@ def ciede2000(lab: Lab, other: Lab) -> PerPixel:
     )
 
 
-def _hues(
+def _half_turn(
     ab: Float[Array, " 2"], other: Float[Array, " 2"], *, product: Scalar
-) -> tuple[Scalar, Scalar]:
-    """Returns the mean hue, in [0, 2 pi), and the turn to the other hue, radians."""
-    # The turn comes from the cross and the dot product: a difference of two angles
-    # would have to be wrapped, and rounds to the wrong side.
-    is_gray = product < GRAY
+) -> _Angle:
+    """Returns half the turn from a hue to the other one, within a quarter turn."""
+    # By the cross and the dot product: a difference of two angles would have to be
+    # wrapped, and rounds to the wrong side.
     (a1, b1), (a2, b2) = ab, other
     cross = a1 * (b2 - b1) - b1 * (a2 - a1)
     dot = a1 * a2 + b1 * b2
-    turn = jnp.arctan2(cross, jnp.where(is_gray, 1.0, dot))
-    is_opposite = (dot < 0) & (jnp.abs(cross) <= OPPOSITE * product)
     # Opposite hues, counted from 0 to 360 degrees, are not wrapped.
     is_late = (b1 < 0) | ((b1 == 0) & (a1 < 0))
-    turn = jnp.where(is_opposite, jnp.where(is_late, -jnp.pi, jnp.pi), turn)
-    hue = jnp.arctan2(b1, jnp.where(is_gray, 1.0, a1))
-    return jnp.mod(hue + turn / 2, 2 * jnp.pi), turn
+    is_opposite = (dot < 0) & (jnp.abs(cross) <= OPPOSITE * product)
+    is_left = jnp.where(is_opposite, ~is_late, cross >= 0)
+    along = jnp.where(is_opposite, 0.0, jnp.abs(cross))
+    # Of the two forms of the tangent of half an angle the one that adds up.
+    cos = jnp.where(dot < 0, along, product + dot)
+    sin = jnp.where(dot < 0, product - dot, along)
+    is_gray = product < GRAY
+    cos, sin = jnp.where(is_gray, 1.0, cos), jnp.where(is_gray, 0.0, sin)
+    length = jnp.sqrt(cos * cos + sin * sin)
+    return _Angle(cos / length, jnp.where(is_left, sin, -sin) / length)
+
+
+def _add(angle: _Angle, other: _Angle) -> _Angle:
+    return _Angle(
+        angle.cos * other.cos - angle.sin * other.sin,
+        angle.sin * other.cos + angle.cos * other.sin,
+    )
+
+
+def _shifted_cos(angle: _Angle, *, degrees: float) -> Scalar:
+    shift = math.radians(degrees)
+    return math.cos(shift) * angle.cos - math.sin(shift) * angle.sin
+
+
+def _blueness(hue: _Angle) -> Scalar:
+    """Returns 1 for the blue that is corrected most, next to 0 for other hues."""
+    blue = math.radians(BLUE)
+    cos = math.cos(blue) * hue.cos + math.sin(blue) * hue.sin
+    sin = math.cos(blue) * hue.sin - math.sin(blue) * hue.cos
+    # Hues count from 0 to 360 degrees: those past red are as far from blue as can be.
+    # Those up to 135 degrees would have 2e-14.
+    is_near = hue.sin < jnp.maximum(0.0, -hue.cos)
+    # The tangent of half the angle is finite where it is taken.
+    angle = 2 * jnp.arctan(sin / jnp.where(is_near, 1 + cos, 1.0))
+    blueness = jnp.exp(-jnp.square(jnp.rad2deg(angle) / BLUE_WIDTH))
+    return jnp.where(is_near, blueness, 0.0)
 
 
 def _saturation(chroma: Scalar) -> Scalar:

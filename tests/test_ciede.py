@@ -106,6 +106,19 @@ def test_of_opposite_hues_the_difference_is_not_wrapped(scale):
     np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
+def test_hues_past_red_are_far_from_blue():
+    # Mean hues just before and just after red, 85 degrees from the blue correction,
+    # which counts only before: 4e-6 of the difference.
+    lab, other = (np.radians(hues) for hues in ([293, 292, 319, 320], [66, 69, 40, 42]))
+    lab, other = (
+        np.float32(np.stack([50 + 0 * hue, c * np.cos(hue), c * np.sin(hue)], axis=-1))
+        for hue, c in ((lab, 100), (other, 12))
+    )
+    expected = color.deltaE_ciede2000(lab.astype(np.float64), other.astype(np.float64))
+    # float32.
+    np.testing.assert_allclose(ciede2000(lab, other), expected, rtol=1e-6)
+
+
 def test_symmetric():
     lab, other = _random(5), _random(6)
     # float32 roundings in another order, of differences up to 120.
