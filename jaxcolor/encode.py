@@ -46,7 +46,12 @@ def nearest(ab: Ab, gamut: Gamut) -> Bin:
         gamut: the bins.
     """
     candidates, squares = _candidates(ab, gamut, 1)
-    return _smallest(candidates, squares, 1)[0].reshape(jnp.shape(ab)[:-1])
+    nearest, smallest = candidates[0], squares[0]
+    # Unrolled, as XLA's reductions are slow along this axis.
+    for index, square in zip(candidates[1:], squares[1:], strict=True):
+        nearest = jnp.where(square < smallest, index, nearest)
+        smallest = jnp.minimum(square, smallest)
+    return nearest.reshape(jnp.shape(ab)[:-1])
 
 
 def soft_encode(ab: Ab, gamut: Gamut, *, neighbors: int, sigma: float) -> SoftCode:
