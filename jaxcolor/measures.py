@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from jaxcolor import calibration, ciede, cielab, encode, gamut, metrics, similarity
-from jaxcolor.array_types import Ab, BinWeights, Lightness, Rgb
+from jaxcolor.array_types import Ab, BinWeights, Lightness, Rgb8
 from jaxcolor.calibration import CalibrationSums
 
 # Of a photograph that differs by the rounding to 8 bits only: 10 log10(12 255^2). A
@@ -34,6 +34,20 @@ class Truth(NamedTuple):
 
     rgb: UInt8[Array, "b h w 3"]
     lab: Float[Array, "b h w 3"]
+    bins: Int[Array, "b h w"]
+
+
+class Predicted(NamedTuple):
+    """The same photographs as a system colors them.
+
+    Attributes:
+        ab: as predicted.
+        rgb: their pixels as a file of 8 bits would hold them.
+        bins: the nearest bin of each pixel.
+    """
+
+    ab: Float[Array, "b h w 2"]
+    rgb: UInt8[Array, "b h w 3"]
     bins: Int[Array, "b h w"]
 
 
@@ -112,16 +126,17 @@ def colored(
     lightness: Float[Array, "b h w"], ab: Float[Array, "b h w 2"]
 ) -> Float[Array, "b h w 3"]:
     """Returns sRGB in [0, 1] as a file of 8 bits would hold it."""
-    return _colored(lightness, ab)
+    return _levels(lightness, ab) / 255
 
 
 def measure(
     whole: Truth, ab: Float[Array, "b h w 2"], weights: Weights, *, spacing: float
 ) -> Measures:
     """Returns the measures of predicted ab."""
-    bins = _make_nearest(spacing)(ab)
-    # One photograph after the other: smaller arrays stay in the processor's cache.
-    return _measure(whole, ab, bins, weights)
+    rgb, bins = _levels(whole.lab[..., 0], ab), _make_nearest(spacing)(ab)
+    # Programs of their own: within the next one XLA would work the colors out again
+    # for every measure of them.
+    return _measure(whole, Predicted(ab, rgb, bins), weights)
 
 
 def likelihood(
@@ -142,16 +157,24 @@ def likelihood(
 _to_lab = jax.jit(cielab.rgb8_to_lab)
 
 
+# Here and below one photograph after the other: smaller arrays stay in the processor's
+# cache.
 @jax.jit
-def _colored(lightness: Lightness, ab: Ab) -> Rgb:
-    lab = cielab.clip_chroma(jnp.concatenate([lightness[..., None], ab], axis=-1))
-    return jnp.round(255 * jnp.clip(cielab.lab_to_rgb(lab), 0, 1)) / 255
+def _levels(
+    lightness: Float[Array, "b h w"], ab: Float[Array, "b h w 2"]
+) -> UInt8[Array, "b h w 3"]:
+    def of_photograph(lightness: Lightness, ab: Ab) -> Rgb8:
+        lab = cielab.clip_chroma(jnp.concatenate([lightness[..., None], ab], axis=-1))
+        rgb = jnp.clip(cielab.lab_to_rgb(lab), 0, 1)
+        return jnp.round(255 * rgb).astype(jnp.uint8)
+
+    return jax.lax.map(lambda pair: of_photograph(*pair), (lightness, ab))
 
 
 @cache
 def _make_nearest(spacing: float):  # type: ignore[no-untyped-def]  # of jax.jit
     bins = gamut.from_srgb(spacing=spacing)
-    return jax.jit(lambda ab: encode.nearest(ab, bins))
+    return jax.jit(lambda ab: jax.lax.map(lambda one: encode.nearest(one, bins), ab))
 
 
 @cache
@@ -176,31 +199,19 @@ def _make_likelihood(spacing: float):  # type: ignore[no-untyped-def]  # of jax.
 
 
 @jax.jit
-def _measure(
-    whole: Truth,
-    ab: Float[Array, "b h w 2"],
-    predicted_bins: Int[Array, "b h w"],
-    weights: Weights,
-) -> Measures:
+def _measure(whole: Truth, predicted: Predicted, weights: Weights) -> Measures:
     each = partial(_of_photograph, weights=weights)
-    return jax.lax.map(lambda one: each(*one), (whole, ab, predicted_bins))
+    return jax.lax.map(lambda pair: each(*pair), (whole, predicted))
 
 
-def _of_photograph(
-    whole: Truth,
-    ab: Float[Array, "h w 2"],
-    predicted_bins: Int[Array, "h w"],
-    *,
-    weights: Weights,
-) -> Measures:
-    distance = metrics.ab_distance(ab, whole.lab[..., 1:])
+def _of_photograph(whole: Truth, predicted: Predicted, *, weights: Weights) -> Measures:
+    distance = metrics.ab_distance(predicted.ab, whole.lab[..., 1:])
     count = len(weights.own)
     errors, pixels = metrics.error_sums(distance, whole.bins, count=count)
     counts = metrics.curve_counts(
         distance, whole.bins, count=count, thresholds=jnp.asarray(thresholds())
     )
-    predicted = _colored(whole.lab[..., 0], ab)
-    shown = whole.rgb / 255
+    rgb, shown = predicted.rgb / 255, whole.rgb / 255
     by_prior = weights.prior
     return Measures(
         auc=metrics.auc_from_sums(errors, pixels),
@@ -211,12 +222,12 @@ def _of_photograph(
         image_auc=metrics.auc_from_sums(
             errors, pixels, weights=metrics.bin_weights(pixels)
         ),
-        psnr=jnp.minimum(metrics.psnr(predicted, shown), LARGEST_PSNR),
-        ssim=similarity.ssim(predicted, shown),
-        ciede2000=ciede.ciede2000(cielab.rgb_to_lab(predicted), whole.lab).mean(),
-        colorfulness=metrics.colorfulness(predicted),
-        absolute_colorfulness=metrics.absolute_colorfulness(predicted),
-        histogram=jnp.zeros(count).at[predicted_bins.ravel()].add(1.0) / distance.size,
+        psnr=jnp.minimum(metrics.psnr(rgb, shown), LARGEST_PSNR),
+        ssim=similarity.ssim(rgb, shown),
+        ciede2000=ciede.ciede2000(cielab.rgb8_to_lab(predicted.rgb), whole.lab).mean(),
+        colorfulness=metrics.colorfulness(rgb),
+        absolute_colorfulness=metrics.absolute_colorfulness(rgb),
+        histogram=jnp.zeros(count).at[predicted.bins.ravel()].add(1.0) / distance.size,
         curve=metrics.accuracy_curve(counts),
         rebalanced_curve=jnp.cumsum((weights.own[:, None] * counts).sum(axis=0)),
     )
