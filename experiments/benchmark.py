@@ -31,6 +31,16 @@ EXAMPLE = """examples:
   python -m experiments.benchmark
   python -m experiments.benchmark encoding loss --rounds 21 --photos ~/Pictures
 """
+# Of a photograph, both in float32: some levels of 8 bits round to the other side.
+EVALUATION_TOLERANCES = {
+    "auc": 1e-4,
+    "image_auc": 1e-4,
+    "psnr": 1e-3,
+    "ssim": 1e-4,
+    "ciede2000": 1e-3,
+    "colorfulness": 1e-2,
+    "absolute_colorfulness": 1e-2,
+}
 PACKAGES = ("jax", "numpy", "scikit-image", "scikit-learn", "torch", "pillow", "grain")
 
 Facts = dict[str, Any]
@@ -44,7 +54,8 @@ class Comparison(NamedTuple):
         title: what is done.
         peer: what it is compared with.
         goal: the smallest ratio that will do.
-        findings: from the facts of both arms to a note and whether they are right.
+        findings: from the facts of both arms, among them the median "seconds" of a
+            call, to a note and whether they are right.
     """
 
     module: str
@@ -116,6 +127,17 @@ def _input(ours: Facts, _: Facts) -> tuple[str, bool]:
     return f"{ours['images']} photographs a call", True
 
 
+def _evaluation(ours: Facts, peer: Facts) -> tuple[str, bool]:
+    apart = {
+        name: float(np.abs(np.subtract(ours[name], peer[name])).max())
+        for name in EVALUATION_TOLERANCES
+    }
+    speeds = [facts["photographs"] / facts["seconds"] for facts in (ours, peer)]
+    note = f"{speeds[0]:.0f} and {speeds[1]:.0f} photographs a second; apart at most: "
+    note += ", ".join(f"{name} {most:.0e}" for name, most in apart.items())
+    return note, all(apart[name] < EVALUATION_TOLERANCES[name] for name in apart)
+
+
 def _nothing(_: Facts, __: Facts) -> tuple[str, bool]:
     return "", True
 
@@ -141,6 +163,13 @@ COMPARISONS = {
         "the same with dense targets",
         2,
         _loss,
+    ),
+    "evaluation": Comparison(
+        "benchmark_evaluation",
+        "metrics of 16 photographs of 128 x 128",
+        "NumPy and scikit-image, a loop",
+        3,
+        _evaluation,
     ),
     "train": Comparison(
         "benchmark_networks",
@@ -188,6 +217,8 @@ def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
                 taken.append(_ask(arm)[clock])
             _show(f"{name}, {cores} cores: round {turn + 1} of {rounds}")
     ours, peer = (Timing(*np.quantile(taken, [0.25, 0.5, 0.75])) for taken in seconds)
+    medians = ({"seconds": timing.median} for timing in (ours, peer))
+    facts = [known | time for known, time in zip(facts, medians, strict=True)]
     return Result(ours, peer, *comparison.findings(*facts))
 
 
