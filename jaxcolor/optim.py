@@ -143,6 +143,40 @@ def warmup_cosine(*, peak: float, warmup: int, length: int) -> optax.Schedule:
     return rate
 
 
+def trapezoid(
+    *, peak: float, warmup: int, cooldown: int, length: int
+) -> optax.Schedule:
+    """Returns a rate that rises, stays, and falls to zero over the last steps.
+
+    As good as a cosine, and what was learnt until the fall serves a longer training.
+
+    Args:
+        peak: the rate that stays.
+        warmup: steps of the rise.
+        cooldown: steps of the fall, linear.
+        length: all steps.
+
+    Raises:
+        ValueError: rise and fall are longer than the whole.
+
+    Source:
+        Haegele et al. 2024 (arXiv:2405.18392).
+    """
+    if not 0 <= warmup <= length - cooldown <= length:
+        raise ValueError(
+            f"warmup is {warmup} and cooldown {cooldown}; wanted 0 or more, together"
+            f" at most length {length}"
+        )
+
+    def rate(step: ArrayLike) -> jax.Array:
+        step = jnp.asarray(step)
+        rising = (step + 1) / (warmup + 1)
+        falling = (length - step) / max(cooldown, 1)
+        return peak * jnp.clip(jnp.minimum(rising, falling), 0, 1)
+
+    return rate
+
+
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "adam": adam,
     "adamw": adamw,
@@ -151,6 +185,7 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 }
 SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
     "steps": steps,
+    "trapezoid": trapezoid,
     "warmup_cosine": warmup_cosine,
 }
 

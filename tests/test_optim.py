@@ -147,3 +147,15 @@ def test_muon_turns_kernels_orthogonally_and_leaves_the_rest_to_adam():
     for layer, name in (("conv1_1", "kernel"), ("conv1_2", "bias"), ("head", "kernel")):
         expected = -size * np.sign(gradient[layer][name])
         np.testing.assert_allclose(updates[layer][name], expected, rtol=1e-4)
+
+
+def test_a_trapezoid_rises_stays_and_falls():
+    rate = optim.trapezoid(peak=2.0, warmup=3, cooldown=4, length=12)
+    found = [float(rate(step)) for step in range(14)]
+    expected = [0.5, 1, 1.5, 2, 2, 2, 2, 2, 2, 1.5, 1, 0.5, 0, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_trapezoid_longer_than_the_training_is_refused():
+    with pytest.raises(ValueError, match=r"warmup is 6 and cooldown 5.* length 10"):
+        optim.trapezoid(peak=1.0, warmup=6, cooldown=5, length=10)

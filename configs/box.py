@@ -1,0 +1,37 @@
+"""The model in the box: small, for photographs of any kind, old ones too.
+
+Run:    jaxcolor train --config configs/box.py --workdir runs/box \
+            --config.data.source=PHOTOS
+Expect: 640,000 crops, some hours on two CPU cores, in as many sittings as you like;
+    experiments/README.md tells what came out of it.
+"""
+
+from ml_collections import ConfigDict, FieldReference
+
+from configs import scenes_small
+
+
+def get_config() -> ConfigDict:
+    """Returns the small training, longer, by Muon, on worn photographs."""
+    config = scenes_small.get_config()
+    steps = FieldReference(20_000)
+    config.training.update(
+        steps=steps, log_every=100, validation_images=512, sheet_every=2000
+    )
+    config.pipeline.scales = (1.0, 1.5)
+    config.optimizer = dict(
+        name="muon",
+        momentum=0.95,
+        adam_share=0.1,
+        b1=0.9,
+        b2=0.99,
+        weight_decay=0.01,
+        clip_norm=5.0,
+    )
+    config.schedule = dict(
+        name="trapezoid", peak=0.02, warmup=200, cooldown=4000, length=steps
+    )
+    config.wear.update(
+        share=0.5, contrast=0.4, fading=0.15, softness=0.2, grain=3.0, scratches=25.0
+    )
+    return config
