@@ -6,7 +6,7 @@ Expect: 640,000 crops, some hours on two CPU cores, in as many sittings as you l
     experiments/README.md tells what came out of it.
 """
 
-from ml_collections import ConfigDict, FieldReference
+from ml_collections import ConfigDict
 
 from configs import scenes_small
 
@@ -14,9 +14,8 @@ from configs import scenes_small
 def get_config() -> ConfigDict:
     """Returns the small training, longer, by Muon, on worn photographs."""
     config = scenes_small.get_config()
-    steps = FieldReference(20_000)
     config.training.update(
-        steps=steps, log_every=100, validation_images=512, sheet_every=2000
+        steps=20_000, log_every=100, validation_images=512, sheet_every=2000
     )
     config.pipeline.scales = (1.0, 1.5)
     config.optimizer = dict(
@@ -29,7 +28,11 @@ def get_config() -> ConfigDict:
         clip_norm=5.0,
     )
     config.schedule = dict(
-        name="trapezoid", peak=0.02, warmup=200, cooldown=4000, length=steps
+        name="trapezoid",
+        peak=0.02,
+        warmup=200,
+        cooldown=4000,
+        length=config.training.get_ref("steps"),
     )
     config.wear.update(
         share=0.5, contrast=0.4, fading=0.15, softness=0.2, grain=3.0, scratches=25.0
