@@ -65,3 +65,11 @@ def test_a_spec_chooses_a_part_of_a_folder(tmp_path, monkeypatch):
     assert [source[i].name for i in range(3)] == expected
     again = sources.open_source(spec, names=sources.listing(source))
     assert [again[i] for i in range(3)] == [source[i] for i in range(3)]
+
+
+def test_the_classes_are_a_thousand_from_tench_to_toilet_tissue():
+    names = imagenet.wnids()
+    assert len(set(names)) == len(names) == 1000
+    # Classes 0 and 999 of torchvision's networks.
+    assert (names[0], names[-1]) == ("n01440764", "n15075141")
+    assert list(names) == sorted(names)

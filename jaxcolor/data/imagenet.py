@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC2012): which of its validation photographs are for what."""
+"""ImageNet (ILSVRC2012): its classes, and which validation photographs are for what."""
 
 import base64
 import functools
@@ -75,3 +75,16 @@ def positions(names: Sequence[str], subset: str) -> Int[np.ndarray, " n"]:
             f" missing, the first of them ILSVRC2012_val_{missing[0]:08}"
         )
     return np.array([found[number] for number in wanted])
+
+
+def wnids() -> tuple[str, ...]:
+    """Returns the WordNet names of the 1000 classes, such as "n01440764", sorted.
+
+    This is the order in which torchvision's networks number the classes.
+
+    Source:
+        The list of TensorFlow Datasets' imagenet_resized, which lies in its package.
+    """
+    package = resources.files("tensorflow_datasets")
+    listed = package / "image_classification" / "imagenet_resized_labels.txt"
+    return tuple(sorted(listed.read_text().split()))
