@@ -1,17 +1,76 @@
 """How far apart two sets of images are as distributions of features."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float, Real
+
+
+class Gaussian(NamedTuple):
+    """A normal distribution of features.
+
+    Attributes:
+        mean: of each feature.
+        factor: `factor.T @ factor` is the covariance; no more rows than its rank needs.
+    """
+
+    mean: Float[np.ndarray, " c"]
+    factor: Float[np.ndarray, "r c"]
+
+
+def of_features(features: Real[np.ndarray, "n c"]) -> Gaussian:
+    """Returns the Gaussian with the mean and the unbiased covariance of a set.
+
+    Args:
+        features: one row for each image.
+
+    Raises:
+        ValueError: fewer than two images.
+    """
+    count, size = features.shape
+    if count < 2:
+        raise ValueError(f"a set of {count} image(s); wanted two or more")
+    features = features.astype(np.float64)
+    mean = features.mean(axis=0)
+    factor = (features - mean) / np.sqrt(count - 1)
+    # The triangle of many rows has the same covariance in few.
+    return Gaussian(mean, factor if count <= size else np.linalg.qr(factor, mode="r"))
+
+
+def of_moments(
+    mean: Float[np.ndarray, " c"], covariance: Float[np.ndarray, "c c"]
+) -> Gaussian:
+    """Returns the Gaussian of a mean and a symmetric covariance of any rank."""
+    values, vectors = np.linalg.eigh(covariance.astype(np.float64))
+    # Below it there is rounding only, of either sign: the rank as `matrix_rank` has it.
+    is_kept = values > len(mean) * np.finfo(np.float64).eps * np.abs(values).max()
+    factor = np.sqrt(values[is_kept])[:, None] * vectors[:, is_kept].T
+    return Gaussian(mean.astype(np.float64), factor)
+
+
+def distance(one: Gaussian, other: Gaussian) -> float:
+    """Returns the squared Frechet distance of two Gaussians; 0 at best.
+
+    Not to be called FID: that is this distance between the 2048 pooled features of one
+    Inception-v3, at its input size, and no other features give comparable numbers.
+    Biased upwards for small sets, so that only sets of one size can be compared.
+
+    Source:
+        Dowson and Landau 1982; Heusel et al. 2017, equation 6.
+    """
+    # With S = F'F and T = G'G, the eigenvalues of ST that are not 0 are those of
+    # FG'(FG')': the trace of its root is the sum of the singular values of FG', which
+    # needs no root of a matrix that lacks rank.
+    trace = np.linalg.svd(one.factor @ other.factor.T, compute_uv=False).sum()
+    spread = np.square(one.factor).sum() + np.square(other.factor).sum() - 2 * trace
+    # Rounding may leave equal sets a little below zero.
+    return max(0.0, float(np.square(one.mean - other.mean).sum() + spread))
 
 
 def frechet_distance(
     features: Real[np.ndarray, "n c"], others: Real[np.ndarray, "m c"]
 ) -> float:
-    """Returns the squared Frechet distance of Gaussians fitted to two sets; 0 at best.
-
-    Not to be called FID: that is this distance between the 2048 pooled features of one
-    Inception-v3, at its input size, and no other features give comparable numbers.
-    Biased upwards for small sets, so that only sets of one size can be compared.
+    """Returns the `distance` of Gaussians fitted to two sets of features.
 
     Args:
         features: one row for each image of the one set.
@@ -19,35 +78,5 @@ def frechet_distance(
 
     Raises:
         ValueError: a set of fewer than two images.
-
-    Source:
-        Dowson and Landau 1982; Heusel et al. 2017, equation 6.
     """
-    if min(len(features), len(others)) < 2:
-        raise ValueError(
-            f"sets of {len(features)} and {len(others)} images; wanted two or more each"
-        )
-    mean, covariance = _moments(features)
-    other_mean, other_covariance = _moments(others)
-    # S1 S2 is similar to the symmetric S1^1/2 S2 S1^1/2, so its root has the same
-    # trace, and needs no complex numbers.
-    root = _root(covariance)
-    values = np.linalg.eigvalsh(root @ other_covariance @ root)
-    trace = np.sqrt(np.maximum(values, 0)).sum()
-    spread = np.trace(covariance) + np.trace(other_covariance) - 2 * trace
-    # Rounding may leave equal sets a little below zero.
-    return max(0.0, float(np.square(mean - other_mean).sum() + spread))
-
-
-def _moments(
-    features: Real[np.ndarray, "n c"],
-) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, "c c"]]:
-    features = features.astype(np.float64)
-    mean = features.mean(axis=0)
-    centered = features - mean
-    return mean, centered.T @ centered / (len(features) - 1)
-
-
-def _root(covariance: Float[np.ndarray, "c c"]) -> Float[np.ndarray, "c c"]:
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    return distance(of_features(features), of_features(others))

@@ -20,6 +20,10 @@ def _by_scipy(features, others):
     return shift + np.trace(covariances[0] + covariances[1] - 2 * root)
 
 
+def _from_moments(features):
+    return frechet.of_moments(features.mean(axis=0), np.cov(features, rowvar=False))
+
+
 def test_one_dimension_by_hand():
     # Means of 1 and 4, standard deviations of sqrt(2) and 3 sqrt(2).
     features, others = np.array([[0.0], [2.0]]), np.array([[1.0], [7.0]])
@@ -27,6 +31,33 @@ def test_one_dimension_by_hand():
     # float64.
     found = frechet.frechet_distance(features, others)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("counts", [(200, 150), (500, 40)])
+def test_distance_of_moments_is_that_of_scipys_matrix_root(counts):
+    features, others = _features(0, counts[0], 16), _features(1, counts[1], 16)
+    found = frechet.distance(*map(_from_moments, (features, others)))
+    # float64 roots of eigenvalues that span some six decades.
+    np.testing.assert_allclose(found, _by_scipy(features, others), rtol=1e-9)
+
+
+@pytest.mark.parametrize("counts", [(20, 12), (200, 12)])
+def test_moments_may_lack_rank(counts):
+    features, others = _features(6, counts[0], 40), _features(7, counts[1], 40)
+    # scipy's root needs a matrix of full rank: with F'F = S and G'G = T, that of ST
+    # has the trace of the root of the small FG'GF'.
+    centered = [x - x.mean(axis=0) for x in (others, features)]
+    few, many = (x / np.sqrt(len(x) - 1) for x in centered)
+    # One direction of the 12 is that of the mean, and zero.
+    basis = linalg.null_space(np.ones((1, len(few)))).T
+    inner = basis @ few @ many.T @ many @ few.T @ basis.T
+    trace = np.trace(linalg.sqrtm(inner).real)
+    shift = np.square(features.mean(axis=0) - others.mean(axis=0)).sum()
+    expected = shift + np.square(few).sum() + np.square(many).sum() - 2 * trace
+    # float64 roots, as above.
+    for make in (frechet.of_features, _from_moments):
+        found = frechet.distance(make(features), make(others))
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("counts", [(200, 150), (500, 40)])
@@ -51,8 +82,8 @@ def test_equal_sets_are_at_zero_even_with_fewer_images_than_features():
     features = _features(4, 10, 32)
     found = frechet.frechet_distance(features, features[::-1])
     scale = np.trace(np.cov(features, rowvar=False))
-    # The root of an eigenvalue of 1e-16 that should be 0 is 1e-8, 22 times.
-    assert 0 <= found < 1e-6 * scale
+    # float64.
+    assert 0 <= found < 1e-12 * scale
 
 
 def test_a_shift_of_the_whole_set_is_its_square():
@@ -63,5 +94,5 @@ def test_a_shift_of_the_whole_set_is_its_square():
 
 
 def test_single_images_are_refused():
-    with pytest.raises(ValueError, match="sets of 1 and 5 images"):
+    with pytest.raises(ValueError, match=r"a set of 1 image\(s\); wanted two"):
         frechet.frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
