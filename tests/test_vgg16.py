@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+from skimage import transform
 
 from jaxcolor import recognize
 from jaxcolor.models import vgg16
@@ -92,9 +93,24 @@ def test_the_first_dense_layer_sees_channel_by_channel(tmp_path):
     safetensors.numpy.save_file(state, tmp_path / "vgg16.safetensors")
     names = ["a", "b", "c", "d", "e", "f", "g"]
     classifier = recognize.vgg16(tmp_path / "vgg16.safetensors", classes=names)
-    logits = classifier(jnp.zeros((1, 224, 224, 3)))
+    # Of another size than the network's own.
+    logits = classifier(jnp.zeros((1, 64, 64, 3)))
     np.testing.assert_array_equal(logits, [[1, 6, 12, 0, 0, 0, 0]])
     assert classifier.classes == tuple(names)
+
+
+def test_large_photographs_are_cropped():
+    rgb = np.random.default_rng(0).random((1, 256, 301, 3), np.float32)
+    found = recognize.vgg.fit(jnp.asarray(rgb))
+    np.testing.assert_array_equal(found, rgb[:, 16:240, 38:262])
+
+
+def test_small_photographs_are_enlarged():
+    rgb = np.random.default_rng(0).random((64, 96, 3), np.float32)
+    found = recognize.vgg.fit(jnp.asarray(rgb)[None])[0]
+    whole = transform.resize(rgb, (224, 336), order=1, mode="edge", anti_aliasing=False)
+    # float32 positions of up to 96 pixels.
+    np.testing.assert_allclose(found, whole[:, 56:280], atol=1e-4)
 
 
 def test_the_full_network_has_the_published_number_of_parameters():

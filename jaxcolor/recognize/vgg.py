@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 from jaxtyping import Array, Float, PyTree
 
 from jaxcolor import describe
@@ -33,9 +34,14 @@ DENSE = {"fc6": 0, "fc7": 3, "fc8": 6}
 # Side of the map that the first dense layer sees: five poolings of 224 pixels.
 MAP = networks.SIZE // 2**5
 
+FIT = "larger photographs are cropped to the central 224 x 224, smaller ones enlarged"
+"""What `vgg16` does with photographs of any size."""
+
 
 def vgg16(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
-    """Returns VGG-16 as a classifier of photographs of 224 x 224 pixels.
+    """Returns VGG-16 as a classifier of photographs of any size.
+
+    The network sees 224 x 224 pixels, see `fit`.
 
     Args:
         path: of weights by torchvision's names, see `weights.read`: for example its
@@ -64,11 +70,41 @@ def vgg16(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
 
     @jax.jit
     def logits(params: PyTree, rgb: Float[Array, "b h w 3"]) -> Array:
-        return jnp.asarray(network.apply({"params": params}, rgb))
+        return jnp.asarray(network.apply({"params": params}, fit(rgb)))
 
     # An argument, not a constant of the compiled function: it has half a gigabyte.
     on_device = jax.device_put(params)
     return FromFunction(tuple(classes), lambda rgb: logits(on_device, rgb))
+
+
+def fit(rgb: Float[Array, "b h w 3"]) -> Float[Array, "b 224 224 3"]:
+    """Returns photographs in the size that the network was made for.
+
+    Where the shorter side has less than 224 pixels it is enlarged to them, bilinearly;
+    then the central 224 x 224 are taken.
+    """
+    size = networks.SIZE
+    batch, height, width, _ = rgb.shape
+    if min(height, width) < size:
+        scale = size / min(height, width)
+        height, width = round(scale * height), round(scale * width)
+        rgb = jax.image.resize(rgb, (batch, height, width, 3), "bilinear")
+    top, left = (height - size) // 2, (width - size) // 2
+    return rgb[:, top : top + size, left : left + size]
+
+
+def read_features(path: str | Path) -> PyTree:
+    """Reads the parameters of `networks.Features` from torchvision's weights of VGG-16.
+
+    Args:
+        path: see `weights.read`. Widths follow from the weights.
+
+    Raises:
+        ValueError: the file cannot be read or holds another network.
+    """
+    params = features(weights.read(path), path)
+    _check_shapes(networks.Features(widths(params)), params, path)
+    return params
 
 
 def features(tensors: Mapping[str, np.ndarray], path: str | Path) -> PyTree:
@@ -115,7 +151,7 @@ def _taken(
     return np.asarray(tensors[name], np.float32)
 
 
-def _check_shapes(network: networks.Vgg16, params: PyTree, path: str | Path) -> None:
+def _check_shapes(network: nn.Module, params: PyTree, path: str | Path) -> None:
     photograph = jnp.zeros((1, networks.SIZE, networks.SIZE, 3))
     shapes = jax.eval_shape(network.init, jax.random.key(0), photograph)["params"]
     wanted = {name: x.shape for name, x in describe.flatten(shapes).items()}

@@ -20,6 +20,9 @@ import safetensors.numpy
 # Of PyTorch's format before version 1.6; torchvision's VGG-16 is such a file.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
+SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
+"""Of the files that can be read."""
+
 STORAGES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -61,17 +64,16 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         ValueError: there is no such file, or it is none of them, or damaged.
     """
     path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{path} is not named as one of {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise ValueError(f"there are no weights at {path}")
     readers: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
         ".safetensors": safetensors.numpy.load_file,
         ".npz": _read_npz,
-        ".pth": _read_torch,
-        ".pt": _read_torch,
     }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise ValueError(f"{path} is not named as one of {', '.join(readers)}")
-    if not path.is_file():
-        raise ValueError(f"there are no weights at {path}")
+    reader = readers.get(suffix, _read_torch)
     try:
         return reader(path)
     # A damaged pickle may lead anywhere.
