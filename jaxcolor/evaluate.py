@@ -5,7 +5,7 @@ rebalanced AuC; the second measures, a batch at a time, and keeps some numbers o
 photograph. Pictures are made again for the report, so that none has to be kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,8 +19,9 @@ from jaxcolor import manifest as manifests
 from jaxcolor import protocol as protocols
 from jaxcolor.data.sources import Source
 from jaxcolor.measures import Likelihood, Measures, Truth, Weights
+from jaxcolor.pictures import OnPictures
 from jaxcolor.protocol import Progress, Protocol
-from jaxcolor.scores import Evaluation, Row
+from jaxcolor.scores import Evaluation, Number, Row
 from jaxcolor.systems import Answer, System
 from jaxcolor.tally import Tally
 
@@ -30,6 +31,11 @@ STRIDE = 8
 # Smaller ones have no window of SSIM.
 SMALLEST = 16
 
+# Of pictures from others, RGB in [0, 1].
+Distance = Callable[
+    [Float[Array, "b h w 3"], Float[Array, "b h w 3"]], Float[Array, " b"]
+]
+
 
 def evaluate(
     measured: Mapping[str, System],
@@ -38,7 +44,10 @@ def evaluate(
     *,
     prior: Float[np.ndarray, " q"] | None,
     classifiers: Mapping[str, Sequence[Any]],
-    labels: Int[np.ndarray, " n"] | None,
+    labels: Mapping[str, Int[np.ndarray, " n"]],
+    lpips: Distance | None,
+    fid: Mapping[str, float] | None,
+    on_pictures: OnPictures | None,
     on_done: Progress,
 ) -> Evaluation:
     """Measures the ground truth, gray, and systems on the centers of photographs.
@@ -50,14 +59,20 @@ def evaluate(
         prior: shares of the bins that `prior_auc` weighs by; None for none.
         classifiers: by name, one or several trainings of a classifier, whose mean
             counts: each from sRGB in [0, 1] to logits, see `recognize`.
-        labels: the true class of each photograph, for the classifiers.
+        labels: by name of a classifier, the true class of each photograph.
+        lpips: the perceptual distance, see `lpips.distance`; None for none.
+        fid: by system, what was found elsewhere, see `fid`; None for nothing.
+        on_pictures: called with a system's name, its pictures as they are measured,
+            and the position of their first; None to make none.
         on_done: called with the number of photographs that were done, in either pass.
 
     Raises:
-        ValueError: no photographs, a wrong size, a name of ours for a system, or a
-            prior of other bins.
+        ValueError: no photographs, a wrong size, a name of ours for a system, a
+            prior of other bins, or a classifier without labels.
     """
-    _check(measured, source, protocol, prior)
+    check(measured, source, protocol, prior)
+    if without := set(classifiers) - set(labels):
+        raise ValueError(f"the classifier {without.pop()!r} has no labels")
     survey = protocols.survey(source, protocol, on_done)
     weights = Weights(
         metrics.bin_weights(jnp.float32(survey.pixels)),
@@ -68,11 +83,16 @@ def evaluate(
     for truth, index, count in protocols.batches(source, protocol):
         for name, system in everything.items():
             found = _measure(name, system, truth, index, weights, protocol)
-            right = _recognized(found.rgb, classifiers, labels, index)
+            more = _recognized(found.rgb, classifiers, labels, index)
+            if lpips is not None and name != TRUTH:
+                more["lpips"] = lpips(found.rgb, truth.rgb / 255)
             cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
-            tallies[name].add(cut(found.measures), cut(found.likelihood), cut(right))
+            tallies[name].add(cut(found.measures), cut(found.likelihood), cut(more))
+            if on_pictures is not None:
+                bytes_ = np.rint(255 * cut(found.rgb)).astype(np.uint8)
+                on_pictures(name, bytes_, int(index[0]))
         on_done(count)
-    rows = [_row(name, everything[name], tallies, protocol) for name in everything]
+    rows = [_row(name, everything[name], tallies, protocol, fid) for name in everything]
     diagrams = {name: tally.reliability(part) for name, part in tallies.items()}
     return Evaluation(
         manifest=manifests.manifest(source, survey, protocol, prior, list(classifiers)),
@@ -83,8 +103,40 @@ def evaluate(
         histograms={n: part.share_of_bins().tolist() for n, part in tallies.items()},
         centers=gamut.from_srgb(spacing=protocol.spacing).centers.tolist(),
         reliability={name: found for name, found in diagrams.items() if found},
-        empty=manifests.empty(prior, classifiers),
+        empty=manifests.empty(
+            [name for name in everything if name != TRUTH],
+            prior=prior,
+            classifiers=classifiers,
+            has_lpips=lpips is not None,
+            fid=fid,
+        ),
     )
+
+
+def check(
+    measured: Mapping[str, System],
+    source: Source,
+    protocol: Protocol,
+    prior: Float[np.ndarray, " q"] | None,
+) -> None:
+    """Refuses what `evaluate` would refuse, before any long work.
+
+    Raises:
+        ValueError: no photographs, a wrong size, a name of ours for a system, or a
+            prior of other bins.
+    """
+    size = protocol.size
+    if size < SMALLEST or size % STRIDE:
+        raise ValueError(
+            f"size is {size}; wanted a multiple of {STRIDE}, {SMALLEST} or more"
+        )
+    if taken := {TRUTH, GRAY} & set(measured):
+        raise ValueError(f"a model may not be called {taken.pop()!r}")
+    if not len(source):
+        raise ValueError(f"{protocol.name} has no photographs")
+    bins = len(gamut.from_srgb(spacing=protocol.spacing).centers)
+    if prior is not None and len(prior) != bins:
+        raise ValueError(f"the prior has {len(prior)} bins; wanted {bins}")
 
 
 class _Found(NamedTuple):
@@ -113,22 +165,24 @@ def _measure(
     if answer.logits is not None and system.spacing is not None:
         likely = measures.likelihood(answer.logits, true_ab, spacing=system.spacing)
     found = measures.measure(truth, answer.ab, weights, spacing=protocol.spacing)
-    return _Found(measures.colored(lightness, answer.ab), found, likely)
+    # The truth's own pixels, without the rounding of a way to CIELAB and back.
+    is_truth = name == TRUTH
+    rgb = truth.rgb / 255 if is_truth else measures.colored(lightness, answer.ab)
+    return _Found(rgb, found, likely)
 
 
 def _recognized(
     rgb: Float[Array, "b h w 3"],
     classifiers: Mapping[str, Sequence[Any]],
-    labels: Int[np.ndarray, " n"] | None,
+    labels: Mapping[str, Int[np.ndarray, " n"]],
     index: Int[Array, " b"],
 ) -> dict[str, Array]:
     """Returns which photographs each classifier recognizes, at once or among five."""
-    if labels is None:
-        return {}
-    # The filling of the last batch has no label; what is found of it is cut off.
-    label = jnp.asarray(labels[np.minimum(np.asarray(index), len(labels) - 1)])
     found: dict[str, Array] = {}
     for name, members in classifiers.items():
+        # The filling of the last batch has no label; what is found of it is cut off.
+        known = labels[name]
+        label = jnp.asarray(known[np.minimum(np.asarray(index), len(known) - 1)])
         few = recognize.top(members[0].classes)
         hits: dict[str, list[Array]] = {"top1": [], "top5": []}
         for n, classifier in enumerate(members):
@@ -141,28 +195,12 @@ def _recognized(
     return found
 
 
-def _check(
-    measured: Mapping[str, System],
-    source: Source,
-    protocol: Protocol,
-    prior: Float[np.ndarray, " q"] | None,
-) -> None:
-    size = protocol.size
-    if size < SMALLEST or size % STRIDE:
-        raise ValueError(
-            f"size is {size}; wanted a multiple of {STRIDE}, {SMALLEST} or more"
-        )
-    if taken := {TRUTH, GRAY} & set(measured):
-        raise ValueError(f"a model may not be called {taken.pop()!r}")
-    if not len(source):
-        raise ValueError(f"{protocol.name} has no photographs")
-    bins = len(gamut.from_srgb(spacing=protocol.spacing).centers)
-    if prior is not None and len(prior) != bins:
-        raise ValueError(f"the prior has {len(prior)} bins; wanted {bins}")
-
-
 def _row(
-    name: str, system: System, tallies: Mapping[str, Tally], protocol: Protocol
+    name: str,
+    system: System,
+    tallies: Mapping[str, Tally],
+    protocol: Protocol,
+    fid: Mapping[str, float] | None,
 ) -> Row:
     found = tally.numbers(
         tallies[name],
@@ -171,6 +209,8 @@ def _row(
         seed=protocol.seed,
         resamples=protocol.resamples,
     )
+    if fid is not None and name in fid:
+        found["fid"] = Number(fid[name])
     if name == TRUTH:
         # They would tell of rounding only.
         meaningless = ("psnr", "ssim", "ciede2000", "histogram_kl", "absolute_delta")

@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,19 @@ from jaxcolor.protocol import Protocol, Survey
 
 RESIZE = "Pillow, bicubic"
 LAB = "D65, 2 degrees, scikit-image's constants"
-NO_EXTRACTOR = (
-    "needs a network whose published weights are not a part of jaxcolor; a number of"
-    " another network would not be comparable"
-)
+# What fills a column that is not there.
+HOW = {
+    "FID": (
+        "give --fid DIR, with statistics of Inception-v3 that pytorch-fid computes of"
+        " the files of --pictures"
+    ),
+    "LPIPS": (
+        "give --lpips VGG16_FILE LINEAR_FILE, torchvision's weights of VGG-16 and the"
+        " published linear ones"
+    ),
+    "AuC by the prior": "give --prior FILE, of jaxcolor prior",
+    "Recognition": "give --classifier DIR, of jaxcolor train-classifier, or VGG-16",
+}
 
 
 def manifest(
@@ -53,15 +62,41 @@ def manifest(
 
 
 def empty(
-    prior: Float[np.ndarray, " q"] | None, classifiers: Collection[str]
+    systems: Sequence[str],
+    *,
+    prior: Float[np.ndarray, " q"] | None,
+    classifiers: Collection[str],
+    has_lpips: bool,
+    fid: Mapping[str, float] | None,
 ) -> dict[str, str]:
-    """Returns why a column that a reader may look for is not there."""
-    found = {"FID": NO_EXTRACTOR, "LPIPS": NO_EXTRACTOR}
-    if prior is None:
-        found["AuC by the prior"] = "no prior was given"
-    if not classifiers:
-        found["Recognition"] = "no classifier was given"
+    """Returns why a column that a reader may look for is not there, or has gaps.
+
+    Args:
+        systems: those that would have numbers in every column.
+        prior: the one that was given.
+        classifiers: likewise.
+        has_lpips: whether LPIPS was measured.
+        fid: by system, as far as known; None without any.
+    """
+    is_there = {
+        "FID": fid is not None,
+        "LPIPS": has_lpips,
+        "AuC by the prior": prior is not None,
+        "Recognition": bool(classifiers),
+    }
+    found = {what: HOW[what] for what, there in is_there.items() if not there}
+    missing = [] if fid is None else [name for name in systems if name not in fid]
+    if missing:
+        found[f"FID of {', '.join(missing)}"] = "no file in the folder of --fid"
     return found
+
+
+def hash_of(path: str | Path) -> str:
+    """Returns the SHA-256 of a file, or of a model's folder as `hash_of_model`."""
+    if not Path(path).is_file():
+        return hash_of_model(path)
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_of_model(path: str | Path) -> str:

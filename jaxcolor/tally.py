@@ -54,14 +54,15 @@ class Tally:
         self,
         found: Measures,
         likely: Likelihood | None,
-        right: Mapping[str, np.ndarray],
+        more: Mapping[str, np.ndarray],
     ) -> None:
         """Adds the measures of some photographs.
 
         Args:
             found: on the host, without filling.
             likely: likewise; None where there is no distribution.
-            right: by name, 1 for a photograph that a classifier recognized and else 0.
+            more: by name, 1 for a photograph that a classifier recognized and else 0;
+                and `lpips`, if it was measured.
         """
         numbers = {
             name: getattr(found, name)
@@ -73,7 +74,7 @@ class Tally:
             for n, sums in enumerate(likely.calibration):
                 self._calibration[n] += np.sum(sums, axis=0, dtype=np.float64)
             self._has_calibration = True
-        for name, values in (numbers | dict(right)).items():
+        for name, values in (numbers | dict(more)).items():
             self.photographs.setdefault(name, []).extend(map(float, values))
         self.histogram += np.sum(found.histogram, axis=0, dtype=np.float64)
         self.raw += np.sum(found.curve, axis=0, dtype=np.float64)
@@ -178,7 +179,9 @@ def _spreads(photographs: Mapping[str, Sequence[float]]) -> dict[str, Number]:
 
 def _statistics(known: Collection[str], count: int) -> dict[str, Statistic]:
     """Returns, by key of the table, what makes a number of sums over photographs."""
-    found = {name: _mean(name, count) for name in (*MEANS, "nll") if name in known}
+    found = {
+        name: _mean(name, count) for name in (*MEANS, "nll", "lpips") if name in known
+    }
     found["rebalanced_auc"] = _area("rebalanced")
     if "prior_error" in known:
         found["prior_auc"] = _area("prior")

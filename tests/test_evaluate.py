@@ -30,17 +30,24 @@ def _plain(rgb, size=(SIZE, SIZE)):
     return np.full((*size, 3), rgb, np.uint8)
 
 
-def _run(
-    source, measured=None, *, prior=None, classifiers=None, labels=None, **changes
-):
+OPTIONAL = {
+    "prior": None,
+    "classifiers": {},
+    "labels": {},
+    "lpips": None,
+    "fid": None,
+    "on_pictures": None,
+}
+
+
+def _run(source, measured=None, **changes):
+    given = {name: changes.pop(name, value) for name, value in OPTIONAL.items()}
     return evaluate.evaluate(
         measured or {},
         source,
         PROTOCOL._replace(**changes),
-        prior=prior,
-        classifiers=classifiers or {},
-        labels=labels,
         on_done=lambda _: None,
+        **given,
     )
 
 
@@ -228,7 +235,7 @@ def test_recognition_is_the_mean_of_the_trainings(tmp_path):
             source,
             {"half": _oracle(_ab(RED))},
             classifiers={"c": members},
-            labels=recognize.labels(source.names, classes),
+            labels={"c": recognize.labels(source.names, classes)},
         )
     )
     # The first is right about colors and calls gray a sky; the second about roses.
@@ -239,6 +246,81 @@ def test_recognition_is_the_mean_of_the_trainings(tmp_path):
     assert found["ground truth"]["c.gap"] == pytest.approx(100)
     # Of 100 and 50.
     assert found["ground truth"]["c.spread"] == pytest.approx(50 / np.sqrt(2))
+
+
+def test_each_classifier_has_its_own_classes(tmp_path):
+    _folder(tmp_path / "set" / "rose", _plain(RED), _plain(RED))
+    _folder(tmp_path / "set" / "sky", _plain(BLUE))
+    source = sources.open_source(tmp_path / "set")
+
+    def first(rgb):
+        return jnp.tile(jnp.array([[1.0, 0.0, 0.0]]), (len(rgb), 1))
+
+    classes = {"a": ("rose", "sea", "sky"), "b": ("sky", "rose", "sea")}
+    found = _values(
+        _run(
+            source,
+            classifiers={
+                name: [recognize.FromFunction(known, first)]
+                for name, known in classes.items()
+            },
+            labels={
+                name: recognize.labels(source.names, known)
+                for name, known in classes.items()
+            },
+        )
+    )["gray"]
+    # Of two roses and a sky.
+    assert found["a.top1"] == pytest.approx(100 * 2 / 3)
+    assert found["b.top1"] == pytest.approx(100 / 3)
+
+
+def test_distances_and_pictures_are_those_of_what_is_measured(photo_folder):
+    source = sources.open_source(photo_folder)
+    seen = {}
+
+    def darkness(rgb, others):
+        """Tells the two apart: how much darker the first is."""
+        return (others - rgb).mean(axis=(1, 2, 3))
+
+    def on_pictures(name, rgb, start):
+        seen.setdefault(name, []).append((start, rgb))
+
+    red = _oracle((90, 90))
+    evaluation = _run(source, {"a": red}, lpips=darkness, on_pictures=on_pictures)
+    starts = [start for start, _ in seen["a"]]
+    assert starts == list(range(0, len(source), PROTOCOL.batch_size))
+    seen = {name: np.concatenate([x for _, x in some]) for name, some in seen.items()}
+    assert list(seen) == ["ground truth", "gray", "a"]
+    photographs = np.stack([_center(source[n].image) for n in range(len(source))])
+    np.testing.assert_array_equal(seen["ground truth"], photographs)
+    difference = photographs / 255 - seen["a"] / 255
+    found = evaluation.photographs["a"]["lpips"]
+    # float32 sums.
+    np.testing.assert_allclose(found, difference.mean(axis=(1, 2, 3)), atol=1e-6)
+    row = {row.system: row.numbers for row in evaluation.rows}
+    assert row["a"]["lpips"].value == pytest.approx(np.mean(found))
+    assert row["a"]["lpips"].low < row["a"]["lpips"].high
+    assert "lpips" not in row["ground truth"]
+    assert "LPIPS" not in evaluation.empty
+
+
+def test_fid_is_shown_where_it_is_known(tmp_path):
+    source = _folder(tmp_path / "set", _plain(RED))
+    evaluation = _run(source, {"a": _oracle(_ab(RED))}, fid={"a": 12.345})
+    lines = scores.markdown(evaluation).splitlines()
+    (head,) = [line for line in lines if "| FID |" in line]
+    column = head.split(" | ").index("FID")
+    cells = {line.split(" | ")[0]: line.split(" | ")[column] for line in lines[4:7]}
+    assert cells == {"| ground truth": "–", "| gray": "–", "| a": "12.35"}
+    assert "- FID of gray: no file" in scores.markdown(evaluation)
+
+
+def test_what_is_not_there_tells_how_to_add_it(tmp_path):
+    told = scores.markdown(_run(_folder(tmp_path / "set", _plain(RED))))
+    for flag in ("--fid DIR", "--lpips VGG16_FILE", "--prior FILE", "--classifier"):
+        assert f": give {flag}" in told
+    assert "| LPIPS |" not in told
 
 
 def test_photographs_are_cropped_not_squashed(tmp_path):

@@ -22,7 +22,10 @@ def evaluated(photo_folder):
         PROTOCOL,
         prior=None,
         classifiers={},
-        labels=None,
+        labels={},
+        lpips=None,
+        fid=None,
+        on_pictures=None,
         on_done=lambda _: None,
     )
     return found, measured, source

@@ -2,7 +2,8 @@
 
 import argparse
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -51,3 +52,23 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return number
+
+
+def named(given: Sequence[str], *, what: str) -> dict[str, str]:
+    """Returns paths by name, from NAME=PATH, or PATH, whose last part names it.
+
+    Args:
+        given: on the command line.
+        what: they are, for the error.
+
+    Raises:
+        ValueError: two of the same name.
+    """
+    found: dict[str, str] = {}
+    for one in given:
+        name, _, path = one.rpartition("=")
+        name = name or Path(path).name
+        if name in found:
+            raise ValueError(f"two {what}s have the same name; name them by NAME=PATH")
+        found[name] = path
+    return found

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxcolor.commands import arguments as arguments_of
+from jaxcolor.commands import judges
 from jaxcolor.commands.arguments import Command
 
 
@@ -28,14 +29,6 @@ def _add_evaluate(parser: ArgumentParser) -> None:
         " adds random, mean color and two transfers to the table",
     )
     parser.add_argument(
-        "--classifier",
-        action="append",
-        default=[],
-        metavar="[NAME=]DIR",
-        help="of train-classifier: adds how well colorizations are recognized; SOURCE"
-        " must have a folder for each class",
-    )
-    parser.add_argument(
         "--prior",
         type=Path,
         metavar="FILE",
@@ -48,6 +41,7 @@ def _add_evaluate(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="for tables, results, manifest, plots and an HTML report",
     )
+    judges.add(parser)
     counts = {
         "--size": (256, "side of the central squares that are compared, in pixels"),
         "--batch-size": (16, "photographs at once"),
@@ -72,7 +66,7 @@ def _add_evaluate(parser: ArgumentParser) -> None:
 def _evaluate(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import evaluate, manifest, protocol, scores
+    from jaxcolor import evaluate, protocol, scores
     from jaxcolor.data import sources
 
     output = arguments.output
@@ -86,12 +80,21 @@ def _evaluate(arguments: Namespace) -> int:
         seed=arguments.seed,
         resamples=arguments.resamples,
     )
-    models = _models(arguments)
-    classifiers = _classifiers(arguments.classifier)
-    prior = _prior(arguments.prior)
     source = sources.open_source(arguments.source, data_dir=arguments.data_dir)
-    labels = _labels(source, classifiers)
+    names = _folders(arguments)
+    on_pictures = _writer(arguments, names, count=len(source))
+    fid_files = judges.fid_files(arguments.fid, names)
+    models, prior = _models(arguments), _prior(arguments.prior)
+    evaluate.check(models, source, chosen, prior)
+    classifiers = judges.classifiers(arguments.classifier, arguments.classes)
+    judging = {
+        "classifiers": classifiers,
+        "labels": judges.labels(source, classifiers),
+        "lpips": judges.lpips(arguments.lpips),
+        "fid": judges.fid(fid_files, count=len(source)),
+    }
     measured = _baselines(arguments) | models
+    provenance = _provenance(arguments) | judges.provenance(arguments, fid_files)
     with tqdm(
         total=2 * len(source), unit="photo", disable=arguments_of.is_hidden(arguments)
     ) as bar:
@@ -100,15 +103,11 @@ def _evaluate(arguments: Namespace) -> int:
             source,
             chosen,
             prior=prior,
-            classifiers=classifiers,
-            labels=labels,
+            on_pictures=on_pictures,
             on_done=bar.update,
+            **judging,
         )
-    found.manifest["models"] = {
-        name: {"path": path, "sha256": manifest.hash_of_model(path)}
-        for name, path in _named(arguments.model)
-    }
-    found.manifest["references"] = arguments.references
+    found.manifest.update(provenance)
     print(scores.markdown(found))
     if output is not None:
         from jaxcolor import examples, showing
@@ -121,13 +120,41 @@ def _evaluate(arguments: Namespace) -> int:
     return 0
 
 
+def _provenance(arguments: Namespace) -> dict[str, Any]:
+    from jaxcolor import manifest
+
+    models = {
+        name: {"path": path, "sha256": manifest.hash_of_model(path)}
+        for name, path in _named(arguments).items()
+    }
+    return {"models": models, "references": arguments.references}
+
+
+def _folders(arguments: Namespace) -> dict[str, str]:
+    """Returns, by system, the name of its folder of pictures and of its file of FID."""
+    if not (arguments.pictures or arguments.fid is not None):
+        return {}
+    from jaxcolor import evaluate, pictures
+
+    models, ours = _named(arguments), [evaluate.TRUTH, evaluate.GRAY]
+    return pictures.folders([*ours, *_makers(arguments), *models])
+
+
+def _writer(arguments: Namespace, names: dict[str, str], *, count: int) -> Any:
+    if not arguments.pictures:
+        return None
+    if arguments.output is None:
+        raise ValueError("--pictures needs -o, the folder that they are written into")
+    from jaxcolor import pictures
+
+    folder = arguments.output / pictures.FOLDER
+    return pictures.make_writer(folder, names, count=count)
+
+
 def _models(arguments: Namespace) -> dict[str, Any]:
     from jaxcolor import systems
     from jaxcolor.colorize import Colorizer
 
-    named = _named(arguments.model)
-    if len(dict(named)) < len(named):
-        raise ValueError("two models have the same name; name them by NAME=MODEL")
     return {
         name: systems.of_colorizer(
             Colorizer.load(
@@ -136,7 +163,7 @@ def _models(arguments: Namespace) -> dict[str, Any]:
                 rebalancing_lambda=arguments.rebalancing_lambda,
             )
         )
-        for name, path in named
+        for name, path in _named(arguments).items()
     }
 
 
@@ -155,23 +182,18 @@ def _baselines(arguments: Namespace) -> dict[str, Any]:
     )
     return {
         name: systems.of_baseline(make(references, arguments.seed))
-        for name, make in baselines.BY_NAME.items()
-        # It is always there.
-        if name != "gray"
+        for name, make in _makers(arguments).items()
     }
 
 
-def _classifiers(given: list[str]) -> dict[str, list[Any]]:
-    if not given:
+def _makers(arguments: Namespace) -> dict[str, Any]:
+    """Returns what makes each baseline of references."""
+    if arguments.references is None:
         return {}
-    from jaxcolor import recognize
+    from jaxcolor import baselines
 
-    found = {}
-    for name, path in _named(given):
-        # One training, or a folder of several.
-        members = sorted(p for p in Path(path).glob("seed*") if p.is_dir())
-        found[name] = [recognize.load(p) for p in members or [Path(path)]]
-    return found
+    # Gray is always there.
+    return {n: make for n, make in baselines.BY_NAME.items() if n != "gray"}
 
 
 def _prior(path: Path | None) -> Any:
@@ -182,23 +204,8 @@ def _prior(path: Path | None) -> Any:
     return prior.probabilities(prior.read(path))
 
 
-def _labels(source: Any, classifiers: dict[str, list[Any]]) -> Any:
-    if not classifiers:
-        return None
-    from jaxcolor import recognize
-
-    known = {member.classes for some in classifiers.values() for member in some}
-    if len(known) > 1:
-        raise ValueError("the classifiers know different classes")
-    return recognize.labels(source.names, known.pop())
-
-
-def _named(given: list[str]) -> list[tuple[str, str]]:
-    found = []
-    for one in given:
-        name, _, path = one.rpartition("=")
-        found.append((name or Path(path).name, path))
-    return found
+def _named(arguments: Namespace) -> dict[str, str]:
+    return arguments_of.named(arguments.model, what="model")
 
 
 COMMAND = Command(

@@ -1,0 +1,179 @@
+"""What judges colorizations from outside: classifiers, LPIPS, and FID."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jaxcolor.commands import arguments as arguments_of
+
+
+def add(parser: ArgumentParser) -> None:
+    """Declares them."""
+    parser.add_argument(
+        "--classifier",
+        action="append",
+        default=[],
+        metavar="[NAME=]PATH",
+        help="adds how well colorizations are recognized: a folder of train-classifier,"
+        " or torchvision's weights of VGG-16 (.pth, .pt, .safetensors or .npz), which"
+        " sees 224 x 224 pixels: larger photographs are cropped, smaller ones enlarged;"
+        " SOURCE must have a folder for each class",
+    )
+    parser.add_argument(
+        "--classes",
+        type=Path,
+        metavar="FILE",
+        help="names of the classes of VGG-16, one a line, in the order of its outputs"
+        " (ImageNet's, such as n01440764, sorted)",
+    )
+    parser.add_argument(
+        "--lpips",
+        nargs=2,
+        type=Path,
+        metavar=("VGG16_FILE", "LINEAR_FILE"),
+        help="adds LPIPS: torchvision's weights of VGG-16, and weights/v0.1/vgg.pth of"
+        " the Python package lpips",
+    )
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="write the pictures that are compared into DIR/pictures/NAME, for FID or"
+        " any other tool",
+    )
+    parser.add_argument(
+        "--fid",
+        type=Path,
+        metavar="DIR",
+        help="adds FID, from files of Inception's 2048 features. First evaluate with"
+        " --pictures; then, for ground_truth and each other NAME of a folder there, run"
+        " `python -m pytorch_fid --save-stats pictures/NAME DIR/NAME.npz` (which has mu"
+        " and sigma; or put the features into NAME.npy, a row for each picture); then"
+        " evaluate again with --fid DIR",
+    )
+
+
+def classifiers(given: Sequence[str], classes: Path | None) -> dict[str, list[Any]]:
+    """Returns the trainings of each classifier.
+
+    Raises:
+        ValueError: one cannot be read, or the trainings of one differ in classes, or
+            names of classes are given to none.
+    """
+    from jaxcolor import recognize
+
+    found: dict[str, list[Any]] = {}
+    paths = _paths(given)
+    if classes is not None and not any(map(_is_vgg16, paths.values())):
+        raise ValueError("--classes tells the classes of VGG-16; none was given")
+    names = None if classes is None else _lines(classes)
+    for name, path in paths.items():
+        if _is_vgg16(path):
+            found[name] = [_vgg16(path, names)]
+            continue
+        # One training, or a folder of several.
+        members = sorted(p for p in path.glob("seed*") if p.is_dir())
+        found[name] = [recognize.load(p) for p in members or [path]]
+        if len({member.classes for member in found[name]}) > 1:
+            raise ValueError(f"the trainings in {path} know different classes")
+    return found
+
+
+def labels(source: Any, judging: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Returns, by name of a classifier, the class of each photograph."""
+    from jaxcolor import recognize
+
+    return {
+        name: recognize.labels(source.names, members[0].classes)
+        for name, members in judging.items()
+    }
+
+
+def lpips(given: Sequence[Path] | None) -> Any:
+    """Returns the distance of pictures from others; None without weights."""
+    if given is None:
+        return None
+    from jaxcolor import lpips
+
+    features, linear = given
+    return partial(lpips.distance, lpips.read(features, linear))
+
+
+def fid_files(folder: Path | None, names: Mapping[str, str]) -> dict[str, Path] | None:
+    """Returns the file of each system that has one; None without a folder."""
+    if folder is None:
+        return None
+    from jaxcolor import evaluate, fid
+
+    return fid.files(folder, names, truth=evaluate.TRUTH)
+
+
+def fid(found: Mapping[str, Path] | None, *, count: int) -> dict[str, float] | None:
+    """Returns the distance of each system that has a file; None without any."""
+    if found is None:
+        return None
+    from jaxcolor import evaluate, fid
+
+    return fid.distances(found, truth=evaluate.TRUTH, count=count)
+
+
+def provenance(
+    arguments: Namespace, fid_files: Mapping[str, Path] | None
+) -> dict[str, Any]:
+    """Returns what the manifest says of the files."""
+    from jaxcolor import manifest
+    from jaxcolor.recognize import vgg
+
+    def told(path: Path) -> dict[str, str]:
+        return {"path": str(path), "sha256": manifest.hash_of(path)}
+
+    files: dict[str, Any] = {
+        name: told(path) | ({"sees": vgg.FIT} if _is_vgg16(path) else {})
+        for name, path in _paths(arguments.classifier).items()
+    }
+    both = dict(zip(("vgg16", "linear"), arguments.lpips or (), strict=False))
+    return {
+        "classifier_files": files,
+        "lpips": {name: told(path) for name, path in both.items()} or None,
+        "fid": {name: told(path) for name, path in (fid_files or {}).items()} or None,
+    }
+
+
+def _paths(given: Sequence[str]) -> dict[str, Path]:
+    named = arguments_of.named(given, what="classifier")
+    return {name: Path(path) for name, path in named.items()}
+
+
+def _is_vgg16(path: Path) -> bool:
+    from jaxcolor.recognize import weights
+
+    return path.suffix.lower() in weights.SUFFIXES and not path.is_dir()
+
+
+def _vgg16(path: Path, names: Sequence[str] | None) -> Any:
+    from jaxcolor import recognize
+    from jaxcolor.data import imagenet
+
+    found = recognize.vgg16(path, classes=names)
+    if names is not None:
+        return found
+    of_imagenet = imagenet.wnids()
+    if len(found.classes) != len(of_imagenet):
+        raise ValueError(
+            f"{path} has {len(found.classes)} classes; wanted ImageNet's"
+            f" {len(of_imagenet)}, or their names by --classes"
+        )
+    return found._replace(classes=of_imagenet)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        found = path.read_text().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"no names of classes at {path}: {error}") from error
+    # Blanks at the end of a file, or of a line, name nothing.
+    found = [line.strip() for line in found if line.strip()]
+    if len(set(found)) < len(found):
+        raise ValueError(f"{path} names a class twice")
+    return found

@@ -1,0 +1,102 @@
+"""Frechet Inception distance from files of features that a well-kept tool has written.
+
+Numbers of FID are comparable only by the one Inception-v3 that all papers take, with
+its own resizing: no other network may stand in for it, and jaxcolor has none. So the
+features are computed elsewhere, of pictures that `pictures` has written.
+
+Source:
+    Heusel et al. 2017 (arXiv:1706.08500), equation 6; files as of pytorch-fid.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from jaxcolor import frechet
+from jaxcolor.frechet import Gaussian
+
+# Of Inception-v3's last pooling.
+FEATURES = 2048
+
+
+def files(folder: Path, names: Mapping[str, str], *, truth: str) -> dict[str, Path]:
+    """Finds the file of each system; systems without one are left out.
+
+    Args:
+        folder: where they are: NAME.npz or NAME.npy.
+        names: NAME by system, see `pictures.folders`.
+        truth: the system that the others are compared with.
+
+    Raises:
+        ValueError: there is no such folder, or no file of the truth, or two of a
+            system.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
+    found = {}
+    for system, name in names.items():
+        paths = [folder / f"{name}{suffix}" for suffix in (".npz", ".npy")]
+        existing = [path for path in paths if path.is_file()]
+        if len(existing) > 1:
+            raise ValueError(f"{folder} has two files of {name}; wanted one")
+        if existing:
+            found[system] = existing[0]
+    if truth not in found:
+        raise ValueError(f"{folder} has no {names[truth]}.npz or {names[truth]}.npy")
+    return found
+
+
+def distances(found: Mapping[str, Path], *, truth: str, count: int) -> dict[str, float]:
+    """Returns the distance of each system from the truth; 0 at best.
+
+    Args:
+        found: the files, see `files`.
+        truth: the system that the others are compared with; not in the result.
+        count: photographs of the set; files of statistics do not tell theirs.
+
+    Raises:
+        ValueError: a file cannot be read, or has other features than Inception's 2048
+            or those of another number of pictures.
+    """
+    real = _read(found[truth], count)
+    return {
+        system: frechet.distance(real, _read(path, count))
+        for system, path in found.items()
+        if system != truth
+    }
+
+
+def _read(path: Path, count: int) -> Gaussian:
+    """Returns the features' distribution."""
+    try:
+        # Opened here: of a damaged archive NumPy would leave it open.
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                arrays = {"features": content}
+            else:
+                arrays = {name: content[name] for name in ("mu", "sigma")}
+    # A damaged file may fail in any way.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} cannot be read: {reason}") from error
+    wanted = {
+        "features": (count, FEATURES),
+        "mu": (FEATURES,),
+        "sigma": (FEATURES, FEATURES),
+    }
+    for name, array in arrays.items():
+        if array.shape != wanted[name]:
+            raise ValueError(
+                f"{path}: {name} has shape {array.shape}; wanted {wanted[name]}"
+            )
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise ValueError(f"{path}: {name} has values that are no numbers")
+    if "features" in arrays:
+        return frechet.of_features(arrays["features"])
+    mean, covariance = arrays["mu"], arrays["sigma"]
+    # Float32 sums of products may differ so much from one triangle to the other.
+    if not np.allclose(covariance, covariance.T, rtol=1e-3, atol=1e-6):
+        raise ValueError(f"{path}: sigma is not symmetric; wanted a covariance")
+    return frechet.of_moments(mean.astype(np.float64), covariance.astype(np.float64))
