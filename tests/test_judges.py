@@ -1,0 +1,142 @@
+"""`jaxcolor evaluate` with classifiers, LPIPS and FID from files."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import test_lpips
+import test_vgg16
+from PIL import Image
+
+from jaxcolor import cli, lpips
+
+CLASSES = ("cat", "sky", *"abcde")
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """Two cats and a sky."""
+    folder = tmp_path_factory.mktemp("labelled")
+    random = np.random.default_rng(0)
+    for name in ("cat/1", "cat/2", "sky/1"):
+        path = folder / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_plots(monkeypatch):
+    """They are tested elsewhere, and slow."""
+    monkeypatch.setattr("jaxcolor.showing.write", lambda *_, **__: None)
+
+
+def run(*arguments):
+    return cli.main(["evaluate", *map(str, arguments), "--size", "32", "--quiet"])
+
+
+def error_of(capsys):
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_pictures_are_written_and_measured_by_others(labelled, tmp_path, capsys):
+    output, fid = tmp_path / "results", tmp_path / "fid"
+    assert run(labelled, "-o", output, "--pictures", "--resamples", "20") == 0
+    folders = sorted((output / "pictures").iterdir())
+    assert [folder.name for folder in folders] == ["gray", "ground_truth"]
+    fid.mkdir()
+    features = {}
+    for folder in folders:
+        pictures = [np.asarray(Image.open(p)) for p in sorted(folder.iterdir())]
+        assert [x.shape for x in pictures] == [(32, 32, 3)] * 3
+        # Stands in for the tool of others, of which 2048 numbers are wanted.
+        features[folder.name] = np.stack([x.ravel()[:2048] / 255 for x in pictures])
+        np.save(fid / f"{folder.name}.npy", features[folder.name])
+    first = np.asarray(Image.open(labelled / "cat" / "1.png"))
+    found = np.asarray(Image.open(folders[1] / "00000.png"))
+    np.testing.assert_array_equal(found, first)
+    assert "| FID |" not in capsys.readouterr().out
+    assert run(labelled, "-o", output, "--fid", fid, "--resamples", "20") == 0
+    assert "| FID |" in capsys.readouterr().out
+    results = json.loads((output / "results.json").read_text())
+    (gray,) = [row for row in results["rows"] if row["system"] == "gray"]
+    # The means are apart by so much, and the spreads by something.
+    means = [x.mean(axis=0) for x in features.values()]
+    assert gray["numbers"]["fid"]["value"] > np.square(np.subtract(*means)).sum()
+    assert gray["numbers"]["fid"]["low"] is None
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["fid"]["gray"]["sha256"] == sha256(fid / "gray.npy")
+    # Pictures of another set may not be mixed with these.
+    assert run(labelled, "-o", output, "--pictures") == cli.MISUSED
+    assert "pictures exists" in error_of(capsys)
+
+
+def test_published_weights_judge(labelled, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lpips, "WIDTHS", test_vgg16.WIDTHS)
+    vgg16 = test_lpips.write(tmp_path / "vgg.safetensors", test_vgg16._random_state())
+    linear = test_lpips.write(
+        tmp_path / "linear.safetensors", test_lpips.linears(test_vgg16.WIDTHS)
+    )
+    classes = tmp_path / "classes.txt"
+    classes.write_text("\n".join(CLASSES) + "\n")
+    output = tmp_path / "results"
+    judges = ("--classifier", f"vgg={vgg16}", "--classes", classes)
+    command = (labelled, "-o", output, *judges, "--lpips", vgg16, linear)
+    assert run(*command, "--resamples", "20") == 0
+    printed = capsys.readouterr().out
+    assert "| vgg top-1, % |" in printed
+    results = json.loads((output / "results.json").read_text())
+    assert len(results["photographs"]["gray"]["lpips"]) == 3
+    assert min(results["photographs"]["gray"]["lpips"]) > 0
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["lpips"]["linear"]["sha256"] == sha256(linear)
+    assert manifest["classifier_files"]["vgg"]["sha256"] == sha256(vgg16)
+    assert "cropped to the central" in manifest["classifier_files"]["vgg"]["sees"]
+
+
+def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
+    vgg16 = test_lpips.write(tmp_path / "vgg.safetensors", test_vgg16._random_state())
+    assert run(labelled, "--classifier", vgg16) == cli.MISUSED
+    assert "has 7 classes; wanted ImageNet's 1000, or their" in error_of(capsys)
+    names = tmp_path / "classes.txt"
+    for content, told in (
+        ("a\nb\na\n", "names a class twice"),
+        ("a\nb\n", "got 2 names"),
+        ("\n".join("abcdefg"), "1.png is of class 'cat', unknown to the classifier"),
+    ):
+        names.write_text(content)
+        command = (labelled, "--classifier", vgg16, "--classes", names)
+        assert run(*command) == cli.MISUSED
+        assert told in error_of(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--pictures",), "--pictures needs -o"),
+        (("--fid", "{tmp}/nowhere"), "no folder"),
+        (("--fid", "{tmp}"), "no ground_truth.npz or ground_truth.npy"),
+        (("--lpips", "{tmp}/a.pth", "{tmp}/b.pth"), "no weights at"),
+        (("--lpips", "{tmp}/a.bin", "{tmp}/b.pth"), "a.bin is not named as one of"),
+        (("--classifier", "{tmp}/a.pth"), "no weights at"),
+        (("--classifier", "a=x", "--classifier", "a=y"), "two classifiers have the"),
+        (("--classes", "{tmp}/names"), "classes of VGG-16; none was given"),
+        (
+            ("--pictures", "-o", "{tmp}/x", "--model", "Gray=x"),
+            "'gray' and 'Gray' would both be called Gray",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_work(
+    labelled, tmp_path, capsys, monkeypatch, arguments, told
+):
+    monkeypatch.setattr("jaxcolor.evaluate.evaluate", None)
+    filled = [argument.format(tmp=tmp_path) for argument in arguments]
+    assert run(labelled, *filled) == cli.MISUSED
+    assert told in error_of(capsys)
