@@ -121,8 +121,8 @@ ACCURACY = (
     Column("psnr", "PSNR, dB", ".2f", "in RGB, mean over photographs, at most 58.92"),
     Column("ssim", "SSIM", ".4f", "in RGB, Gaussian window of 11 pixels"),
     Column("ciede2000", "CIEDE2000", ".2f", "mean color difference of the pixels"),
-    Column("lpips", "LPIPS", ".4f", "perceptual distance by VGG-16, version 0.1"),
-    Column("fid", "FID", ".2f", "from the truth's pictures, by the files of --fid"),
+    Column("lpips", "LPIPS", ".4f", "by VGG-16, version 0.1; lower is better"),
+    Column("fid", "FID", ".2f", "by the files of --fid; lower is better"),
 )
 COLOR = (
     Column(
