@@ -52,8 +52,9 @@ def evaluation_ours(setting: Setting) -> Arm:
 
     def evaluate() -> Any:
         truth = measures.truth(inputs.rgb, spacing=SPACING)
+        rgb = measures.colored(truth.lab[..., 0], ab)
         found = measures.measure(
-            truth, ab, measures.Weights(weights, None), spacing=SPACING
+            truth, ab, rgb, measures.Weights(weights, None), spacing=SPACING
         )
         return jax.device_get(found)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt8
 
 from jaxcolor import gamut, measures, metrics, recognize, systems, tally
 from jaxcolor import manifest as manifests
@@ -83,14 +83,13 @@ def evaluate(
     for truth, index, count in protocols.batches(source, protocol):
         for name, system in everything.items():
             found = _measure(name, system, truth, index, weights, protocol)
-            more = _recognized(found.rgb, classifiers, labels, index)
+            more = _recognized(found.rgb / 255, classifiers, labels, index)
             if lpips is not None and name != TRUTH:
-                more["lpips"] = lpips(found.rgb, truth.rgb / 255)
+                more["lpips"] = lpips(found.rgb / 255, truth.rgb / 255)
             cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
             tallies[name].add(cut(found.measures), cut(found.likelihood), cut(more))
             if on_pictures is not None:
-                bytes_ = np.rint(255 * cut(found.rgb)).astype(np.uint8)
-                on_pictures(name, bytes_, int(index[0]))
+                on_pictures(name, cut(found.rgb), int(index[0]))
         on_done(count)
     rows = [_row(name, everything[name], tallies, protocol, fid) for name in everything]
     diagrams = {name: tally.reliability(part) for name, part in tallies.items()}
@@ -140,7 +139,7 @@ def check(
 
 
 class _Found(NamedTuple):
-    rgb: Float[Array, "b h w 3"]
+    rgb: UInt8[Array, "b h w 3"]
     measures: Measures
     likelihood: Likelihood | None
 
@@ -158,16 +157,15 @@ def _measure(
     protocol: Protocol,
 ) -> _Found:
     lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
-    answer = Answer(true_ab, None)
+    # The truth's own pixels, without the rounding of a way to CIELAB and back.
+    answer, rgb = Answer(true_ab, None), truth.rgb
     if name != TRUTH:
         answer = system.answer(lightness, index)
+        rgb = measures.colored(lightness, answer.ab)
     likely = None
     if answer.logits is not None and system.spacing is not None:
         likely = measures.likelihood(answer.logits, true_ab, spacing=system.spacing)
-    found = measures.measure(truth, answer.ab, weights, spacing=protocol.spacing)
-    # The truth's own pixels, without the rounding of a way to CIELAB and back.
-    is_truth = name == TRUTH
-    rgb = truth.rgb / 255 if is_truth else measures.colored(lightness, answer.ab)
+    found = measures.measure(truth, answer.ab, rgb, weights, spacing=protocol.spacing)
     return _Found(rgb, found, likely)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Float
 
 from jaxcolor import measures
 from jaxcolor import protocol as protocols
@@ -78,11 +78,7 @@ def _example(
         rank,
         source.names[position],
         told,
-        gray=_bytes(measures.colored(lightness, jnp.zeros_like(answer.ab))),
-        predicted=_bytes(measures.colored(lightness, answer.ab)),
+        gray=np.asarray(measures.colored(lightness, jnp.zeros_like(answer.ab))[0]),
+        predicted=np.asarray(measures.colored(lightness, answer.ab)[0]),
         truth=np.asarray(truth.rgb[0]),
     )
-
-
-def _bytes(rgb: Float[Array, "1 h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    return np.rint(255 * np.asarray(rgb[0])).astype(np.uint8)

@@ -124,19 +124,23 @@ def truth(rgb: UInt8[np.ndarray, "b h w 3"], *, spacing: float) -> Truth:
 
 def colored(
     lightness: Float[Array, "b h w"], ab: Float[Array, "b h w 2"]
-) -> Float[Array, "b h w 3"]:
-    """Returns sRGB in [0, 1] as a file of 8 bits would hold it."""
-    return _levels(lightness, ab) / 255
+) -> UInt8[Array, "b h w 3"]:
+    """Returns pictures as a file of 8 bits would hold them."""
+    # A program of its own: within `_measure` XLA would work the colors out again for
+    # every measure of them.
+    return _colored(lightness, ab)
 
 
 def measure(
-    whole: Truth, ab: Float[Array, "b h w 2"], weights: Weights, *, spacing: float
+    whole: Truth,
+    ab: Float[Array, "b h w 2"],
+    rgb: UInt8[Array, "b h w 3"],
+    weights: Weights,
+    *,
+    spacing: float,
 ) -> Measures:
-    """Returns the measures of predicted ab."""
-    rgb, bins = _levels(whole.lab[..., 0], ab), _make_nearest(spacing)(ab)
-    # Programs of their own: within the next one XLA would work the colors out again
-    # for every measure of them.
-    return _measure(whole, Predicted(ab, rgb, bins), weights)
+    """Returns the measures of predicted ab, and of the pictures made of it."""
+    return _measure(whole, Predicted(ab, rgb, _make_nearest(spacing)(ab)), weights)
 
 
 def likelihood(
@@ -160,7 +164,7 @@ _to_lab = jax.jit(cielab.rgb8_to_lab)
 # Here and below one photograph after the other: smaller arrays stay in the processor's
 # cache.
 @jax.jit
-def _levels(
+def _colored(
     lightness: Float[Array, "b h w"], ab: Float[Array, "b h w 2"]
 ) -> UInt8[Array, "b h w 3"]:
     def of_photograph(lightness: Lightness, ab: Ab) -> Rgb8:

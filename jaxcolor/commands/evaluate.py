@@ -13,7 +13,8 @@ def _add_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="color photographs: a folder, a .txt list of files, or tfds:NAME:SPLIT",
+        help="color photographs: a folder, a .txt list of files, or tfds:NAME:SPLIT;"
+        " imagenet-test: before ImageNet's validation set takes the paper's part of it",
     )
     parser.add_argument(
         "--model",
@@ -81,6 +82,8 @@ def _evaluate(arguments: Namespace) -> int:
         resamples=arguments.resamples,
     )
     source = sources.open_source(arguments.source, data_dir=arguments.data_dir)
+    if arguments.classifier:
+        source = sources.by_class(source)
     names = _folders(arguments)
     on_pictures = _writer(arguments, names, count=len(source))
     fid_files = judges.fid_files(arguments.fid, names)
