@@ -67,7 +67,7 @@ def get_config() -> ConfigDict:
     config.wear = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )
-    config.average = dict(decay=0.999)
+    config.average = dict(decay=0.999, statistics_batches=8)
     config.parallel = dict(lift="jit")
     config.release = dict(size=176, temperature=0.38, decoding_lambda=0.5)
     return config

@@ -105,9 +105,13 @@ class Average(NamedTuple):
 
     Attributes:
         decay: kept of the averaged weights each step; 0 to keep no average.
+        statistics_batches: so many batches of training photographs give the averaged
+            weights statistics of their own before each use: those of other weights
+            fit badly while the rate is high. 0 to average the statistics instead.
     """
 
     decay: float
+    statistics_batches: int
 
 
 class Parallel(NamedTuple):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
-from jaxcolor import build, cielab, parallel, sections, steps
+from jaxcolor import build, cielab, parallel, sections, steps, wear
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
 from jaxcolor.data import pipeline, splits
@@ -27,6 +27,7 @@ class Setting(NamedTuple):
         prior: of the bins; None for a regression.
         lifted: the train step over all devices.
         evaluate: from variables and a batch to sums over it.
+        statistics: from variables and photographs to a batch's statistics.
         predict: from variables and photographs to colorized ones.
         constant_loss: from mean terms to the constant predictor's loss.
         is_quiet: no progress bars.
@@ -39,6 +40,7 @@ class Setting(NamedTuple):
     prior: Prior | None
     lifted: parallel.Lifted
     evaluate: Callable[..., PyTree]
+    statistics: Callable[..., PyTree]
     predict: Callable[..., Any]
     constant_loss: Callable[..., float]
     is_quiet: bool
@@ -60,7 +62,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
     objective = build.objective(config, probabilities)
     optimizer = build.optimizer(config)
     average: sections.Average = build.section_of(config, "average")
-    spoil = steps.worn_by(build.section_of(config, "wear"), seed=training.seed)
+    spoil = wear.make_spoil(build.section_of(config, "wear"), seed=training.seed)
 
     def make_step(axis_name: str | None) -> steps.TrainStep:
         return steps.make_train_step(
@@ -91,6 +93,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         prior=prior,
         lifted=lifted,
         evaluate=parallel.lift_sums(steps.make_eval_step(network, objective)),
+        statistics=parallel.lift_sums(steps.make_statistics_step(network)),
         predict=predict,
         # Means over many batches come from the host.
         constant_loss=lambda means: float(

@@ -10,10 +10,9 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
 from jaxcolor import cielab, decode, encode, losses, metrics, rebalance
-from jaxcolor import wear as wears
 from jaxcolor.array_types import BinWeights
 from jaxcolor.gamut import Gamut
-from jaxcolor.wear import Wear
+from jaxcolor.wear import Spoil
 
 # Pixels of the photograph, along each axis, for one of the network's output. Targets
 # are picked, not averaged: REFERENCE of the authors' release, a 1x1 stride-4 layer.
@@ -57,11 +56,6 @@ class Objective(NamedTuple):
     to_ab: Callable[[Array], Array]
 
 
-# From the step, photographs and their lightness to the lightness that is learnt from.
-Spoil = Callable[
-    [Int[Array, ""], UInt8[Array, "b h w 3"], Float[Array, "b h w"]],
-    Float[Array, "b h w"],
-]
 TrainStep = Callable[[TrainState, UInt8[Array, "b h w 3"]], tuple[TrainState, Terms]]
 
 
@@ -175,7 +169,7 @@ def make_train_step(
         objective: the loss and what else to log.
         average_decay: kept of the averages each step. Early steps keep less,
             (1 + t) / (10 + t), so that the start is soon forgotten.
-        spoil: what is done to the lightness that the network sees, see `worn_by`;
+        spoil: what is done to the lightness that the network sees, see `wear`;
             None for nothing.
         axis_name: the mapped axis under pmap, over which gradients and terms are
             averaged; None under jit, where the batch is the global one already.
@@ -213,21 +207,24 @@ def make_train_step(
     return train_step
 
 
-def worn_by(wear: Wear, *, seed: int) -> Spoil | None:
-    """Returns what wears photographs; None for no wear at all.
+def make_statistics_step(
+    network: nn.Module,
+) -> Callable[[PyTree, UInt8[Array, "b h w 3"]], PyTree]:
+    """Returns the function of variables and photographs to the batch's statistics.
 
-    What happens to a photograph follows from the seed, the step and its pixels.
+    Each layer's are those behind layers that are normalized by the batch's, too.
     """
-    if wear.share == 0:
-        return None
+    # Running statistics that keep nothing are the batch's own.
+    forgetful = network.clone(momentum=0.0)
 
-    def spoil(
-        step: Int[Array, ""], rgb: UInt8[Array, "b h w 3"], lightness: Array
-    ) -> Float[Array, "b h w"]:
-        keys = wears.keys_of(jax.random.fold_in(jax.random.key(seed), step), rgb)
-        return jax.vmap(lambda key, x: wears.worn(key, x, wear))(keys, lightness)
+    def statistics_step(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
+        lightness, _ = _inputs_and_targets(rgb)
+        _, updated = forgetful.apply(
+            variables, lightness, train=True, mutable=["batch_stats"]
+        )
+        return updated["batch_stats"]
 
-    return spoil
+    return statistics_step
 
 
 def make_eval_step(

@@ -94,18 +94,36 @@ def _run(setting: Setting, manager: Any) -> Outcome:
                 bar.set_postfix_str(_line(numbers))
                 _warn_if_nothing_is_learnt(setting, numbers, step)
                 interval = Interval({}, 0)
-            if _is_due(step, setting.training.sheet_every, end):
-                validate.write_sheet(setting, setting.lifted.fetch(state), step)
-            if _is_due(step, setting.training.checkpoint_every, end):
-                fetched = setting.lifted.fetch(state)
-                validation = validate.validate(setting, fetched)
-                if validation is not None:
-                    journal.write(step, "validation", validation)
-                _save(setting, manager, fetched, interval, validation)
-            if wanted.is_set():
-                _save(setting, manager, setting.lifted.fetch(state), interval, None)
+            is_ending = wanted.is_set()
+            _look(setting, manager, journal, state, interval, step, is_ending)
+            if is_ending:
                 return Outcome(step, is_finished=step == end)
     return Outcome(end, is_finished=True)
+
+
+def _look(
+    setting: Setting,
+    manager: Any,
+    journal: Journal,
+    state: Any,
+    interval: Interval,
+    step: int,
+    is_ending: bool,
+) -> None:
+    """Draws, validates and saves where one of them is due."""
+    training = setting.training
+    is_sheet_due = _is_due(step, training.sheet_every, training.steps)
+    is_validation_due = _is_due(step, training.checkpoint_every, training.steps)
+    if not (is_sheet_due or is_validation_due or is_ending):
+        return
+    fetched = validate.settled(setting, setting.lifted.fetch(state))
+    if is_sheet_due:
+        validate.write_sheet(setting, fetched, step)
+    validation = validate.validate(setting, fetched) if is_validation_due else None
+    if validation is not None:
+        journal.write(step, "validation", validation)
+    if is_validation_due or is_ending:
+        _save(setting, manager, fetched, interval, validation)
 
 
 def _is_due(step: int, every: int, end: int) -> bool:

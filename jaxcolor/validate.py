@@ -1,5 +1,6 @@
 """A training's validation: numbers and contact sheets on held-out photographs."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,34 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxcolor import build, cielab, plots, sections, steps
+from jaxcolor import setting as settings
 from jaxcolor.data import pipeline, sources
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
 
 SHEETS = "sheets"
 SHEET_PHOTOS = 6
+
+
+def settled(setting: Setting, state: TrainState) -> TrainState:
+    """Returns the state with statistics that fit its averaged weights.
+
+    They are the means over the batches of training photographs that come next.
+
+    Source:
+        Izmailov et al. 2018 (arXiv:1803.05407), section 3.2.
+    """
+    average: sections.Average = build.section_of(setting.config, "average")
+    count = average.statistics_batches
+    if state.average is None or not count:
+        return state
+    sums = None
+    batches = settings.training_batches(setting, int(state.step))
+    for batch in itertools.islice(batches, count):
+        found = jax.device_get(setting.statistics(state.average, batch["rgb"]))
+        sums = found if sums is None else jax.tree.map(np.add, sums, found)
+    means = jax.tree.map(lambda x: jnp.asarray(x / np.float32(count)), sums)
+    return state._replace(average={**state.average, "batch_stats": means})
 
 
 def validate(setting: Setting, state: TrainState) -> dict[str, float] | None:

@@ -4,11 +4,18 @@ Old photographs are faded, grainy, soft and scratched; those to learn from are n
 the network is shown worn lightness, and still has to find the true ab.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt8
+
+# From the step, photographs and their lightness to the lightness that is learnt from.
+Spoil = Callable[
+    [Int[Array, ""], UInt8[Array, "b h w 3"], Float[Array, "b h w"]],
+    Float[Array, "b h w"],
+]
 
 # Lightness is in [0, 100].
 WHITE = 100.0
@@ -38,6 +45,23 @@ class Wear(NamedTuple):
     softness: float
     grain: float
     scratches: float
+
+
+def make_spoil(wear: Wear, *, seed: int) -> Spoil | None:
+    """Returns what wears a batch of photographs; None for no wear at all.
+
+    What happens to a photograph follows from the seed, the step and its pixels.
+    """
+    if wear.share == 0:
+        return None
+
+    def spoil(
+        step: Int[Array, ""], rgb: UInt8[Array, "b h w 3"], lightness: Array
+    ) -> Float[Array, "b h w"]:
+        keys = keys_of(jax.random.fold_in(jax.random.key(seed), step), rgb)
+        return jax.vmap(lambda key, x: worn(key, x, wear))(keys, lightness)
+
+    return spoil
 
 
 def worn(

@@ -6,7 +6,7 @@ import pytest
 from flax import linen as nn
 from PIL import Image
 
-from jaxcolor import cielab, gamut, models, optim, parallel, steps
+from jaxcolor import cielab, gamut, models, optim, parallel, steps, wear
 from jaxcolor.models import initialize
 from jaxcolor.wear import Wear
 
@@ -91,7 +91,7 @@ def train(optimizer, variables, objective, *, kind: str | None):
             objective,
             average_decay=0.9,
             # What is spoiled, and how, must not depend on the device.
-            spoil=steps.worn_by(WEAR, seed=0),
+            spoil=wear.make_spoil(WEAR, seed=0),
             axis_name=axis_name,
         )
 

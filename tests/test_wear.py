@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from jaxcolor import steps, wear
+from jaxcolor import wear
 from jaxcolor.wear import Wear
 
 NONE = Wear(share=1.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0)
@@ -132,7 +132,7 @@ def test_wear_changes_with_the_step_and_the_seed(lightness):
     rgb = jnp.zeros((1, *SIZE, 3), jnp.uint8)
 
     def spoiled(seed, step):
-        spoil = steps.worn_by(most, seed=seed)
+        spoil = wear.make_spoil(most, seed=seed)
         return np.asarray(spoil(jnp.int32(step), rgb, jnp.asarray(lightness)[None]))
 
     first = spoiled(0, 0)
@@ -142,4 +142,4 @@ def test_wear_changes_with_the_step_and_the_seed(lightness):
 
 
 def test_nothing_is_spoiled_where_there_is_no_wear():
-    assert steps.worn_by(NONE._replace(share=0.0), seed=0) is None
+    assert wear.make_spoil(NONE._replace(share=0.0), seed=0) is None
