@@ -187,3 +187,20 @@ def test_a_colorization_keeps_the_lightness():
     lab = color.rgb2lab(np.asarray(rgb))
     np.testing.assert_allclose(lab[..., 0], lightness, atol=1e-3)
     np.testing.assert_allclose(lab[..., 1:], 10.0, atol=1e-2)
+
+
+def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables):
+    rgb = photographs(3)
+    lightness, _ = steps._inputs_and_targets(rgb)
+    wanted, _ = jax.jit(
+        lambda v: network.apply(v, lightness, train=True, mutable=["batch_stats"])
+    )(variables)
+    found = jax.jit(steps.make_statistics_step(network))(variables, rgb)
+    outputs = steps.outputs_of(
+        network, {"params": variables["params"], "batch_stats": found}, lightness
+    )
+    # Twelve pixels are left in the last layers, whose variances float32 rounds.
+    np.testing.assert_allclose(outputs, wanted, atol=0.03)
+    # Not those that the network has been given.
+    own = steps.outputs_of(network, variables, lightness)
+    assert np.abs(own - wanted).max() > 0.3

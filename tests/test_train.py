@@ -1,4 +1,5 @@
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -9,13 +10,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 from PIL import Image
 
 from configs import smoke
-from jaxcolor import checkpoint, interrupt, setting, train
+from jaxcolor import build, checkpoint, cielab, interrupt, setting, train
 from jaxcolor.data import splits
 
 STEPS = 12
@@ -94,6 +96,39 @@ def test_a_training_leaves_what_it_promises(uninterrupted):
         assert splits.is_held_out(name, fraction=0.3)
     assert json.loads((uninterrupted / "prior.json").read_text())["images"] == len(
         listing["training"]
+    )
+
+
+def test_averaged_weights_are_kept_with_statistics_of_their_own(
+    uninterrupted, photo_folder
+):
+    config = tiny_config(photo_folder)
+    average = checkpoint.restore_arrays(uninterrupted, step=STEPS)["average"]
+    settled = setting.prepare(config, uninterrupted, is_quiet=True)
+    network = build.network(config, axis_name=None)
+
+    @jax.jit
+    def moments(rgb):
+        # Running statistics of zero take a tenth of the batch's at a momentum of 0.9.
+        zero = jax.tree.map(jnp.zeros_like, average["batch_stats"])
+        _, updated = network.apply(
+            {"params": average["params"], "batch_stats": zero},
+            cielab.rgb8_to_lab(rgb)[..., 0],
+            train=True,
+            mutable=["batch_stats"],
+        )
+        return updated["batch_stats"]
+
+    count = config.average.statistics_batches
+    batches = itertools.islice(setting.training_batches(settled, STEPS), count)
+    tenths = [jax.device_get(moments(batch["rgb"])) for batch in batches]
+    expected = jax.tree.map(lambda *x: 10 * np.mean(x, axis=0), *tenths)
+    assert count > 1
+    jax.tree.map(
+        # float32 sums in another order, over eight devices or one.
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4),
+        average["batch_stats"],
+        expected,
     )
 
 
