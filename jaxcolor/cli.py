@@ -11,7 +11,7 @@ import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from jaxcolor.commands import classify, colorize, evaluate, prior, release, train
+from jaxcolor.commands import classify, colorize, evaluate, prior, release, sweep, train
 
 # Exit statuses: something failed; the command was not understood; Ctrl-C, as shells
 # count it.
@@ -21,6 +21,7 @@ COMMANDS = {
     "train": train.COMMAND,
     "prior": prior.COMMAND,
     "evaluate": evaluate.COMMAND,
+    "sweep": sweep.COMMAND,
     "release": release.COMMAND,
     "train-classifier": classify.COMMAND,
 }

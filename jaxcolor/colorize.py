@@ -173,6 +173,14 @@ class Colorizer:
         """
         return _logits(self._network, self._variables, self._reading, lightness)
 
+    def outputs(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W n"]:
+        """Returns what `logits` makes logits of: the network's own outputs."""
+        return _logits(self._network, self._variables, None, lightness)
+
+    def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
+        """Returns `logits` of `outputs`: many lambdas share a pass of the network."""
+        return _move(self._reading, outputs)
+
     def decode(self, logits: Float[Array, "*p n"]) -> Float[Array, "*p 2"]:
         """Returns ab in CIELAB units from what `logits` gives."""
         return _decode(self._reading, logits)
@@ -217,6 +225,13 @@ def _logits(
     outputs = network.apply(variables, lightness, train=False)
     # With `mutable`, Flax would return a tuple.
     assert isinstance(outputs, jax.Array)
+    return _move(reading, outputs)
+
+
+@jax.jit
+def _move(
+    reading: Reading | None, outputs: Float[Array, "*p n"]
+) -> Float[Array, "*p n"]:
     if reading is None:
         return outputs
     return decode.reweight(

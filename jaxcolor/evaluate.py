@@ -26,6 +26,8 @@ from jaxcolor.systems import Answer, System
 from jaxcolor.tally import Tally
 
 TRUTH, GRAY = "ground truth", "gray"
+# Numbers of the ground truth that would tell of rounding only.
+OF_ROUNDING = ("psnr", "ssim", "ciede2000", "histogram_kl", "absolute_delta")
 # Sides of photographs: the network's coarsest map has a pixel for each 8.
 STRIDE = 8
 # Smaller ones have no window of SSIM.
@@ -210,7 +212,5 @@ def _row(
     if fid is not None and name in fid:
         found["fid"] = Number(fid[name])
     if name == TRUTH:
-        # They would tell of rounding only.
-        meaningless = ("psnr", "ssim", "ciede2000", "histogram_kl", "absolute_delta")
-        found = {key: x for key, x in found.items() if key not in meaningless}
+        found = {key: x for key, x in found.items() if key not in OF_ROUNDING}
     return Row(name, found, system.temperature, system.rebalancing_lambda)

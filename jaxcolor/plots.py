@@ -171,6 +171,72 @@ def bins_and_prior(
     return figure
 
 
+def heat_maps(
+    panels: Mapping[str, Float[np.ndarray, "t l"]],
+    temperatures: Sequence[float],
+    lambdas: Sequence[float],
+    *,
+    best: tuple[int, int] | None,
+) -> "Figure":
+    """Draws numbers over a grid of temperatures and lambdas, written in its cells.
+
+    Args:
+        panels: by title, numbers; one that is NaN is left empty.
+        temperatures: of the rows.
+        lambdas: of the columns.
+        best: row and column of the cell that is framed; None to frame none.
+    """
+    wide, high = 0.62 * len(lambdas) + 1.4, 0.42 * len(temperatures) + 1.1
+    figure = _figure(max(3.0, wide) * len(panels), max(2.4, high))
+    grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
+    for axes, (title, values) in zip(grid, panels.items(), strict=True):
+        drawn = axes.imshow(values, cmap="viridis", origin="lower", aspect="auto")
+        for (i, j), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                # Viridis is bright in its upper half only.
+                color = "black" if drawn.norm(value) > 0.6 else "white"
+                axes.text(j, i, f"{value:.2f}", color=color, ha="center", va="center")
+        if best is not None:
+            corner = (best[1] - 0.5, best[0] - 0.5)
+            axes.add_patch(_frame(corner))
+        axes.set_title(title, fontsize="medium")
+        axes.set(xlabel="λ", xticks=range(len(lambdas)), yticks=range(len(values)))
+        axes.set_xticklabels([f"{x:g}" for x in lambdas])
+        axes.set_yticklabels([f"{t:g}" for t in temperatures])
+    grid[0].set_ylabel("temperature")
+    return figure
+
+
+def against_temperature(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]],
+    temperatures: Sequence[float],
+    *,
+    levels: Mapping[str, float],
+) -> "Figure":
+    """Draws numbers with their intervals against the temperature, a line per lambda.
+
+    Args:
+        panels: by the label of a number, then by the label of a lambda: its value, low
+            and high end at each temperature.
+        temperatures: ascending.
+        levels: by the label of a number, gray's or the truth's, drawn across.
+    """
+    figure = _figure(5 * len(panels) + 1, 4)
+    grid = np.atleast_1d(figure.subplots(1, len(panels)))
+    for axes, (label, curves) in zip(grid, panels.items(), strict=True):
+        if label in levels:
+            axes.axhline(levels[label], color="gray", linewidth=1)
+        for n, (name, numbers) in enumerate(curves.items()):
+            value, low, high = np.array(numbers).T
+            look = _look(n)
+            axes.plot(temperatures, value, label=name, marker=".", **look)
+            axes.fill_between(temperatures, low, high, color=look["color"], alpha=0.12)
+        axes.set(xlabel="temperature", ylabel=label)
+        axes.grid(alpha=0.3)
+    figure.legend(*grid[-1].get_legend_handles_labels(), loc="outside right center")
+    return figure
+
+
 def _figure(width: int | float, height: int | float) -> "Figure":
     # A third of a second to import, and few commands draw.
     from matplotlib.figure import Figure
@@ -181,6 +247,12 @@ def _figure(width: int | float, height: int | float) -> "Figure":
 def _look(n: int) -> dict[str, Any]:
     style = STYLES[n // len(COLORS) % len(STYLES)]
     return {"color": COLORS[n % len(COLORS)], "linestyle": style, "linewidth": 1.5}
+
+
+def _frame(corner: tuple[float, float]) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, 1, 1, fill=False, edgecolor="#d55e00", linewidth=2.5)
 
 
 def _draw_shares(

@@ -139,7 +139,8 @@ def _meanings(found: Sequence[Column]) -> str:
 
 
 def _paragraphs(evaluation: Evaluation) -> list[str]:
-    return [part for part in scores.method(evaluation).split("\n") if part.strip()]
+    told = scores.method(evaluation.manifest, evaluation.empty)
+    return [part for part in told.split("\n") if part.strip()]
 
 
 def _examples(system: str, examples: Sequence[Example]) -> str:

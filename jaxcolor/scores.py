@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -196,10 +197,10 @@ def write(evaluation: Evaluation, folder: Path) -> None:
         name: found._asdict() for name, found in evaluation.reliability.items()
     }
     manifest = fields.pop("manifest")
-    _write(folder / RESULTS, json.dumps(fields, indent=1) + "\n")
-    _write(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-    _write(folder / TABLE, markdown(evaluation))
-    _write(folder / CSV, comma_separated(evaluation))
+    replace(folder / RESULTS, json.dumps(fields, indent=1) + "\n")
+    replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    replace(folder / TABLE, markdown(evaluation))
+    replace(folder / CSV, comma_separated(evaluation))
 
 
 def columns(evaluation: Evaluation) -> list[tuple[str, list[Column]]]:
@@ -229,7 +230,7 @@ def markdown(evaluation: Evaluation) -> str:
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         meanings = "; ".join(f"{c.head.partition(',')[0]}: {c.meaning}" for c in found)
         parts.append(f"### {title}\n\n{table}\n\n{meanings}.\n")
-    parts.append(method(evaluation))
+    parts.append(method(evaluation.manifest, evaluation.empty))
     return "\n".join(parts)
 
 
@@ -266,9 +267,8 @@ def setting(row: Row) -> tuple[str, str]:
     )
 
 
-def method(evaluation: Evaluation) -> str:
+def method(manifest: Mapping[str, Any], empty: Mapping[str, str]) -> str:
     """Returns how the numbers were measured, and which ones are not there."""
-    manifest = evaluation.manifest
     size, versions, skipped = (
         manifest["size"],
         manifest["versions"],
@@ -284,11 +284,12 @@ def method(evaluation: Evaluation) -> str:
         f" the colors held fixed. jaxcolor {versions['jaxcolor']}, jax"
         f" {versions['jax']}.\n"
     )
-    empty = [f"- {what}: {why}" for what, why in evaluation.empty.items()]
-    return "\n".join([told, *(["Not measured:", "", *empty, ""] if empty else [])])
+    lines = [f"- {what}: {why}" for what, why in empty.items()]
+    return "\n".join([told, *(["Not measured:", "", *lines, ""] if lines else [])])
 
 
-def _write(path: Path, text: str) -> None:
+def replace(path: Path, text: str) -> None:
+    """Writes a file at once, so that nobody reads half of it."""
     temporary = path.with_name(f".{path.name}.partial")
     temporary.write_text(text)
     temporary.replace(path)

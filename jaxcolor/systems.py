@@ -46,7 +46,7 @@ def of_colorizer(colorizer: Colorizer) -> System:
     def answer(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
         height, width = lightness.shape[1:]
         logits = colorizer.logits(lightness)
-        ab = _enlarge(colorizer.decode(logits), height=height, width=width)
+        ab = enlarge(colorizer.decode(logits), height=height, width=width)
         return Answer(ab, None if colorizer.gamut is None else logits)
 
     return System(
@@ -71,4 +71,4 @@ def _gray(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
     return Answer(jnp.zeros((*lightness.shape, 2)), None)
 
 
-_enlarge = jax.jit(paint.enlarge, static_argnames=("height", "width"))
+enlarge = jax.jit(paint.enlarge, static_argnames=("height", "width"))

@@ -1,0 +1,201 @@
+"""`jaxcolor sweep`: a model at many temperatures and lambdas, to choose from."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+from jaxcolor.commands import arguments as arguments_of
+from jaxcolor.commands.arguments import Command
+
+TEMPERATURES = [0.2, 0.38, 0.5, 0.65, 0.8, 1.0]
+LAMBDAS = [0.0, 0.25, 0.35, 0.5, 0.65, 0.8, 1.0]
+# As people write them; `grid.BY_KEY` has an underscore.
+CRITERIA = ("rebalanced-auc", "auc", "psnr", "ciede2000")
+# Of the strip of pictures.
+SHOWN = 6
+
+
+def _add_sweep(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="color photographs, as in evaluate: none that the numbers are reported on",
+    )
+    parser.add_argument(
+        "--model", required=True, metavar="MODEL", help="one with bins, as in colorize"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="for the table, results, manifest, plots and a strip of pictures",
+    )
+    for flag, values, told in (
+        ("--temperatures", TEMPERATURES, "of the annealed mean"),
+        ("--lambdas", LAMBDAS, "that the model is moved to, from 0 to 1"),
+    ):
+        parser.add_argument(
+            flag,
+            nargs="+",
+            type=float,
+            default=values,
+            metavar="X",
+            help=f"{told} ({' '.join(f'{x:g}' for x in values)})",
+        )
+    _add_photographs(parser)
+    _add_criterion(parser)
+    counts = {
+        "--size": (256, "side of the central squares that are compared, in pixels"),
+        "--batch-size": (16, "photographs at once"),
+        "--resamples": (1000, "of the photographs, for the 95 %% intervals"),
+    }
+    for flag, (value, told) in counts.items():
+        parser.add_argument(
+            flag,
+            type=arguments_of.count,
+            default=value,
+            metavar="N",
+            help=f"{told} (%(default)s)",
+        )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of all chances (%(default)s)"
+    )
+    parser.add_argument("--data-dir", help="where TensorFlow Datasets looks")
+
+
+def _add_photographs(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--held-out",
+        type=float,
+        metavar="FRACTION",
+        help="only the photographs that a training on SOURCE holds out under this"
+        " config.data.held_out_fraction",
+    )
+    parser.add_argument(
+        "--photographs",
+        type=arguments_of.count,
+        metavar="N",
+        help="only so many, spread over the source (all)",
+    )
+
+
+def _add_criterion(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--criterion",
+        choices=CRITERIA,
+        default=CRITERIA[0],
+        help="what the best cell is the best in (%(default)s)",
+    )
+    parser.add_argument(
+        "--raw-above-gray",
+        type=float,
+        metavar="X",
+        help="only cells whose raw AuC is at least gray's and X percent",
+    )
+    parser.add_argument(
+        "--colorfulness",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="only cells whose colorfulness over the truth's is between",
+    )
+
+
+def _sweep(arguments: Namespace) -> int:
+    from tqdm import tqdm
+
+    from jaxcolor import grid, gridded, pretrained, protocol, scores, sweep
+
+    chosen = grid.make(arguments.temperatures, arguments.lambdas)
+    criterion = grid.Criterion(
+        key=arguments.criterion.replace("-", "_"),
+        raw_above_gray=arguments.raw_above_gray,
+        colorfulness=arguments.colorfulness and tuple(arguments.colorfulness),
+    )
+    grid.check(criterion)
+    output = arguments.output
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output} is a file; wanted a folder")
+    model = pretrained.load(arguments.model)
+    own, *colorizers = sweep.readings(model, [None, *chosen.lambdas])
+    source, skipped = _photographs(arguments)
+    how = protocol.Protocol(
+        name=arguments.source,
+        size=arguments.size,
+        spacing=10.0,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+        resamples=arguments.resamples,
+    )
+    with tqdm(
+        total=len(source) * (1 + len(chosen.temperatures) * len(chosen.lambdas)),
+        unit="picture",
+        disable=arguments_of.is_hidden(arguments),
+    ) as bar:
+        found = sweep.sweep(colorizers, source, how, chosen, on_done=bar.update)
+    found.manifest.update(_provenance(arguments, own), skipped=skipped)
+    found.manifest["criterion"] = grid.told(criterion)
+    gridded.write(found, output, criterion)
+    strip = sweep.strip(own, _spread(source, SHOWN), how, chosen)
+    gridded.write_strip(strip.heads, strip.rows, output)
+    best = grid.best(found, criterion)
+    if best is not None:
+        print(gridded.markdown_line(best, found))
+    print(gridded.verdict(found, criterion))
+    if not arguments.quiet:
+        print(f"written to {output}; see {output / scores.TABLE}")
+    return 0 if best else 1
+
+
+def _photographs(arguments: Namespace) -> tuple[Any, list[str]]:
+    """Returns the photographs, and the names of the broken ones."""
+    from jaxcolor.data import sources, splits
+
+    fraction = arguments.held_out
+    if fraction is not None and not 0 < fraction < 1:
+        raise ValueError(f"--held-out is {fraction}; wanted above 0 and below 1")
+    source = sources.open_source(arguments.source, data_dir=arguments.data_dir)
+    skipped = [part.name for part in getattr(source, "skipped", ())]
+    if fraction is not None:
+        source = splits.split(source, held_out_fraction=fraction).validation
+    if arguments.photographs is not None:
+        source = _spread(source, arguments.photographs)
+    return source, skipped
+
+
+def _spread(source: Any, count: int) -> Any:
+    """Returns so many of the photographs, at equal steps; all where there are fewer."""
+    import numpy as np
+
+    from jaxcolor.data import sources
+
+    indices = np.linspace(0, len(source) - 1, min(count, len(source)))
+    return sources.Part(source, np.round(indices).astype(int))
+
+
+def _provenance(arguments: Namespace, own: Any) -> dict[str, Any]:
+    from jaxcolor import manifest
+
+    return {
+        "models": {
+            Path(arguments.model).name: {
+                "path": arguments.model,
+                "sha256": manifest.hash_of_model(arguments.model),
+                "temperature": own.temperature,
+                "rebalancing_lambda": own.rebalancing_lambda,
+            }
+        },
+        "temperatures": sorted(arguments.temperatures),
+        "lambdas": sorted(arguments.lambdas),
+        "held_out_fraction": arguments.held_out,
+    }
+
+
+COMMAND = Command(
+    "measure a model at many temperatures and lambdas",
+    "  jaxcolor sweep photos/ --model runs/mine --held-out 0.02 --size 128 -o sweep/",
+    _add_sweep,
+    _sweep,
+)

@@ -1,0 +1,183 @@
+"""A grid of temperatures and lambdas, what was measured there, and its best cell."""
+
+import math
+from typing import Any, NamedTuple
+
+from jaxcolor.scores import Number
+
+# What the best cell may be the best in: by key of a number, its name, and whether more
+# of it is better.
+BY_KEY = {
+    "rebalanced_auc": ("rebalanced AuC", True),
+    "auc": ("raw AuC", True),
+    "psnr": ("PSNR", True),
+    "ciede2000": ("CIEDE2000", False),
+}
+
+
+class Grid(NamedTuple):
+    """Where a model is measured.
+
+    Attributes:
+        temperatures: of the annealed mean, ascending.
+        lambdas: that the posterior is moved to, ascending.
+    """
+
+    temperatures: tuple[float, ...]
+    lambdas: tuple[float, ...]
+
+
+class Cell(NamedTuple):
+    """A model at one temperature and one lambda.
+
+    Attributes:
+        temperature: of the annealed mean.
+        rebalancing_lambda: of decoding.
+        numbers: by key, as in `scores.Row`.
+    """
+
+    temperature: float
+    rebalancing_lambda: float
+    numbers: dict[str, Number]
+
+
+class Criterion(NamedTuple):
+    """Which cell is the best one.
+
+    Attributes:
+        key: of what it is best in, one of `BY_KEY`.
+        raw_above_gray: how far above gray's its raw AuC is at least, percent; None for
+            no condition.
+        colorfulness: least and largest share of the truth's colorfulness; None for no
+            condition.
+    """
+
+    key: str
+    raw_above_gray: float | None
+    colorfulness: tuple[float, float] | None
+
+
+class Sweep(NamedTuple):
+    """What came out, and how it was measured.
+
+    Attributes:
+        manifest: all that a reader needs to get the same numbers, as JSON has it.
+        grid: where it was measured.
+        truth: numbers of the ground truth.
+        gray: numbers of gray.
+        cells: one lambda after the other, the temperatures within.
+    """
+
+    manifest: dict[str, Any]
+    grid: Grid
+    truth: dict[str, Number]
+    gray: dict[str, Number]
+    cells: list[Cell]
+
+
+def make(temperatures: list[float], lambdas: list[float]) -> Grid:
+    """Returns a grid, sorted.
+
+    Raises:
+        ValueError: one of them is empty, repeats itself or has a number out of range.
+    """
+    for what, values in (("temperatures", temperatures), ("lambdas", lambdas)):
+        if not values:
+            raise ValueError(f"the grid has no {what}")
+        if len(set(values)) < len(values):
+            raise ValueError(f"the {what} {_listed(values)} name one twice")
+    if not all(0 < t < math.inf for t in temperatures):
+        raise ValueError(
+            f"the temperatures are {_listed(temperatures)};"
+            " wanted all above 0, and finite"
+        )
+    if not all(0 <= x <= 1 for x in lambdas):
+        raise ValueError(f"the lambdas are {_listed(lambdas)}; wanted all from 0 to 1")
+    return Grid(tuple(sorted(temperatures)), tuple(sorted(lambdas)))
+
+
+def check(criterion: Criterion) -> None:
+    """Refuses a criterion that no cell can meet, or that is unknown.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if criterion.key not in BY_KEY:
+        raise ValueError(
+            f"the criterion is {criterion.key!r}; wanted one of {', '.join(BY_KEY)}"
+        )
+    if criterion.raw_above_gray is not None and math.isnan(criterion.raw_above_gray):
+        raise ValueError("the least raw AuC above gray's is no number")
+    if criterion.colorfulness is not None:
+        low, high = criterion.colorfulness
+        if not low <= high:
+            raise ValueError(
+                f"the colorfulness wanted is from {low:g} to {high:g};"
+                " wanted the smaller share first"
+            )
+
+
+def raw_above_gray(cell: Cell, gray: dict[str, Number]) -> float:
+    """Returns how far a cell's raw AuC is above gray's, percent."""
+    return cell.numbers["auc"].value - gray["auc"].value
+
+
+def candidates(sweep: Sweep, criterion: Criterion) -> list[Cell]:
+    """Returns the cells that meet the conditions."""
+    return [cell for cell in sweep.cells if _is_met(cell, sweep.gray, criterion)]
+
+
+def best(sweep: Sweep, criterion: Criterion) -> Cell | None:
+    """Returns the best of the cells that meet the conditions; None if none does.
+
+    Of equal ones the first, of the lowest lambda, then of the lowest temperature.
+    """
+    _, is_more_better = BY_KEY[criterion.key]
+    sign = 1 if is_more_better else -1
+    return max(
+        candidates(sweep, criterion),
+        key=lambda cell: sign * cell.numbers[criterion.key].value,
+        default=None,
+    )
+
+
+def told(criterion: Criterion) -> str:
+    """Returns a criterion as a reader sees it."""
+    name, is_more_better = BY_KEY[criterion.key]
+    conditions = []
+    if (least := criterion.raw_above_gray) is not None:
+        conditions.append(f"a raw AuC of at least gray's {least:+g}")
+    if criterion.colorfulness is not None:
+        low, high = criterion.colorfulness
+        conditions.append(f"a colorfulness from {low:g} to {high:g} times the truth's")
+    those = f"those with {' and '.join(conditions)}" if conditions else "all cells"
+    return f"the {'highest' if is_more_better else 'lowest'} {name} of {those}"
+
+
+def edges(cell: Cell, grid: Grid) -> list[str]:
+    """Returns in which of T and lambda a wider grid might have a better cell."""
+    found = []
+    ends = (grid.temperatures[0], grid.temperatures[-1])
+    if cell.temperature in ends:
+        found.append("T")
+    # There is nothing beyond a lambda of 0 or 1.
+    ends = (grid.lambdas[0], grid.lambdas[-1])
+    if cell.rebalancing_lambda in ends and 0 < cell.rebalancing_lambda < 1:
+        found.append("λ")
+    return found
+
+
+def _is_met(cell: Cell, gray: dict[str, Number], criterion: Criterion) -> bool:
+    least = criterion.raw_above_gray
+    if least is not None and raw_above_gray(cell, gray) < least:
+        return False
+    if criterion.colorfulness is None:
+        return True
+    low, high = criterion.colorfulness
+    # Photographs that are all gray have no colorfulness to share.
+    share = cell.numbers.get("colorfulness_share")
+    return share is not None and low <= share.value <= high
+
+
+def _listed(values: list[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

@@ -1,0 +1,235 @@
+"""A sweep as files: its table, results and manifest, and its plots."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from jaxcolor import grid, plots, scores
+from jaxcolor.grid import Cell, Criterion, Sweep
+from jaxcolor.scores import Column, Number
+
+PLOTS, STRIP = "plots", "strip.png"
+# Of the table's cells, then of what no temperature changes.
+CELLS = ("auc", "rebalanced_auc", "ciede2000", "psnr", "colorfulness")
+SHARE = "colorfulness_share"
+LIKELIHOOD = ("nll", "ece")
+COLUMNS = {c.key: c for c in (*scores.ACCURACY, *scores.COLOR)}
+# Of the letters above a strip, pixels; and of the line that they stand on.
+LETTERS, LINE = 12, 18
+
+
+def write(sweep: Sweep, folder: Path, criterion: Criterion) -> None:
+    """Writes table.md, table.csv, results.json, manifest.json and plots/*.png."""
+    (folder / PLOTS).mkdir(parents=True, exist_ok=True)
+    best = grid.best(sweep, criterion)
+    results = {
+        "grid": sweep.grid._asdict(),
+        "truth": _plain(sweep.truth),
+        "gray": _plain(sweep.gray),
+        "cells": [c._asdict() | {"numbers": _plain(c.numbers)} for c in sweep.cells],
+        "criterion": criterion._asdict() | {"told": grid.told(criterion)},
+        "best": best and {k: v for k, v in best._asdict().items() if k != "numbers"},
+    }
+    scores.replace(folder / scores.RESULTS, json.dumps(results, indent=1) + "\n")
+    manifest = json.dumps(sweep.manifest, indent=1) + "\n"
+    scores.replace(folder / scores.MANIFEST, manifest)
+    scores.replace(folder / scores.TABLE, markdown(sweep, criterion))
+    scores.replace(folder / scores.CSV, comma_separated(sweep, criterion))
+    for name, content in figures(sweep, criterion).items():
+        (folder / PLOTS / f"{name}.png").write_bytes(content)
+
+
+def write_strip(
+    heads: Sequence[str], rows: UInt8[np.ndarray, "n m h w 3"], folder: Path
+) -> None:
+    """Writes pictures in rows, under their heads, as strip.png."""
+    plots.write_png(sheet(heads, rows), folder / STRIP)
+
+
+def markdown(sweep: Sweep, criterion: Criterion) -> str:
+    """Returns the table, the best cell, and how it was measured."""
+    best = grid.best(sweep, criterion)
+    lines = [
+        _line("ground truth", "–", sweep.truth, sweep),
+        _line("gray", "–", sweep.gray, sweep),
+    ]
+    for cell in sweep.cells:
+        line = _of_cell(cell, sweep)
+        lines.append([f"**{x}**" for x in line] if cell == best else line)
+    first = sweep.cells[:: len(sweep.grid.temperatures)]
+    likelihood = [
+        [
+            f"{cell.rebalancing_lambda:g}",
+            *(_shown(cell.numbers, COLUMNS[key]) for key in LIKELIHOOD),
+        ]
+        for cell in first
+    ]
+    by_lambda = _table(["λ", *(COLUMNS[key].head for key in LIKELIHOOD)], likelihood)
+    return "\n".join(
+        [
+            f"### Temperature and λ\n\n{_table(_heads(), lines)}\n",
+            f"{verdict(sweep, criterion)}\n",
+            f"{_meanings([*CELLS, SHARE])}\n",
+            f"### Likelihood, at every temperature\n\n{by_lambda}\n",
+            f"{_meanings(LIKELIHOOD)}\n",
+            scores.method(sweep.manifest, {}),
+        ]
+    )
+
+
+def comma_separated(sweep: Sweep, criterion: Criterion) -> str:
+    """Returns one line for each cell, every number with the ends of its interval."""
+    best, candidates = grid.best(sweep, criterion), grid.candidates(sweep, criterion)
+    keys = (*CELLS, SHARE, *LIKELIHOOD)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    ends = [f"{key}{end}" for key in keys for end in ("", "_low", "_high")]
+    told = ["auc_above_gray", "meets_conditions", "is_best"]
+    writer.writerow(["temperature", "rebalancing_lambda", *ends, *told])
+    for cell in sweep.cells:
+        numbers = [cell.numbers.get(key, (None, None, None)) for key in keys]
+        values = [value for number in numbers for value in number]
+        above = grid.raw_above_gray(cell, sweep.gray)
+        is_met, is_best = cell in candidates, cell == best
+        start = [cell.temperature, cell.rebalancing_lambda]
+        writer.writerow([*start, *values, above, int(is_met), int(is_best)])
+    return out.getvalue()
+
+
+def markdown_line(cell: Cell, sweep: Sweep) -> str:
+    """Returns the line of one cell, with gray's, under the head of the table."""
+    gray = _line("gray", "–", sweep.gray, sweep)
+    return _table(_heads(), [gray, _of_cell(cell, sweep)])
+
+
+def verdict(sweep: Sweep, criterion: Criterion) -> str:
+    """Returns which cell is the best one and of how many; or why none is."""
+    best, told = grid.best(sweep, criterion), grid.told(criterion)
+    if best is None:
+        nearest = max(grid.raw_above_gray(cell, sweep.gray) for cell in sweep.cells)
+        shares = [c.numbers[SHARE].value for c in sweep.cells if SHARE in c.numbers]
+        spread = f"from {min(shares):.2f} to {max(shares):.2f}" if shares else "unknown"
+        return (
+            f"No cell of {len(sweep.cells)} meets the conditions ({told}): the highest"
+            f" raw AuC is gray's {nearest:+.2f}, shares of colorfulness are {spread}."
+        )
+    count = len(grid.candidates(sweep, criterion))
+    verdict = (
+        f"Best: T = {best.temperature:g}, λ = {best.rebalancing_lambda:g}, {told};"
+        f" {count} of {len(sweep.cells)} cells were to choose from."
+    )
+    if edges := grid.edges(best, sweep.grid):
+        verdict += f" It is at the grid's end of {' and '.join(edges)}."
+    return verdict
+
+
+def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
+    """Returns PNG files by name: heat maps, and curves against the temperature."""
+    gray, best = sweep.gray, grid.best(sweep, criterion)
+    temperatures, lambdas = sweep.grid
+    maps = plots.heat_maps(
+        {
+            "raw AuC above gray's, %": _values(sweep, "auc") - gray["auc"].value,
+            "rebalanced AuC above gray's, %": _values(sweep, "rebalanced_auc")
+            - gray["rebalanced_auc"].value,
+            "colorfulness over the truth's": _values(sweep, SHARE),
+        },
+        temperatures,
+        lambdas,
+        best=best
+        and (
+            temperatures.index(best.temperature),
+            lambdas.index(best.rebalancing_lambda),
+        ),
+    )
+    found = {"heat_maps": plots.png(maps)}
+    if len(temperatures) > 1:
+        curves = plots.against_temperature(
+            {
+                COLUMNS[key].head: {
+                    f"λ = {x:g}": [_ends(c.numbers[key]) for c in _row(sweep, x)]
+                    for x in lambdas
+                }
+                for key in ("rebalanced_auc", "colorfulness")
+            },
+            temperatures,
+            levels={
+                COLUMNS["rebalanced_auc"].head: gray["rebalanced_auc"].value,
+                COLUMNS["colorfulness"].head: sweep.truth["colorfulness"].value,
+            },
+        )
+        found["curves"] = plots.png(curves)
+    return found
+
+
+def sheet(
+    heads: Sequence[str], rows: UInt8[np.ndarray, "n m h w 3"]
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Returns rows of pictures with a head above each column."""
+    pictures = plots.contact_sheet(rows)
+    page = Image.new("RGB", (pictures.shape[1], LINE), (plots.PAPER,) * 3)
+    draw = ImageDraw.Draw(page)
+    step = rows.shape[3] + plots.GAP
+    font = ImageFont.load_default(LETTERS)
+    for n, head in enumerate(heads):
+        middle = plots.GAP + n * step + rows.shape[3] // 2
+        draw.text((middle, LINE // 2), head, fill=0, font=font, anchor="mm")
+    return np.concatenate([np.asarray(page), pictures])
+
+
+def _heads() -> list[str]:
+    accuracy, *others = (COLUMNS[key].head for key in CELLS)
+    return ["T", "λ", accuracy, "above gray's", *others, COLUMNS[SHARE].head]
+
+
+def _of_cell(cell: Cell, sweep: Sweep) -> list[str]:
+    temperature, mixed = f"{cell.temperature:g}", f"{cell.rebalancing_lambda:g}"
+    return _line(temperature, mixed, cell.numbers, sweep)
+
+
+def _line(
+    temperature: str, mixed: str, numbers: dict[str, Number], sweep: Sweep
+) -> list[str]:
+    accuracy, *others = (_shown(numbers, COLUMNS[key]) for key in (*CELLS, SHARE))
+    above = f"{numbers['auc'].value - sweep.gray['auc'].value:+.2f}"
+    return [temperature, mixed, accuracy, above, *others]
+
+
+def _shown(numbers: dict[str, Number], column: Column) -> str:
+    return scores.cell(numbers.get(column.key), column.form)
+
+
+def _table(heads: list[str], lines: list[list[str]]) -> str:
+    rule = ["---:"] * len(heads)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [heads, rule, *lines])
+
+
+def _meanings(keys: Sequence[str]) -> str:
+    columns = [COLUMNS[key] for key in keys]
+    told = "; ".join(f"{c.head.partition(',')[0]}: {c.meaning}" for c in columns)
+    return f"{told}."
+
+
+def _values(sweep: Sweep, key: str) -> Float[np.ndarray, "t l"]:
+    nothing = Number(float("nan"))
+    values = [cell.numbers.get(key, nothing).value for cell in sweep.cells]
+    return np.array(values).reshape(len(sweep.grid.lambdas), -1).T
+
+
+def _row(sweep: Sweep, rebalancing_lambda: float) -> list[Cell]:
+    return [c for c in sweep.cells if c.rebalancing_lambda == rebalancing_lambda]
+
+
+def _ends(number: Number) -> tuple[float, float, float]:
+    value, low, high = number
+    return value, value if low is None else low, value if high is None else high
+
+
+def _plain(numbers: dict[str, Number]) -> dict[str, dict[str, float | None]]:
+    return {key: number._asdict() for key, number in numbers.items()}

@@ -1,0 +1,167 @@
+"""One model at many temperatures and lambdas, from one pass of its network.
+
+What `evaluate` measures at one of them, measured at all; a batch at a time, so that no
+more is held than a batch at the temperatures of one lambda.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from jaxcolor import decode, evaluate, measures, metrics, systems, tally
+from jaxcolor import manifest as manifests
+from jaxcolor import protocol as protocols
+from jaxcolor.colorize import Colorizer
+from jaxcolor.data.sources import Source
+from jaxcolor.grid import Cell, Grid, Sweep
+from jaxcolor.measures import Measures, Truth, Weights
+from jaxcolor.pretrained import Pretrained
+from jaxcolor.protocol import Progress, Protocol
+from jaxcolor.scores import Number
+from jaxcolor.tally import Tally
+
+
+class Strip(NamedTuple):
+    """Photographs from the mean of the distribution to its mode.
+
+    Attributes:
+        heads: of the columns.
+        rows: a photograph each.
+    """
+
+    heads: list[str]
+    rows: UInt8[np.ndarray, "n m h w 3"]
+
+
+def readings(model: Pretrained, lambdas: Sequence[float | None]) -> list[Colorizer]:
+    """Returns a colorizer for each lambda; all share the model's arrays.
+
+    Args:
+        model: one with bins.
+        lambdas: None for the model's own.
+
+    Raises:
+        ValueError: the model predicts ab itself, so that lambda means nothing to it.
+    """
+    shared = model._replace(variables=jax.device_put(model.variables))
+    return [Colorizer(shared, rebalancing_lambda=x) for x in lambdas]
+
+
+def sweep(
+    colorizers: Sequence[Colorizer],
+    source: Source,
+    protocol: Protocol,
+    grid: Grid,
+    *,
+    on_done: Progress,
+) -> Sweep:
+    """Measures one model over a grid, on the centers of photographs.
+
+    Args:
+        colorizers: of `readings`, one for each lambda of the grid.
+        source: the photographs.
+        protocol: how.
+        grid: the temperatures and lambdas.
+        on_done: called with the number of pictures that were done: each photograph once
+            in the first pass, then once for each cell.
+
+    Raises:
+        ValueError: no photographs, or a wrong size.
+    """
+    evaluate.check({}, source, protocol, None)
+    survey = protocols.survey(source, protocol, on_done)
+    weights = Weights(metrics.bin_weights(jnp.float32(survey.pixels)), None)
+    truths, grays = Tally(), Tally()
+    tallies = [[Tally() for _ in grid.temperatures] for _ in grid.lambdas]
+    temperatures = jnp.float32(grid.temperatures)
+    for truth, _, count in protocols.batches(source, protocol):
+        lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
+        height, width = lightness.shape[1:]
+        found = partial(_measured, truth, weights=weights, spacing=protocol.spacing)
+        cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
+        truths.add(cut(found(true_ab, rgb=truth.rgb)), None, {})
+        grays.add(cut(found(jnp.zeros_like(true_ab))), None, {})
+        outputs = colorizers[0].outputs(lightness)
+        for colorizer, row in zip(colorizers, tallies, strict=True):
+            bins, logits = colorizer.gamut, colorizer.move(outputs)
+            # `readings` has seen to it.
+            assert bins is not None
+            # The temperature does not matter to it.
+            likely = cut(measures.likelihood(logits, true_ab, spacing=bins.spacing))
+            annealed = _anneal(logits, bins, temperature=temperatures)
+            for small, part in zip(annealed, row, strict=True):
+                ab = systems.enlarge(small, height=height, width=width)
+                part.add(cut(found(ab)), likely, {})
+                on_done(count)
+    numbers = partial(_numbers, truth=truths, gray=grays, protocol=protocol)
+    of_truth = numbers(truths).items()
+    return Sweep(
+        manifest=manifests.manifest(source, survey, protocol, None, []),
+        grid=grid,
+        truth={k: x for k, x in of_truth if k not in evaluate.OF_ROUNDING},
+        gray=numbers(grays),
+        cells=[
+            Cell(temperature, rebalancing_lambda, numbers(part))
+            for rebalancing_lambda, row in zip(grid.lambdas, tallies, strict=True)
+            for temperature, part in zip(grid.temperatures, row, strict=True)
+        ],
+    )
+
+
+def strip(
+    colorizer: Colorizer, source: Source, protocol: Protocol, grid: Grid
+) -> Strip:
+    """Colorizes photographs at each temperature: as in the paper's figure 4.
+
+    Args:
+        colorizer: of a model with bins, at the lambda that is wanted.
+        source: a few photographs.
+        protocol: how.
+        grid: its temperatures below the mean's are shown, from the mean to the mode.
+    """
+    bins = colorizer.gamut
+    assert bins is not None
+    between = sorted((t for t in grid.temperatures if t < 1), reverse=True)
+    temperatures = jnp.float32([1.0, *between])
+    rows: list[np.ndarray] = []
+    for truth, _, count in protocols.batches(source, protocol):
+        lightness = truth.lab[..., 0]
+        height, width = lightness.shape[1:]
+        logits = colorizer.logits(lightness)
+        small = [*_anneal(logits, bins, temperature=temperatures)]
+        small.append(decode.mode(logits, bins))
+        large = [systems.enlarge(ab, height=height, width=width) for ab in small]
+        colors = [jnp.zeros_like(large[0]), *large]
+        pictures = [measures.colored(lightness, ab) for ab in colors]
+        rows.append(np.stack([*map(np.asarray, pictures), truth.rgb], axis=1)[:count])
+    heads = ["lightness", "T = 1, mean", *(f"T = {t:g}" for t in between), "mode"]
+    return Strip([*heads, "truth"], np.concatenate(rows))
+
+
+def _measured(
+    truth: Truth,
+    ab: Float[Array, "b h w 2"],
+    *,
+    rgb: UInt8[Array, "b h w 3"] | None = None,
+    weights: Weights,
+    spacing: float,
+) -> Measures:
+    if rgb is None:
+        rgb = measures.colored(truth.lab[..., 0], ab)
+    return measures.measure(truth, ab, rgb, weights, spacing=spacing)
+
+
+def _numbers(
+    part: Tally, *, truth: Tally, gray: Tally, protocol: Protocol
+) -> dict[str, Number]:
+    return tally.numbers(
+        part, truth, gray, seed=protocol.seed, resamples=protocol.resamples
+    )
+
+
+_anneal = jax.jit(decode.annealed_mean)
