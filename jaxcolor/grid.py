@@ -146,7 +146,8 @@ def told(criterion: Criterion) -> str:
     name, is_more_better = BY_KEY[criterion.key]
     conditions = []
     if (least := criterion.raw_above_gray) is not None:
-        conditions.append(f"a raw AuC of at least gray's {least:+g}")
+        sign = "-" if least < 0 else "+"
+        conditions.append(f"a raw AuC of at least gray's {sign} {abs(least):g}")
     if criterion.colorfulness is not None:
         low, high = criterion.colorfulness
         conditions.append(f"a colorfulness from {low:g} to {high:g} times the truth's")

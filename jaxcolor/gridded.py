@@ -160,8 +160,11 @@ def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
             },
             temperatures,
             levels={
-                COLUMNS["rebalanced_auc"].head: gray["rebalanced_auc"].value,
-                COLUMNS["colorfulness"].head: sweep.truth["colorfulness"].value,
+                COLUMNS["rebalanced_auc"].head: ("gray", gray["rebalanced_auc"].value),
+                COLUMNS["colorfulness"].head: (
+                    "truth",
+                    sweep.truth["colorfulness"].value,
+                ),
             },
         )
         found["curves"] = plots.png(curves)

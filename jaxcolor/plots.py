@@ -25,6 +25,8 @@ SMALLEST_SHARE = 1e-7
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 STYLES = ("-", "--", ":", "-.")
 DOTS_PER_INCH = 110
+# Shares of the cells of a heat map below and above which colors do not change.
+OUTER = (0.2, 0.8)
 
 
 def contact_sheet(rows: UInt8[np.ndarray, "n m h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
@@ -190,15 +192,11 @@ def heat_maps(
     figure = _figure(max(3.0, wide) * len(panels), max(2.4, high))
     grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
     for axes, (title, values) in zip(grid, panels.items(), strict=True):
-        drawn = axes.imshow(values, cmap="viridis", origin="lower", aspect="auto")
-        for (i, j), value in np.ndenumerate(values):
-            if np.isfinite(value):
-                # Viridis is bright in its upper half only.
-                color = "black" if drawn.norm(value) > 0.6 else "white"
-                axes.text(j, i, f"{value:.2f}", color=color, ha="center", va="center")
+        _draw_cells(axes, values)
         if best is not None:
-            corner = (best[1] - 0.5, best[0] - 0.5)
-            axes.add_patch(_frame(corner))
+            row, column = best
+            across, up = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]]) * 0.46
+            axes.plot(column + across, row + up, color=COLORS[1], linewidth=2.5)
         axes.set_title(title, fontsize="medium")
         axes.set(xlabel="λ", xticks=range(len(lambdas)), yticks=range(len(values)))
         axes.set_xticklabels([f"{x:g}" for x in lambdas])
@@ -211,29 +209,35 @@ def against_temperature(
     panels: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]],
     temperatures: Sequence[float],
     *,
-    levels: Mapping[str, float],
+    levels: Mapping[str, tuple[str, float]],
 ) -> "Figure":
     """Draws numbers with their intervals against the temperature, a line per lambda.
 
     Args:
         panels: by the label of a number, then by the label of a lambda: its value, low
             and high end at each temperature.
-        temperatures: ascending.
-        levels: by the label of a number, gray's or the truth's, drawn across.
+        temperatures: two or more, ascending.
+        levels: by the label of a number, the name and the number of something else that
+            is drawn across.
     """
-    figure = _figure(5 * len(panels) + 1, 4)
+    figure = _figure(5.5 * len(panels) + 1, 4.2)
     grid = np.atleast_1d(figure.subplots(1, len(panels)))
     for axes, (label, curves) in zip(grid, panels.items(), strict=True):
-        if label in levels:
-            axes.axhline(levels[label], color="gray", linewidth=1)
+        # Side by side, so that no interval hides another one.
+        step = 0.5 * np.diff(temperatures).min() / len(curves)
         for n, (name, numbers) in enumerate(curves.items()):
             value, low, high = np.array(numbers).T
-            look = _look(n)
-            axes.plot(temperatures, value, label=name, marker=".", **look)
-            axes.fill_between(temperatures, low, high, color=look["color"], alpha=0.12)
-        axes.set(xlabel="temperature", ylabel=label)
+            ends = np.maximum(0, [value - low, high - value])
+            x = np.asarray(temperatures) + (n - (len(curves) - 1) / 2) * step
+            look = _look(n) | {"marker": "o", "markersize": 3, "elinewidth": 0.8}
+            axes.errorbar(x, value, yerr=ends, label=name, **look)
+        if label in levels:
+            name, level = levels[label]
+            axes.axhline(level, color="gray", linewidth=1, label=name)
+        axes.set(xlabel="temperature", ylabel=label, xticks=temperatures)
+        axes.set_xticklabels([f"{t:g}" for t in temperatures])
         axes.grid(alpha=0.3)
-    figure.legend(*grid[-1].get_legend_handles_labels(), loc="outside right center")
+        axes.legend(fontsize="small")
     return figure
 
 
@@ -249,10 +253,17 @@ def _look(n: int) -> dict[str, Any]:
     return {"color": COLORS[n % len(COLORS)], "linestyle": style, "linewidth": 1.5}
 
 
-def _frame(corner: tuple[float, float]) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(corner, 1, 1, fill=False, edgecolor="#d55e00", linewidth=2.5)
+def _draw_cells(axes: Any, values: Float[np.ndarray, "t l"]) -> None:
+    # A corner of the grid may be far off; it would take all colors from the rest.
+    low, high = np.nanquantile(values, OUTER) if np.isfinite(values).any() else (0, 1)
+    drawn = axes.imshow(
+        values, cmap="viridis", origin="lower", aspect="auto", vmin=low, vmax=high
+    )
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            # Viridis is bright in its upper half only.
+            color = "black" if drawn.norm(value) > 0.6 else "white"
+            axes.text(j, i, f"{value:.2f}", color=color, ha="center", va="center")
 
 
 def _draw_shares(

@@ -58,6 +58,45 @@ def test_a_figure_is_labelled_and_the_same_each_time(draw):
     assert 0.005 < (picture < 200).mean() < 0.6
 
 
+MAP = np.array([[1.0, 2.0, np.nan], [4.0, 5.0, 6.0]])
+
+
+def test_a_heat_map_has_its_numbers_in_its_cells():
+    def draw():
+        return plots.heat_maps({"m": MAP}, [0.38, 1.0], [0.0, 0.5, 1.0], best=(1, 2))
+
+    (axes,) = draw().get_axes()
+    told = {text.get_position(): text.get_text() for text in axes.texts}
+    # Across are the lambdas; a number that is not there is no text.
+    assert told == {
+        (0, 0): "1.00",
+        (1, 0): "2.00",
+        (0, 1): "4.00",
+        (1, 1): "5.00",
+        (2, 1): "6.00",
+    }
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0.38", "1"]
+    (frame,) = axes.lines
+    assert (frame.get_xdata().mean().round(), frame.get_ydata().max()) == (2, 1.46)
+    assert plots.png(draw()) == plots.png(draw())
+
+
+def test_a_number_against_temperature_is_the_number_given():
+    numbers = [(1.0, 0.5, 2.0), (3.0, 2.5, 4.0)]
+    figure = plots.against_temperature(
+        {"AuC": {"λ = 0": numbers, "λ = 1": numbers}},
+        [0.38, 1.0],
+        levels={"AuC": ("gray", 2.5)},
+    )
+    (axes,) = figure.get_axes()
+    first, *_, level = axes.lines
+    np.testing.assert_array_equal(first.get_ydata(), [1.0, 3.0])
+    assert set(level.get_ydata()) == {2.5}
+    # Error bars are lines from end to end.
+    ends = axes.collections[0].get_segments()[0][:, 1]
+    np.testing.assert_allclose(ends, [0.5, 2.0])
+
+
 def test_the_curve_drawn_is_the_curve_given():
     raw, rebalanced = plots.accuracy_curves({"a": STRAIGHT}).get_axes()
     np.testing.assert_array_equal(raw.lines[0].get_ydata(), STRAIGHT["raw"])

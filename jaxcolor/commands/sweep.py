@@ -115,12 +115,14 @@ def _sweep(arguments: Namespace) -> int:
         colorfulness=arguments.colorfulness and tuple(arguments.colorfulness),
     )
     grid.check(criterion)
+    if (fraction := arguments.held_out) is not None and not 0 < fraction < 1:
+        raise ValueError(f"--held-out is {fraction:g}; wanted above 0 and below 1")
     output = arguments.output
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file; wanted a folder")
     model = pretrained.load(arguments.model)
     own, *colorizers = sweep.readings(model, [None, *chosen.lambdas])
-    source, skipped = _photographs(arguments)
+    source, skipped = photographs(arguments)
     how = protocol.Protocol(
         name=arguments.source,
         size=arguments.size,
@@ -149,17 +151,15 @@ def _sweep(arguments: Namespace) -> int:
     return 0 if best else 1
 
 
-def _photographs(arguments: Namespace) -> tuple[Any, list[str]]:
+def photographs(arguments: Namespace) -> tuple[Any, list[str]]:
     """Returns the photographs, and the names of the broken ones."""
     from jaxcolor.data import sources, splits
 
-    fraction = arguments.held_out
-    if fraction is not None and not 0 < fraction < 1:
-        raise ValueError(f"--held-out is {fraction}; wanted above 0 and below 1")
     source = sources.open_source(arguments.source, data_dir=arguments.data_dir)
     skipped = [part.name for part in getattr(source, "skipped", ())]
-    if fraction is not None:
-        source = splits.split(source, held_out_fraction=fraction).validation
+    if arguments.held_out is not None:
+        parts = splits.split(source, held_out_fraction=arguments.held_out)
+        source = parts.validation
     if arguments.photographs is not None:
         source = _spread(source, arguments.photographs)
     return source, skipped
