@@ -34,11 +34,14 @@ def annealed_mean(
     if isinstance(temperature, int | float) and not temperature > 0:
         raise ValueError(f"temperature is {temperature}; wanted more than 0")
     temperature = jnp.asarray(temperature, jnp.float32)
+    logits = logits.astype(jnp.float32)
+    # The largest logit goes first, so that no temperature is too small.
+    below = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
     if temperature.ndim == 0:
-        return _annealed_mean(logits, gamut, temperature)
+        return _annealed_mean(below, gamut, temperature)
     # One temperature after the other: all at once would hold a copy of the logits for
     # each.
-    return jax.lax.map(lambda t: _annealed_mean(logits, gamut, t), temperature)
+    return jax.lax.map(lambda t: _annealed_mean(below, gamut, t), temperature)
 
 
 def mean(logits: Logits, gamut: Gamut) -> Ab:
@@ -89,10 +92,7 @@ def regression(outputs: Ab) -> Ab:
     return AB_SCALE * outputs
 
 
-def _annealed_mean(logits: Logits, gamut: Gamut, temperature: jax.Array) -> Ab:
-    logits = logits.astype(jnp.float32)
-    # The largest logit goes first, so that no temperature is too small.
-    below = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
+def _annealed_mean(below: Logits, gamut: Gamut, temperature: jax.Array) -> Ab:
     sharp = jnp.exp(below / temperature)
     total = jnp.matmul(sharp, jnp.asarray(gamut.centers), precision="highest")
     return total / sharp.sum(axis=-1, keepdims=True)
