@@ -9,6 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxcolor.array_types import Lab, PerPixel, Rgb, Rgb8
 
@@ -37,6 +38,14 @@ GAMUT_TOLERANCE = 1e-5
 # often: 2^-12 of a chroma of 150 is 0.04, below what an 8-bit image can show.
 CHROMA_STEPS = 16
 CHROMA_HALVINGS = 8
+
+
+def rgb_to_lab_float64(rgb: Float[np.ndarray, "*p 3"]) -> Float[np.ndarray, "*p 3"]:
+    """Converts as `rgb_to_lab`, on the host: for few colors, without compiling."""
+    xyz = _linear_from_srgb_float64(rgb) @ (XYZ_FROM_RGB / WHITE[:, None]).T
+    line = LAB_SLOPE * xyz + LAB_OFFSET
+    fx, fy, fz = np.moveaxis(np.where(xyz > LAB_KNEE, np.cbrt(xyz), line), -1, 0)
+    return np.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], axis=-1)
 
 
 def _linear_from_srgb_float64(srgb: np.ndarray) -> np.ndarray:

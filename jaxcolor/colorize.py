@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, PyTree, UInt, UInt8
 from PIL import Image
 
-from jaxcolor import cielab, decode, describe, images, paint, pretrained, rebalance
+from jaxcolor import (
+    cielab,
+    compilation,
+    decode,
+    describe,
+    images,
+    paint,
+    pretrained,
+    rebalance,
+)
 from jaxcolor.array_types import Ab, BinWeights, Scalar
 from jaxcolor.gamut import Gamut
 from jaxcolor.pretrained import Pretrained
@@ -99,16 +107,16 @@ class Colorizer:
     @classmethod
     def load(
         cls,
-        path: str | Path,
+        path: str | Path | None = None,
         *,
         temperature: float | None = None,
         rebalancing_lambda: float | None = None,
         size: int | None = None,
     ) -> "Colorizer":
-        """Loads a released model or a training workdir.
+        """Loads a model; what is compiled from then on, `compilation` keeps on disk.
 
         Args:
-            path: see `pretrained.load`.
+            path: see `pretrained.load`; None for the model that is in the package.
             temperature: as those that follow, see the class.
             rebalancing_lambda: see the class.
             size: see the class.
@@ -116,8 +124,9 @@ class Colorizer:
         Raises:
             ValueError: there is no model, or it has no use for a number.
         """
+        compilation.keep()
         return cls(
-            pretrained.load(path),
+            pretrained.load(pretrained.BOX if path is None else path),
             temperature=temperature,
             rebalancing_lambda=rebalancing_lambda,
             size=size,
@@ -205,13 +214,20 @@ def _reading(
         raise ValueError(
             f"rebalancing_lambda is {numbers.decoding_lambda}; wanted from 0 to 1"
         )
-    weights = partial(rebalance.class_weights, jnp.asarray(prior))
-    return Reading(
-        numbers.bins,
-        jnp.float32(numbers.temperature),
-        from_weights=weights(rebalancing_lambda=numbers.rebalancing_lambda),
-        to_weights=weights(rebalancing_lambda=numbers.decoding_lambda),
+    temperature, prior = jax.device_put((np.float32(numbers.temperature), prior))
+    lambdas = (numbers.rebalancing_lambda, numbers.decoding_lambda)
+    return Reading(numbers.bins, temperature, *_class_weights(lambdas, prior))
+
+
+# Compiled as one: operation by operation it takes seconds to start.
+@partial(jax.jit, static_argnums=0)
+def _class_weights(
+    lambdas: tuple[float, float], prior: BinWeights
+) -> tuple[BinWeights, BinWeights]:
+    first, second = (
+        rebalance.class_weights(prior, rebalancing_lambda=each) for each in lambdas
     )
+    return first, second
 
 
 # The network is compared by value, so that all colorizers share what is compiled.

@@ -172,7 +172,7 @@ def _check_prior(prior: np.ndarray | None, bins: int) -> None:
 
 
 def _shapes(module: nn.Module) -> PyTree:
-    smallest = jnp.zeros((1, 8, 8))
+    # All of it within the trace: outside, each small operation is compiled.
     return jax.eval_shape(
-        lambda key: module.init(key, smallest, train=False), jax.random.key(0)
+        lambda: module.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)
     )

@@ -7,7 +7,6 @@ that any other spacing works as well.
 from functools import lru_cache
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -94,11 +93,7 @@ def _ab_of_cube_edges() -> Float[np.ndarray, "n 2"]:
             edge[:, axis] = along
             edge[:, [i for i in range(3) if i != axis]] = corner
             edges.append(edge)
-    # A caller may be inside jit, where the bins are still wanted as numbers.
-    with jax.ensure_compile_time_eval():
-        # Compiled, as one operation after the other takes seconds to start.
-        lab = jax.jit(cielab.rgb_to_lab)(np.concatenate(edges).astype(np.float32))
-    return np.asarray(lab, np.float64)[:, 1:]
+    return cielab.rgb_to_lab_float64(np.concatenate(edges))[:, 1:]
 
 
 def _hull(points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "m 2"]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor import versions
+from jaxcolor import pretrained, versions
 from jaxcolor.data.sources import Source
 from jaxcolor.protocol import Protocol, Survey
 
@@ -101,8 +101,9 @@ def hash_of(path: str | Path) -> str:
 
 def hash_of_model(path: str | Path) -> str:
     """Returns a SHA-256 over the files of a model's folder, by their names."""
+    path = pretrained.locate(path)
     folder = Path(str(path).rpartition("@")[0] or str(path))
-    folder = folder if folder.exists() else Path(path)
+    folder = folder if folder.exists() else path
     digest = hashlib.sha256()
     for file in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(str(file.relative_to(folder)).encode("utf-8", "surrogateescape"))

@@ -24,6 +24,7 @@ def text(
     prior: str | None,
     results: str | None,
     license_name: str | None,
+    notes: str | None = None,
 ) -> str:
     """Returns a model card in Markdown, with the front matter of model hubs.
 
@@ -34,6 +35,8 @@ def text(
         prior: a sentence on where its prior comes from; None for an "ab" head.
         results: Markdown, such as the table of `jaxcolor evaluate`; None if unknown.
         license_name: as model hubs write it, such as "apache-2.0"; None if undecided.
+        notes: Markdown with sections of its own, which follow the others: failure
+            cases, what not to use it for, how it was trained ...
     """
     parts = [
         _front_matter(license_name),
@@ -45,6 +48,8 @@ def text(
     if results:
         parts.append(f"## Results\n\n{results.strip()}\n")
     parts.append(f"## Limits\n\n{LIMITS}")
+    if notes:
+        parts.append(f"{notes.strip()}\n")
     return "\n".join(parts)
 
 

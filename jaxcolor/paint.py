@@ -90,7 +90,9 @@ def paint(
         seen: the view of the photograph.
     """
     side = max(ab.shape[:2])
-    grid = jnp.asarray(np.pad(ab, [(0, side - n) for n in ab.shape[:2]] + [(0, 0)]))
+    grid = np.pad(ab, [(0, side - n) for n in ab.shape[:2]] + [(0, 0)])
+    # Not by jnp.asarray, which is compiled as well.
+    grid = jax.device_put(grid)
     height, width = photo.shape[:2]
     scale = np.array([seen.height / height, seen.width / width], np.float32) / CELL
     valid = np.array([-(-seen.height // CELL), -(-seen.width // CELL)])

@@ -2,7 +2,8 @@
 
 A released model is a folder, as model hubs have it: `config.json` describes the
 network and its decoding, `model.safetensors` holds weights, statistics, prior and bin
-centers, `README.md` is the model card. A training workdir loads as the same thing.
+centers, `README.md` is the model card. A training workdir loads as the same thing. One
+released model comes with the package, in the box.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -30,6 +32,15 @@ FORMAT_VERSION = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 CHECKPOINTS = "checkpoints"
 """A folder that has this sub-folder is a training workdir."""
+
+BOX = Path(__file__).parent / "box"
+"""The released model that comes with the package; a checkout may be without it."""
+
+IN_BOX = "box"
+"""Stands for that folder wherever a model is asked for."""
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+"""Kernels are stored in one of these; in memory they are float32."""
 
 COLLECTIONS = ("params", "batch_stats")
 # Bin centers that differ by more were derived from another gamut.
@@ -54,17 +65,23 @@ class Pretrained(NamedTuple):
     provenance: dict[str, Any]
 
 
+def locate(path: str | Path) -> Path:
+    """Returns where a model is: "box" is the package's own, unless a path is so."""
+    is_box = str(path) == IN_BOX and not Path(path).exists()
+    return BOX if is_box else Path(path)
+
+
 def load(path: str | Path) -> Pretrained:
     """Returns the model of a released folder or of a training workdir.
 
     Args:
         path: a folder; `WORKDIR` gives the checkpoint that was best on validation,
-            `WORKDIR@STEP` that of a step.
+            `WORKDIR@STEP` that of a step, "box" the model that comes with the package.
 
     Raises:
         ValueError: there is no model there, or it is damaged.
     """
-    folder, step = _split_step(str(path))
+    folder, step = _split_step(str(locate(path)))
     # First, for a workdir has a config.json of its own.
     if (folder / CHECKPOINTS).is_dir():
         return _load_workdir(folder, step)
@@ -72,6 +89,8 @@ def load(path: str | Path) -> Pretrained:
         if step is not None:
             raise ValueError(f"{folder} is a released model: it has no step {step}")
         return _load_released(folder)
+    if folder == BOX:
+        raise ValueError("no model is in the box: this jaxcolor came without one")
     wanted = f"a folder with {CONFIG}, or a training workdir"
     raise ValueError(f"no model at {folder}: wanted {wanted}")
 
@@ -105,6 +124,7 @@ def save(
     folder: str | Path,
     *,
     card: str,
+    dtype: str = "float32",
     overwrite: bool = False,
 ) -> None:
     """Writes a released model; the folder appears whole or not at all.
@@ -113,11 +133,16 @@ def save(
         pretrained: the model.
         folder: where to; its parents are made.
         card: text of `README.md`, see `model_card.text`.
+        dtype: that kernels are stored in, a name of `DTYPES`; bfloat16, rounded to
+            nearest even, halves the file. All else is small, and float32.
         overwrite: replace a released model that is there already.
 
     Raises:
-        ValueError: the folder exists, and is not to be or cannot be replaced.
+        ValueError: the folder exists, and is not to be or cannot be replaced; or the
+            dtype is unknown.
     """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; wanted one of {', '.join(DTYPES)}")
     folder = Path(folder)
     if folder.exists() and not overwrite:
         raise ValueError(f"{folder} exists; not overwritten")
@@ -129,9 +154,10 @@ def save(
         **pretrained.description._asdict(),
         "provenance": pretrained.provenance,
     }
+    tensors = _tensors(pretrained, dtype)
     with whole_folder(folder) as partial:
         write(partial / CONFIG, (json.dumps(fields, indent=2) + "\n").encode())
-        write(partial / WEIGHTS, safetensors.numpy.save(_tensors(pretrained)))
+        write(partial / WEIGHTS, safetensors.numpy.save(tensors))
         write(partial / CARD, card.encode())
 
 
@@ -224,15 +250,19 @@ def _check_centers(centers: np.ndarray | None, description: Description) -> None
         )
 
 
-def _tensors(pretrained: Pretrained) -> dict[str, np.ndarray]:
+def _tensors(pretrained: Pretrained, dtype: str) -> dict[str, np.ndarray]:
     tensors = describe.flatten(pretrained.variables)
     decoding = describe.decoding(pretrained.description)
     if decoding is not None:
         tensors["prior"] = pretrained.prior
         tensors["centers"] = decoding.bins.centers
     # The file has the bytes as they lie in memory, whatever the strides say.
-    return {
+    tensors = {
         name: np.ascontiguousarray(x, np.float32) for name, x in sorted(tensors.items())
+    }
+    return {
+        name: x.astype(DTYPES[dtype]) if name.endswith("/kernel") else x
+        for name, x in tensors.items()
     }
 
 

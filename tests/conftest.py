@@ -5,6 +5,8 @@ import os
 # Before jax is imported; processes that a test starts inherit it. Set it to run the
 # tests on an accelerator.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Nothing of a test stays in the user's cache.
+os.environ["JAXCOLOR_CACHE"] = "off"
 
 from pathlib import Path
 

@@ -54,6 +54,13 @@ def _jacobian_of_skimage(rgb):
     return ((ahead - behind) / (2 * step)).T
 
 
+def test_the_form_for_the_host_is_that_of_scikit_image():
+    # float64 on both sides; their matrix and white are ours.
+    np.testing.assert_allclose(
+        cielab.rgb_to_lab_float64(CUBE / 255), color.rgb2lab(CUBE / 255), atol=1e-10
+    )
+
+
 def _largest_chroma(lab):
     """The chroma, by a search in float64 over 5000 of them, that sRGB still has."""
     factors = np.linspace(0, 1, 5001)

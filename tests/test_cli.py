@@ -11,6 +11,7 @@ import tiny
 from PIL import Image
 
 from jaxcolor import cli, images, model_card, pretrained
+from jaxcolor.manifest import hash_of_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -89,6 +90,26 @@ def test_bad_files_of_a_folder_are_listed_and_the_rest_is_done(
     assert "broken.jpg" in printed.err
 
 
+def test_without_names_the_model_of_the_box_colors_into_a_folder_here(
+    model, photo, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pretrained, "BOX", model)
+    monkeypatch.chdir(tmp_path)
+    # What is called so and is no model is not in the way.
+    (tmp_path / "box").mkdir()
+    assert run("colorize", photo) == 0
+    assert run("colorize", photo, "--model", model, "-o", "named.png") == 0
+    assert (tmp_path / "colored" / photo.name).read_bytes() == (
+        tmp_path / "named.png"
+    ).read_bytes()
+
+
+def test_an_empty_box_is_one_line(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pretrained, "BOX", tmp_path / "box")
+    assert run("colorize", photo, "-o", tmp_path / "colored") == cli.MISUSED
+    assert "no model is in the box" in error_of(capsys)
+
+
 @pytest.mark.parametrize("flag", ["--temperature", "--rebalancing-lambda"])
 def test_a_regression_has_no_use_for_numbers_of_bins(
     regression, photo, tmp_path, capsys, flag
@@ -122,7 +143,7 @@ def test_a_wrong_argument_is_one_line_and_status_2(
     [
         (),
         ("paint",),
-        ("colorize", "photo.jpg"),
+        ("colorize",),
         ("colorize", "x.jpg", "--model", "m", "-o", "o", "--batch-size", "0"),
         ("evaluate", "folder", "--model", "m", "--mode", "3"),
     ],
@@ -165,6 +186,18 @@ def test_a_model_is_evaluated(model, photo_folder, tmp_path, capsys):
     assert len(manifest["models"]["mine"]["sha256"]) == 64
     assert "| mine |" in (output / "table.md").read_text()
     assert "mine" in (output / "report.html").read_text()
+
+
+def test_the_model_of_the_box_is_evaluated(
+    model, photo_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(pretrained, "BOX", model)
+    monkeypatch.chdir(tmp_path)
+    command = ("evaluate", photo_folder, "--model", "box", "--size", "32")
+    assert run(*command, "-o", "results", "--resamples", "20", "--quiet") == 0
+    assert "| box |" in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "results" / "manifest.json").read_text())
+    assert manifest["models"]["box"]["sha256"] == hash_of_model(model)
 
 
 def test_baselines_take_their_colors_from_references(photo_folder, tmp_path, capsys):
@@ -211,6 +244,20 @@ def test_what_goes_wrong_midway_is_one_line(
     output = tmp_path / "out"
     assert run("colorize", photo, "--model", model, "-o", output) == status
     assert re.match(f"jaxcolor: {line}", error_of(capsys))
+
+
+def test_a_release_takes_notes_and_a_dtype(model, tmp_path, capsys):
+    notes = tmp_path / "notes.md"
+    notes.write_text("## Failure cases\n\nLawns turn out blue.\n")
+    command = ("release", model, "-o", tmp_path / "small", "--notes", notes)
+    assert run(*command, "--dtype", "bfloat16", "--quiet") == 0
+    card = (tmp_path / "small" / "README.md").read_text()
+    assert card.endswith("\n\n## Failure cases\n\nLawns turn out blue.\n")
+    weights = [folder / pretrained.WEIGHTS for folder in (model, tmp_path / "small")]
+    assert weights[1].stat().st_size < 0.6 * weights[0].stat().st_size
+    missing = ("--notes", tmp_path / "nowhere.md")
+    assert run("release", model, "-o", tmp_path / "b", *missing) == cli.MISUSED
+    assert "there is no file of notes at" in error_of(capsys)
 
 
 @pytest.mark.slow

@@ -70,6 +70,61 @@ def test_the_config_says_how_to_decode(released):
     assert config["temperature"] == 0.38
 
 
+def _rounded_by_hand(x):
+    """To the nearest number of which the lower 16 bits are zero; ties to even."""
+    bits = x.view(np.uint32).astype(np.uint64)
+    bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000
+    return bits.astype(np.uint32).view(np.float32)
+
+
+def test_kernels_stored_in_bfloat16_are_rounded_to_nearest_even(model, tmp_path):
+    ties = np.array([1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, 1 + 2**-8 + 2**-20])
+    tied = tiny.model()
+    tied.variables["params"]["conv1_1"]["kernel"][0, 0, 0, :4] = ties
+    pretrained.save(tied, tmp_path / "model", card="", dtype="bfloat16")
+    loaded = pretrained.load(tmp_path / "model")
+    # Between 1 and 2 the numbers are 2^-7 apart.
+    np.testing.assert_array_equal(
+        loaded.variables["params"]["conv1_1"]["kernel"][0, 0, 0, :4],
+        [1, 1 + 2**-6, -1, 1 + 2**-7],
+    )
+    saved = describe.flatten(tied.variables)
+    for name, array in describe.flatten(loaded.variables).items():
+        is_kernel = name.endswith("/kernel")
+        expected = _rounded_by_hand(saved[name]) if is_kernel else saved[name]
+        np.testing.assert_array_equal(array, expected)
+        assert array.dtype == np.float32
+    np.testing.assert_array_equal(loaded.prior, model.prior)
+
+
+def test_kernels_in_bfloat16_halve_the_file(model, released, tmp_path):
+    pretrained.save(model, tmp_path / "small", card="", dtype="bfloat16")
+    path = tmp_path / "small" / "model.safetensors"
+    tensors = safetensors.numpy.load_file(path)
+    assert {name.endswith("/kernel") for name, x in tensors.items() if x.itemsize == 2}
+    assert tensors["params/head/kernel"].dtype.name == "bfloat16"
+    assert tensors["params/head/bias"].dtype == tensors["prior"].dtype == np.float32
+    kernels = sum(
+        x.size
+        for name, x in describe.flatten(model.variables).items()
+        if name.endswith("/kernel")
+    )
+    whole = (released / "model.safetensors").stat().st_size
+    # But for the header, whose offsets have fewer digits.
+    assert abs(whole - path.stat().st_size - 2 * kernels) < 256
+    # Rounded already, it is stored as it is.
+    pretrained.save(
+        pretrained.load(tmp_path / "small"), tmp_path / "b", card="", dtype="bfloat16"
+    )
+    assert (tmp_path / "b" / "model.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_an_unknown_dtype_is_refused(model, tmp_path):
+    with pytest.raises(ValueError, match="dtype is 'int8'; wanted one of float32, bf"):
+        pretrained.save(model, tmp_path / "model", card="", dtype="int8")
+    assert not (tmp_path / "model").exists()
+
+
 def test_saving_twice_gives_the_same_bytes(model, released, tmp_path):
     pretrained.save(model, tmp_path / "again", card="card\n")
     for path in released.iterdir():
@@ -174,6 +229,19 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
             pretrained.load(path)
 
 
+def test_the_box_is_meant_unless_a_folder_is_called_so(released, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pretrained, "BOX", tmp_path / "package" / "box")
+    with pytest.raises(ValueError, match="no model is in the box: this jaxcolor"):
+        pretrained.load("box")
+    (tmp_path / "package").mkdir()
+    released.rename(tmp_path / "package" / "box")
+    assert pretrained.load("box").provenance == {"step": 7}
+    (tmp_path / "box").mkdir()
+    with pytest.raises(ValueError, match="no model at box"):
+        pretrained.load("box")
+
+
 def test_damaged_files_are_refused(released):
     weights = (released / "model.safetensors").read_bytes()
     (released / "model.safetensors").write_bytes(weights[: len(weights) // 2])
@@ -196,12 +264,13 @@ def test_a_released_model_has_no_steps(released):
 
 
 def test_loading_a_released_model_leaves_training_libraries_unloaded(released):
-    heavy = ("grain", "ml_collections", "orbax", "optax", "tensorflow")
+    heavy = ("grain", "matplotlib", "ml_collections", "orbax", "optax")
+    heavy += ("tensorboardX", "tensorflow", "tensorflow_datasets")
     output = subprocess.run(
         [
             sys.executable,
             "-c",
-            "import sys; from jaxcolor import pretrained;"
+            "import sys; from jaxcolor import cli, colorize, folders, pretrained;"
             f"pretrained.load({str(released)!r});"
             f"print([name for name in {heavy} if name in sys.modules])",
         ],
@@ -227,7 +296,9 @@ def test_the_card_says_what_the_model_is(description):
         prior="The prior was counted over the same photographs.",
         results="| AuC |\n|---|\n| 90 |",
         license_name="apache-2.0",
+        notes="\n## Failure cases\n\nFaces.\n\n",
     )
+    assert card.endswith("\n\n## Failure cases\n\nFaces.\n")
     front, body = card.removeprefix("---\n").split("---\n", 1)
     assert "license: apache-2.0\n" in front
     assert "library_name: jaxcolor\n" in front

@@ -1,6 +1,7 @@
 """`jaxcolor colorize`: photographs and folders of them, colorized."""
 
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -18,17 +19,17 @@ def _add_colorize(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        required=True,
         metavar="MODEL",
-        help="a released model, a training's WORKDIR, or WORKDIR@STEP",
+        help="a released model, a training's WORKDIR, or WORKDIR@STEP (the model that"
+        " comes with jaxcolor)",
     )
     parser.add_argument(
         "-o",
         "--output",
-        required=True,
+        default=Path("colored"),
         type=Path,
         metavar="OUT",
-        help="a folder; for one photograph also a file",
+        help="a folder; for one photograph also a file (%(default)s)",
     )
     arguments_of.add_decoding(parser)
     parser.add_argument(
@@ -58,6 +59,8 @@ def _colorize(arguments: Namespace) -> int:
     from jaxcolor import folders
     from jaxcolor.colorize import Colorizer
 
+    # An entry that is damaged or cannot be written only costs time.
+    warnings.filterwarnings("ignore", "Error .* persistent compilation cache")
     choices = {"requested": arguments.format, "overwrite": arguments.overwrite}
     jobs = folders.plan(arguments.photos, arguments.output, **choices)
     colorizer = Colorizer.load(
@@ -89,7 +92,7 @@ def _colorize(arguments: Namespace) -> int:
 
 COMMAND = Command(
     "colorize photographs and folders of them",
-    "  jaxcolor colorize grandma.jpg album/ --model runs/scenes_small -o colored/",
+    "  jaxcolor colorize grandma.jpg album/ -o colored/",
     _add_colorize,
     _colorize,
 )

@@ -21,7 +21,8 @@ def _add_evaluate(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]MODEL",
-        help="as in colorize; may be given several times",
+        help="as in colorize, box for the one that comes with jaxcolor; may be given"
+        " several times",
     )
     parser.add_argument(
         "--references",

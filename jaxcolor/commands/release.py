@@ -21,6 +21,18 @@ def _add_release(parser: ArgumentParser) -> None:
         "--results", type=Path, metavar="FILE", help="a table.md of jaxcolor evaluate"
     )
     parser.add_argument(
+        "--notes",
+        type=Path,
+        metavar="FILE",
+        help="Markdown sections of your own for the model card, such as failure cases",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="that kernels are stored in; bfloat16 halves the file (%(default)s)",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace a model that is there already"
     )
 
@@ -28,9 +40,8 @@ def _add_release(parser: ArgumentParser) -> None:
 def _release(arguments: Namespace) -> int:
     from jaxcolor import model_card, pretrained
 
-    results = arguments.results
-    if results is not None and not results.is_file():
-        raise ValueError(f"there is no table at {results}")
+    results = _text(arguments.results, what="table")
+    notes = _text(arguments.notes, what="file of notes")
     model = pretrained.load(arguments.workdir)
     training = model.provenance.get("training_photographs")
     source = model.provenance.get("config", {}).get("data", {}).get("source")
@@ -41,18 +52,33 @@ def _release(arguments: Namespace) -> int:
         data=f"Trained on {training} photographs of `{source}`.",
         prior=counted
         and f"Its prior was counted on {counted['images']} of `{counted['source']}`.",
-        results=None if results is None else results.read_text(),
+        results=results,
         license_name=arguments.license,
+        notes=notes,
     )
-    pretrained.save(model, arguments.output, card=card, overwrite=arguments.overwrite)
+    pretrained.save(
+        model,
+        arguments.output,
+        card=card,
+        dtype=arguments.dtype,
+        overwrite=arguments.overwrite,
+    )
     if not arguments.quiet:
         print(f"released to {arguments.output}")
     return 0
 
 
+def _text(path: Path | None, *, what: str) -> str | None:
+    if path is None:
+        return None
+    if not path.is_file():
+        raise ValueError(f"there is no {what} at {path}")
+    return path.read_text(encoding="utf-8")
+
+
 COMMAND = Command(
     "make a training into a folder to pass on",
-    "  jaxcolor release runs/mine -o models/mine",
+    "  jaxcolor release runs/mine -o models/mine --dtype bfloat16 --notes notes.md",
     _add_release,
     _release,
 )

@@ -1,0 +1,33 @@
+"""The model that comes with the package, where it is there."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcolor import Colorizer, pretrained
+
+# Of all its files: small enough for a package and for a repository.
+LARGEST = 9.5e6
+
+pytestmark = pytest.mark.skipif(
+    not (pretrained.BOX / pretrained.CONFIG).is_file(), reason="the box is empty"
+)
+
+
+def test_the_box_is_a_small_released_model():
+    names = {path.name for path in pretrained.BOX.iterdir()}
+    assert names == {pretrained.CONFIG, pretrained.WEIGHTS, pretrained.CARD}
+    assert sum(path.stat().st_size for path in pretrained.BOX.iterdir()) <= LARGEST
+    card = (pretrained.BOX / pretrained.CARD).read_text()
+    assert "## Limits" in card
+
+
+def test_the_model_of_the_box_colors_a_photograph(photographs):
+    photo = photographs["coffee"].mean(axis=-1).astype(np.uint8)
+    colorizer = Colorizer.load()
+    colored = colorizer(photo)
+    assert colored.shape == (*photo.shape, 3)
+    lightness = jnp.linspace(0, 100, 64 * 64).reshape(1, 64, 64)
+    assert np.isfinite(colorizer.ab(lightness)).all()
+    # Gray's would be 0.
+    assert np.ptp(colored.astype(int), axis=-1).mean() > 5

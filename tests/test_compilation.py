@@ -1,0 +1,144 @@
+"""What is kept on disk of what was compiled, and when nothing is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from jaxcolor import compilation, pretrained
+
+# A colorization may load none of these: each takes its part of a second.
+HEAVY = (
+    "grain",
+    "matplotlib",
+    "ml_collections",
+    "optax",
+    "orbax",
+    "tensorboardX",
+    "tensorflow",
+    "tensorflow_datasets",
+)
+PROGRAMS = ("class_weights", "ab_of_rgb", "paint")
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """What is told to JAX, without telling it."""
+    told = {}
+    monkeypatch.setattr(jax.config, "update", told.__setitem__)
+    monkeypatch.delenv("JAXCOLOR_CACHE")
+    return told
+
+
+def test_it_is_kept_in_the_users_cache(settings, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    compilation.keep()
+    folder = tmp_path / "caches" / "jaxcolor" / "compiled"
+    assert settings["jax_compilation_cache_dir"] == str(folder)
+    assert settings["jax_persistent_cache_min_compile_time_secs"] == 0
+    # JAX runs what it finds there.
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("caches", [None, "", "relative"])
+def test_without_xdg_it_is_below_home(settings, monkeypatch, tmp_path, caches):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if caches is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", caches)
+    compilation.keep()
+    folder = tmp_path / ".cache" / "jaxcolor" / "compiled"
+    assert settings["jax_compilation_cache_dir"] == str(folder)
+
+
+def test_the_environment_moves_it(settings, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path / "mine"))
+    compilation.keep()
+    assert settings["jax_compilation_cache_dir"] == str(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("value", ["", "off"])
+def test_the_environment_switches_it_off(settings, monkeypatch, value):
+    monkeypatch.setenv("JAXCOLOR_CACHE", value)
+    compilation.keep()
+    assert settings == {}
+
+
+def test_a_folder_that_jax_was_told_of_stays(settings, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path / "mine"))
+    with monkeypatch.context() as patched:
+        patched.setattr(compilation, "jax", _Told())
+        compilation.keep()
+    assert settings == {}
+    assert not (tmp_path / "mine").exists()
+
+
+class _Told:
+    """JAX as somebody configured it; it takes nothing more."""
+
+    class config:  # noqa: N801
+        jax_compilation_cache_dir = "/theirs"
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(settings, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path / "file" / "mine"))
+    compilation.keep()
+    assert settings == {}
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(
+    settings, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path))
+    # Its permissions would not keep the superuser out.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    compilation.keep()
+    assert settings == {}
+
+
+def _colorize(folder: Path, cache: Path) -> str:
+    script = f"""
+import sys, jaxcolor, jax
+assert jax.config.jax_compilation_cache_dir is None
+from jaxcolor import cli
+jax.config.update("jax_log_compiles", True)
+arguments = ["photo.png", "--model", "model", "-o", "out.png", "--overwrite"]
+assert cli.main(["colorize", *arguments, "--quiet"]) == 0
+print([name for name in {HEAVY} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=os.environ | {"JAXCOLOR_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+    return done.stderr
+
+
+@pytest.mark.slow
+def test_a_colorization_loads_little_and_compiles_three_programs_once(tmp_path):
+    pretrained.save(tiny.model(), tmp_path / "model", card="")
+    photo = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    told = _colorize(tmp_path, tmp_path / "cache")
+    kept = sorted((tmp_path / "cache").iterdir())
+    assert len(kept) == told.count("Finished XLA compilation") == len(PROGRAMS)
+    for program in PROGRAMS:
+        assert sum(program in path.name for path in kept) == 1
+    first = (tmp_path / "out.png").read_bytes()
+    # A damaged entry costs time, and no more.
+    kept[0].write_bytes(kept[0].read_bytes()[:100])
+    told = _colorize(tmp_path, tmp_path / "cache")
+    assert told.count("Persistent compilation cache hit") == len(PROGRAMS) - 1
+    assert "warning" not in told
+    assert (tmp_path / "out.png").read_bytes() == first
