@@ -11,7 +11,6 @@ import tiny
 from PIL import Image
 
 from jaxcolor import cli, images, model_card, pretrained
-from jaxcolor.manifest import hash_of_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -186,18 +185,6 @@ def test_a_model_is_evaluated(model, photo_folder, tmp_path, capsys):
     assert len(manifest["models"]["mine"]["sha256"]) == 64
     assert "| mine |" in (output / "table.md").read_text()
     assert "mine" in (output / "report.html").read_text()
-
-
-def test_the_model_of_the_box_is_evaluated(
-    model, photo_folder, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setattr(pretrained, "BOX", model)
-    monkeypatch.chdir(tmp_path)
-    command = ("evaluate", photo_folder, "--model", "box", "--size", "32")
-    assert run(*command, "-o", "results", "--resamples", "20", "--quiet") == 0
-    assert "| box |" in capsys.readouterr().out
-    manifest = json.loads((tmp_path / "results" / "manifest.json").read_text())
-    assert manifest["models"]["box"]["sha256"] == hash_of_model(model)
 
 
 def test_baselines_take_their_colors_from_references(photo_folder, tmp_path, capsys):

@@ -230,8 +230,8 @@ def test_without_a_path_the_model_of_the_box_is_loaded(tmp_path, monkeypatch):
     made = tiny.model(tiny.BINS._replace(temperature=0.7, decoding_lambda=0.25))
     pretrained.save(made, tmp_path / "model", card="")
     monkeypatch.setattr(pretrained, "BOX", tmp_path / "model")
-    loaded = Colorizer.load()
-    assert (loaded.temperature, loaded.rebalancing_lambda) == (0.7, 0.25)
+    for loaded in (Colorizer.load(), Colorizer.load("box")):
+        assert (loaded.temperature, loaded.rebalancing_lambda) == (0.7, 0.25)
 
 
 def test_colorizers_of_one_network_share_what_is_compiled(photo):

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 import tiny
 
-from jaxcolor import describe, model_card, pretrained
+from jaxcolor import describe, manifest, model_card, pretrained
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +237,7 @@ def test_the_box_is_meant_unless_a_folder_is_called_so(released, tmp_path, monke
     (tmp_path / "package").mkdir()
     released.rename(tmp_path / "package" / "box")
     assert pretrained.load("box").provenance == {"step": 7}
+    assert manifest.hash_of_model("box") == manifest.hash_of_model(pretrained.BOX)
     (tmp_path / "box").mkdir()
     with pytest.raises(ValueError, match="no model at box"):
         pretrained.load("box")
