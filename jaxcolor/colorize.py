@@ -10,24 +10,20 @@ import jax
 import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, PyTree, UInt, UInt8
-from PIL import Image
 
 from jaxcolor import (
     cielab,
     compilation,
     decode,
     describe,
-    images,
     paint,
     pretrained,
     rebalance,
 )
 from jaxcolor.array_types import Ab, BinWeights, Scalar
 from jaxcolor.gamut import Gamut
+from jaxcolor.images import inputs
 from jaxcolor.pretrained import Pretrained
-
-Input = str | Path | Image.Image | np.ndarray
-"""A path, an image of Pillow, or uint8 or uint16 of shape (h, w), (h, w, 3 or 4)."""
 
 Pixels = UInt[np.ndarray, "_ _"] | UInt[np.ndarray, "_ _ 3"]
 
@@ -132,7 +128,7 @@ class Colorizer:
             size=size,
         )
 
-    def __call__(self, image: Input) -> UInt[np.ndarray, "_ _ c"]:
+    def __call__(self, image: inputs.Input) -> UInt[np.ndarray, "_ _ c"]:
         """Returns a photograph in color: its own lightness, size and bits.
 
         Args:
@@ -142,9 +138,9 @@ class Colorizer:
             sRGB, with alpha where the photograph has it.
 
         Raises:
-            ValueError: it is no photograph, or of another type than `Input`.
+            ValueError: it is no photograph, or of another type than `inputs.Input`.
         """
-        pixels = _pixels(image)
+        pixels = inputs.pixels(image)
         (painted,) = self.colorize([pixels[..., :3] if pixels.ndim == 3 else pixels])
         if pixels.shape[2:] == (4,):
             painted = np.concatenate([painted, pixels[..., 3:]], axis=-1)
@@ -280,34 +276,6 @@ def _ab_of_rgb(
     rgb: UInt8[Array, "b h w 3"],
 ) -> Ab:
     return _ab(network, variables, reading, cielab.rgb8_to_lab(rgb)[..., 0])
-
-
-def _pixels(image: Input) -> UInt[np.ndarray, "_ _ *c"]:
-    """Returns gray, RGB, or RGB and alpha."""
-    if isinstance(image, str | Path):
-        photo = images.load(image)
-        if photo.alpha is None:
-            return photo.rgb
-        return np.concatenate([photo.rgb, photo.alpha[..., None]], axis=-1)
-    if isinstance(image, Image.Image):
-        return _pixels_of_pillow(image)
-    array = np.asarray(image)
-    is_gray_or_color = array.ndim == 2 or array.shape[2:] in [(3,), (4,)]
-    is_deep = array.dtype in (np.uint8, np.uint16)
-    if not (is_gray_or_color and is_deep and array.size):
-        raise ValueError(
-            f"got {array.dtype} of shape {array.shape};"
-            " wanted uint8 or uint16 of shape (h, w), (h, w, 3) or (h, w, 4)"
-        )
-    return array
-
-
-def _pixels_of_pillow(image: Image.Image) -> UInt[np.ndarray, "_ _ *c"]:
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)
-    if image.mode in ("I", "F"):
-        raise ValueError(f"an image of mode {image.mode} does not tell what is white")
-    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
 def _power_of_two(least: int) -> int:
