@@ -1,9 +1,15 @@
 """`jaxcolor release`: a training, made into a folder to pass on."""
 
+import math
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.commands.arguments import Command
+
+if TYPE_CHECKING:
+    from jaxcolor.describe import Description
 
 
 def _add_release(parser: ArgumentParser) -> None:
@@ -32,6 +38,7 @@ def _add_release(parser: ArgumentParser) -> None:
         default="float32",
         help="that kernels are stored in; bfloat16 halves the file (%(default)s)",
     )
+    arguments_of.add_decoding(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a model that is there already"
     )
@@ -43,6 +50,7 @@ def _release(arguments: Namespace) -> int:
     results = _text(arguments.results, what="table")
     notes = _text(arguments.notes, what="file of notes")
     model = pretrained.load(arguments.workdir)
+    model = model._replace(description=_decoded(model.description, arguments))
     training = model.provenance.get("training_photographs")
     source = model.provenance.get("config", {}).get("data", {}).get("source")
     counted = model.provenance.get("prior")
@@ -66,6 +74,26 @@ def _release(arguments: Namespace) -> int:
     if not arguments.quiet:
         print(f"released to {arguments.output}")
     return 0
+
+
+def _decoded(description: "Description", arguments: Namespace) -> "Description":
+    """Returns the description with the temperature and the lambda that were asked for.
+
+    Raises:
+        ValueError: the model has no bins, or a number is of no use.
+    """
+    from jaxcolor import describe
+
+    temperature, mixed = arguments.temperature, arguments.rebalancing_lambda
+    wanted = {"temperature": temperature, "decoding_lambda": mixed}
+    given = {name: x for name, x in wanted.items() if x is not None}
+    if given and description.head == describe.AB:
+        raise ValueError("a regression has no temperature and no lambda")
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(f"temperature is {temperature}; wanted above 0, and finite")
+    if mixed is not None and not 0 <= mixed <= 1:
+        raise ValueError(f"rebalancing lambda is {mixed}; wanted from 0 to 1")
+    return description._replace(**given)
 
 
 def _text(path: Path | None, *, what: str) -> str | None:
