@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -15,7 +16,9 @@ def keep() -> None:
     A folder that JAX was told of already stays. One that cannot be made or written to
     is done without.
     """
-    if jax.config.jax_compilation_cache_dir is not None:
+    # Not all versions of JAX declare the settings that their configuration has.
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir is not None:
         return
     folder = _folder()
     if folder is None or not _is_writable(folder):

@@ -34,7 +34,9 @@ def of_features(features: Real[np.ndarray, "n c"]) -> Gaussian:
     mean = features.mean(axis=0)
     factor = (features - mean) / np.sqrt(count - 1)
     # The triangle of many rows has the same covariance in few.
-    return Gaussian(mean, factor if count <= size else np.linalg.qr(factor, mode="r"))
+    return Gaussian(
+        mean, factor if count <= size else np.asarray(np.linalg.qr(factor, mode="r"))
+    )
 
 
 def of_moments(

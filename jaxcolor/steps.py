@@ -219,8 +219,13 @@ def make_statistics_step(
 
     def statistics_step(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
         lightness, _ = _inputs_and_targets(rgb)
+        # From zero: a step from other statistics to the batch's would round.
+        zero = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
         _, updated = forgetful.apply(
-            variables, lightness, train=True, mutable=["batch_stats"]
+            {"params": variables["params"], "batch_stats": zero},
+            lightness,
+            train=True,
+            mutable=["batch_stats"],
         )
         return updated["batch_stats"]
 

@@ -201,6 +201,12 @@ def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables)
     )
     # Twelve pixels are left in the last layers, whose variances float32 rounds.
     np.testing.assert_allclose(outputs, wanted, atol=0.03)
+    # Bit for bit, whatever statistics there were before.
+    others = jax.tree.map(lambda x: 1.1 * x + 0.3, variables["batch_stats"])
+    again = jax.jit(steps.make_statistics_step(network))(
+        {"params": variables["params"], "batch_stats": others}, rgb
+    )
+    jax.tree.map(np.testing.assert_array_equal, again, found)
     # Not those that the network has been given.
     own = steps.outputs_of(network, variables, lightness)
     assert np.abs(own - wanted).max() > 0.3
