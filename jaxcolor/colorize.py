@@ -1,6 +1,5 @@
 """Photographs in color: the one way from a lightness to ab, and from photo to photo."""
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -83,16 +82,13 @@ class Colorizer:
         self.size = model.description.size if size is None else size
         if self.size < SMALLEST_SIZE:
             raise ValueError(f"size is {self.size}; wanted at least {SMALLEST_SIZE}")
-        numbers = describe.decoding(model.description)
-        if numbers is None and not (temperature is None and rebalancing_lambda is None):
-            raise ValueError(
-                "this model predicts ab itself: temperature and rebalancing_lambda"
-                " mean nothing to it"
+        numbers = describe.decoding(
+            describe.read_by(
+                model.description,
+                temperature=temperature,
+                rebalancing_lambda=rebalancing_lambda,
             )
-        if numbers is not None and temperature is not None:
-            numbers = numbers._replace(temperature=temperature)
-        if numbers is not None and rebalancing_lambda is not None:
-            numbers = numbers._replace(decoding_lambda=rebalancing_lambda)
+        )
         self.gamut = None if numbers is None else numbers.bins
         self.temperature = None if numbers is None else numbers.temperature
         self.rebalancing_lambda = None if numbers is None else numbers.decoding_lambda
@@ -202,14 +198,6 @@ class Colorizer:
 def _reading(
     numbers: describe.Decoding, prior: Float[np.ndarray, " q"] | None
 ) -> Reading:
-    if not 0 < numbers.temperature < math.inf:
-        raise ValueError(
-            f"temperature is {numbers.temperature}; wanted above 0, and finite"
-        )
-    if not 0 <= numbers.decoding_lambda <= 1:
-        raise ValueError(
-            f"rebalancing_lambda is {numbers.decoding_lambda}; wanted from 0 to 1"
-        )
     temperature, prior = jax.device_put((np.float32(numbers.temperature), prior))
     lambdas = (numbers.rebalancing_lambda, numbers.decoding_lambda)
     return Reading(numbers.bins, temperature, *_class_weights(lambdas, prior))

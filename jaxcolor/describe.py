@@ -4,6 +4,7 @@ A description is made from the config of a training, travels in its checkpoints,
 is the `config.json` of a released model.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -96,6 +97,44 @@ def decoding(description: Description) -> Decoding | None:
     assert temperature is not None
     assert wanted is not None
     return Decoding(gamut.from_srgb(spacing=spacing), trained, temperature, wanted)
+
+
+def read_by(
+    description: Description,
+    *,
+    temperature: float | None,
+    rebalancing_lambda: float | None,
+) -> Description:
+    """Returns the description with another temperature and lambda of decoding.
+
+    Args:
+        description: of a model.
+        temperature: of the annealed mean; the description's own if None.
+        rebalancing_lambda: that the posterior is moved to; likewise.
+
+    Raises:
+        ValueError: a number is out of range, or means nothing to the model.
+    """
+    if description.head == AB:
+        if temperature is not None or rebalancing_lambda is not None:
+            raise ValueError(
+                "this model predicts ab itself: temperature and rebalancing_lambda"
+                " mean nothing to it"
+            )
+        return description
+    if temperature is None:
+        temperature = description.temperature
+    if rebalancing_lambda is None:
+        rebalancing_lambda = description.decoding_lambda
+    if temperature is None or not 0 < temperature < math.inf:
+        raise ValueError(f"temperature is {temperature}; wanted above 0, and finite")
+    if rebalancing_lambda is None or not 0 <= rebalancing_lambda <= 1:
+        raise ValueError(
+            f"rebalancing_lambda is {rebalancing_lambda}; wanted from 0 to 1"
+        )
+    return description._replace(
+        temperature=temperature, decoding_lambda=rebalancing_lambda
+    )
 
 
 def network(description: Description) -> nn.Module:

@@ -237,7 +237,8 @@ def against_temperature(
         axes.set(xlabel="temperature", ylabel=label, xticks=temperatures)
         axes.set_xticklabels([f"{t:g}" for t in temperatures])
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        # Beside it, where it hides no line.
+        axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 

@@ -1,15 +1,10 @@
 """`jaxcolor release`: a training, made into a folder to pass on."""
 
-import math
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.commands.arguments import Command
-
-if TYPE_CHECKING:
-    from jaxcolor.describe import Description
 
 
 def _add_release(parser: ArgumentParser) -> None:
@@ -45,12 +40,17 @@ def _add_release(parser: ArgumentParser) -> None:
 
 
 def _release(arguments: Namespace) -> int:
-    from jaxcolor import model_card, pretrained
+    from jaxcolor import describe, model_card, pretrained
 
     results = _text(arguments.results, what="table")
     notes = _text(arguments.notes, what="file of notes")
     model = pretrained.load(arguments.workdir)
-    model = model._replace(description=_decoded(model.description, arguments))
+    described = describe.read_by(
+        model.description,
+        temperature=arguments.temperature,
+        rebalancing_lambda=arguments.rebalancing_lambda,
+    )
+    model = model._replace(description=described)
     training = model.provenance.get("training_photographs")
     source = model.provenance.get("config", {}).get("data", {}).get("source")
     counted = model.provenance.get("prior")
@@ -74,26 +74,6 @@ def _release(arguments: Namespace) -> int:
     if not arguments.quiet:
         print(f"released to {arguments.output}")
     return 0
-
-
-def _decoded(description: "Description", arguments: Namespace) -> "Description":
-    """Returns the description with the temperature and the lambda that were asked for.
-
-    Raises:
-        ValueError: the model has no bins, or a number is of no use.
-    """
-    from jaxcolor import describe
-
-    temperature, mixed = arguments.temperature, arguments.rebalancing_lambda
-    wanted = {"temperature": temperature, "decoding_lambda": mixed}
-    given = {name: x for name, x in wanted.items() if x is not None}
-    if given and description.head == describe.AB:
-        raise ValueError("a regression has no temperature and no lambda")
-    if temperature is not None and not 0 < temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}; wanted above 0, and finite")
-    if mixed is not None and not 0 <= mixed <= 1:
-        raise ValueError(f"rebalancing lambda is {mixed}; wanted from 0 to 1")
-    return description._replace(**given)
 
 
 def _text(path: Path | None, *, what: str) -> str | None:
