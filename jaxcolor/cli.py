@@ -11,7 +11,16 @@ import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from jaxcolor.commands import classify, colorize, evaluate, prior, release, sweep, train
+from jaxcolor.commands import (
+    classify,
+    colorize,
+    evaluate,
+    prepare,
+    prior,
+    release,
+    sweep,
+    train,
+)
 
 # Exit statuses: something failed; the command was not understood; Ctrl-C, as shells
 # count it.
@@ -19,6 +28,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 COMMANDS = {
     "colorize": colorize.COMMAND,
     "train": train.COMMAND,
+    "prepare": prepare.COMMAND,
     "prior": prior.COMMAND,
     "evaluate": evaluate.COMMAND,
     "sweep": sweep.COMMAND,

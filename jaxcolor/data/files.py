@@ -44,12 +44,17 @@ class Verified(NamedTuple):
     skipped: tuple[Skipped, ...]
 
 
-def find(root: Path) -> list[str]:
+def find(root: Path, *, endings: frozenset[str] | None = None) -> list[str]:
     """Lists the images below a folder, sorted, as paths with forward slashes.
 
-    Known by their endings. Hidden files and folders are ignored; links are followed.
+    Hidden files and folders are ignored; links are followed.
+
+    Args:
+        root: the folder.
+        endings: of the files' names, in lower case; None is those of images.
     """
-    return sorted(_below(str(root), prefix="", above=frozenset()))
+    known = pixels.extensions() if endings is None else endings
+    return sorted(_below(str(root), prefix="", above=frozenset(), endings=known))
 
 
 def verify(root: Path, names: Sequence[str], *, progress: Progress | None) -> Verified:
@@ -83,7 +88,9 @@ def verify(root: Path, names: Sequence[str], *, progress: Progress | None) -> Ve
     return Verified(good, skipped)
 
 
-def _below(folder: str, *, prefix: str, above: frozenset[str]) -> Iterator[str]:
+def _below(
+    folder: str, *, prefix: str, above: frozenset[str], endings: frozenset[str]
+) -> Iterator[str]:
     # Links may lead in a ring.
     real = os.path.realpath(folder)
     if real in above:
@@ -94,8 +101,10 @@ def _below(folder: str, *, prefix: str, above: frozenset[str]) -> Iterator[str]:
                 continue
             if entry.is_dir():
                 deeper = f"{prefix}{entry.name}/"
-                yield from _below(entry.path, prefix=deeper, above=above | {real})
-            elif Path(entry.name).suffix.lower() in pixels.extensions():
+                yield from _below(
+                    entry.path, prefix=deeper, above=above | {real}, endings=endings
+                )
+            elif Path(entry.name).suffix.lower() in endings:
                 yield prefix + entry.name
 
 

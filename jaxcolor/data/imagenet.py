@@ -88,3 +88,17 @@ def wnids() -> tuple[str, ...]:
     package = resources.files("tensorflow_datasets")
     listed = package / "image_classification" / "imagenet_resized_labels.txt"
     return tuple(sorted(listed.read_text().split()))
+
+
+@functools.cache
+def validation_wnids() -> tuple[str, ...]:
+    """Returns the WordNet name of the class of each of the 50,000 validation images.
+
+    That of ILSVRC2012_val_00000001 comes first.
+
+    Source:
+        The list of TensorFlow Datasets' imagenet2012, which lies in its package.
+    """
+    package = resources.files("tensorflow_datasets")
+    listed = package / "datasets" / "imagenet2012" / "validation_labels.txt"
+    return tuple(listed.read_text().split())

@@ -28,13 +28,13 @@ def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepare
 
     Args:
         name: 'NAME', 'NAME/CONFIG', 'NAME:VERSION', or the folder of a prepared
-            version.
+            version, also on gs:// (extra gcs).
         split: also a part of one, such as 'train[:10%]'.
         data_dir: where the data sets lie; None is the package's own default.
 
     Raises:
-        ValueError: it is not prepared, not in a format with random access, has no
-            such split, or not one image in each record.
+        ValueError: it is not prepared, cannot be reached, is not in a format with
+            random access, has no such split, or not one image in each record.
     """
     # Here, for it takes half a second.
     import tensorflow_datasets as tfds
@@ -43,10 +43,16 @@ def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepare
     how = _how_to_prepare(name, data_dir=data_dir)
     try:
         # From what lies on disk: a data set's own code may need TensorFlow.
-        if (Path(name) / "dataset_info.json").is_file():
+        if (tfds.core.Path(name) / "dataset_info.json").is_file():
             builder = tfds.builder_from_directory(name)
         else:
             builder = read_only_builder.builder_from_files(name, data_dir=data_dir)
+    # Of etils, where what reads gs:// is not installed.
+    except ImportError as error:
+        where = data_dir if data_dir else name
+        raise ValueError(
+            f"cannot read {where}: {error}; pip install 'jaxcolor[gcs]'"
+        ) from error
     except tfds.core.DatasetNotFoundError as error:
         where = f" in {data_dir}" if data_dir else ""
         raise ValueError(f"{name} is not prepared{where}; {how}") from error

@@ -17,9 +17,9 @@ from jaxtyping import Int
 
 from jaxcolor.data import files, imagenet, prepared
 
-# name[/config][:version][:split]
+# name[/config][:version][:split], or folder[:split], such as gs://bucket/name/1.0.0
 TFDS_SPEC = re.compile(
-    r"(?P<name>[^:]+(:(\d+|\*)\.(\d+|\*)\.(\d+|\*))?)(:(?P<split>.+))?"
+    r"(?P<name>(\w+://)?[^:]+(:(\d+|\*)\.(\d+|\*)\.(\d+|\*))?)(:(?P<split>.+))?"
 )
 
 
@@ -157,8 +157,9 @@ def open_source(
     """Opens what a line of text names.
 
     Args:
-        spec: a folder, a .txt list of files, or 'tfds:NAME[:SPLIT]'; the split is
-            'train' where none is given. 'imagenet-test:' or 'imagenet-validation:'
+        spec: a folder, a .txt list of files, or 'tfds:NAME[:SPLIT]', where NAME may
+            be the folder of a prepared version, on gs://, too; the split is 'train'
+            where none is given. 'imagenet-test:' or 'imagenet-validation:'
             before ImageNet's validation photographs chooses the paper's part of them,
             see `imagenet.numbers`.
         names: as in `folder`; of tfds, just these, in this order.
@@ -269,8 +270,12 @@ def by_class(source: Source) -> Source:
     for position, record in enumerate(source.records):
         # Numbered, if its file had no name.
         file = record.get("file_name", f"{position:08}")
-        name = file.decode() if isinstance(file, bytes) else file
-        names.append(f"{source.classes[record[source.label]]}/{name}")
+        # Names that are not UTF-8 carry their bytes as surrogates.
+        is_raw = isinstance(file, bytes)
+        name = file.decode("utf-8", "surrogateescape") if is_raw else file
+        label = record[source.label]
+        # -1 is an unknown class.
+        names.append(f"{source.classes[label]}/{name}" if label >= 0 else name)
     return Renamed(source, tuple(names))
 
 

@@ -1,0 +1,172 @@
+"""`jaxcolor prepare`: photographs as a data set of TensorFlow Datasets."""
+
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxcolor.commands import arguments as arguments_of
+from jaxcolor.commands.arguments import Command
+
+if TYPE_CHECKING:
+    from jaxcolor.prepare import Outcome
+
+# As in jaxcolor.data.layout and jaxcolor.data.recode, which take time to import.
+SPLITS = ("hash", "folders", "imagenet")
+REENCODINGS = ("keep", "short-side", "square")
+
+
+def _add_prepare(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="photographs: a folder, with or without folders of classes or of train,"
+        " val and test; ImageNet as such, or the folder of ILSVRC2012_img_train.tar and"
+        " ILSVRC2012_img_val.tar; a tar, not compressed",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="DATA_DIR",
+        help="the data set is made in DATA_DIR/NAME/1.0.0",
+    )
+    parser.add_argument(
+        "--name", required=True, help="of the data set: lower-case, digits, underscores"
+    )
+    _add_recipe(parser)
+    _add_division(parser)
+    _add_sharing(parser)
+
+
+def _add_recipe(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--reencode",
+        choices=REENCODINGS,
+        default="keep",
+        help="keep the bytes of JPEGs; or make the shorter side, or both (square, as"
+        " the paper), --size pixels. Other formats and CMYK become JPEGs (%(default)s)",
+    )
+    parser.add_argument(
+        "--size",
+        type=arguments_of.count,
+        default=256,
+        metavar="N",
+        help="of what is re-encoded, in pixels (%(default)s)",
+    )
+    parser.add_argument(
+        "--quality",
+        type=_quality,
+        default=95,
+        metavar="N",
+        help="of the JPEGs that are encoded, 1 to 100 (%(default)s)",
+    )
+
+
+def _add_division(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--splits",
+        choices=SPLITS,
+        help="by a hash of the names; by folders named train, val, test; or the"
+        " paper's of ImageNet: val 1 to 10,000 validates, the list of 10,000 others"
+        " tests, the rest is left out (what the names are like)",
+    )
+    for split in ("validation", "test"):
+        parser.add_argument(
+            f"--{split}",
+            type=float,
+            metavar="SHARE",
+            help=f"for {split}, of photographs split by hash (0.1)",
+        )
+
+
+def _add_sharing(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--shard-photos",
+        type=arguments_of.count,
+        default=1000,
+        metavar="N",
+        help="at most so many photographs are in a file (%(default)s)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=arguments_of.count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes on this machine (%(default)s)",
+    )
+    parser.add_argument(
+        "--index",
+        type=int,
+        default=0,
+        metavar="I",
+        help="of several machines with one DATA_DIR: which this is, from 0",
+    )
+    parser.add_argument(
+        "--count",
+        type=arguments_of.count,
+        default=1,
+        metavar="N",
+        help="how many there are; the last to finish writes the metadata",
+    )
+
+
+def _prepare(arguments: Namespace) -> int:
+    from jaxcolor import prepare
+    from jaxcolor.data.recode import Recipe
+
+    outcome = prepare.prepare(
+        arguments.source,
+        arguments.output,
+        name=arguments.name,
+        recipe=Recipe(arguments.reencode, arguments.size, arguments.quality),
+        division=prepare.Division(
+            arguments.splits, arguments.validation, arguments.test
+        ),
+        shard_photos=arguments.shard_photos,
+        part=prepare.Part(arguments.index, arguments.count),
+        workers=arguments.workers,
+        is_quiet=arguments.quiet,
+    )
+    if not arguments.quiet:
+        _print(outcome, arguments)
+    return 0
+
+
+def _print(outcome: "Outcome", arguments: Namespace) -> None:
+    if outcome.missing:
+        print(
+            f"{outcome.folder}: {outcome.missing} of {outcome.shards} shards are left"
+            " to others; who writes the last one finishes the data set"
+        )
+        return
+    counts = [f"{number:,} {split}" for split, number in outcome.photographs.items()]
+    print(f"{outcome.folder}: {', '.join(counts)}")
+    print(
+        f"{outcome.broken:,} broken, {outcome.left_out:,} in no split; {outcome.gray:,}"
+        f" gray, {outcome.converted:,} converted to JPEG: see report.json there"
+    )
+    for split in outcome.photographs:
+        print(f"  tfds:{outcome.folder}:{split}")
+
+
+def _quality(text: str) -> int:
+    number = arguments_of.count(text)
+    if number > 100:
+        raise ValueError(text)
+    return number
+
+
+COMMAND = Command(
+    "write photographs as a data set of TensorFlow Datasets",
+    "  jaxcolor prepare photos/ -o data/ --name photos --reencode short-side\n"
+    "  jaxcolor train --config configs/scenes_small.py --workdir runs/mine \\\n"
+    "      --config.data.source=tfds:photos:train --config.data.data_dir=data/\n\n"
+    "A run that was stopped goes on by the same command. Broken photographs are left"
+    " out;\nthey, gray and converted ones are listed in report.json. The data set is"
+    " also opened\nby its folder: tfds:data/photos/1.0.0:test",
+    _add_prepare,
+    _prepare,
+)

@@ -1,0 +1,161 @@
+"""One file of a prepared data set: a slice of a split, as TFDS reads it.
+
+What is in it depends on nothing but the photographs and the recipe. It appears under
+its name when it is whole, and then a record of what was left out of it.
+"""
+
+import contextlib
+import io
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxcolor.data import archives, recode
+from jaxcolor.data.layout import Item
+from jaxcolor.data.recode import Recipe
+
+# So that records can be read at random, as TensorFlow Datasets writes them.
+OPTIONS = "group_size:1"
+RECORDS = "shards"
+UNFINISHED = ".unfinished-"
+
+
+class Shard(NamedTuple):
+    """What goes into a file.
+
+    Attributes:
+        name: of the file.
+        items: the photographs, broken ones too.
+        classes: of the data set; none if it has no labels.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    classes: tuple[str, ...]
+
+
+class Record(NamedTuple):
+    """What came of a shard.
+
+    Attributes:
+        length: how many photographs are in it.
+        bytes: of their records.
+        broken: names and reasons of those that are not.
+        gray: names of those with next to no color.
+        converted: names of those that were no RGB or gray JPEGs, and what they were.
+    """
+
+    length: int
+    bytes: int
+    broken: dict[str, str]
+    gray: list[str]
+    converted: dict[str, str]
+
+
+def features(classes: tuple[str, ...]) -> Any:
+    """Returns the features of a record: image, file_name, and label with classes."""
+    import tensorflow_datasets as tfds
+
+    found = {
+        "image": tfds.features.Image(encoding_format="jpeg"),
+        "file_name": tfds.features.Text(),
+    }
+    if classes:
+        found["label"] = tfds.features.ClassLabel(names=list(classes))
+    return tfds.features.FeaturesDict(found)
+
+
+def write(shard: Shard, *, folder: Path, recipe: Recipe) -> None:
+    """Writes a shard into the folder of its data set, and its record.
+
+    Raises:
+        OSError: a photograph cannot be read, or the disk is full.
+    """
+    with unfinished(folder / shard.name) as path:
+        record = _write(shard, path, recipe=recipe)
+    write_json(record._asdict(), _record_of(folder, shard.name))
+
+
+def read_record(folder: Path, name: str) -> Record | None:
+    """Returns the record of a shard, or None if it is not finished."""
+    if not (folder / name).is_file():
+        return None
+    try:
+        return Record(**json.loads(_record_of(folder, name).read_text("ascii")))
+    except FileNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Yields a path to write to, which then becomes the one wanted, or is removed."""
+    other = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}-{path.name}")
+    try:
+        yield other
+        # Else a crash of the machine could leave the name without the content.
+        with other.open("rb") as file:
+            os.fsync(file.fileno())
+        try:
+            other.replace(path)
+        except FileNotFoundError:
+            # Another process has written the same, and removed all that was unfinished.
+            if not path.is_file():
+                raise
+    finally:
+        other.unlink(missing_ok=True)
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Writes a JSON file, whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    with unfinished(path) as other:
+        other.write_text(json.dumps(content, indent=1) + "\n", "ascii")
+
+
+def _record_of(folder: Path, name: str) -> Path:
+    return folder / RECORDS / f"{name}.json"
+
+
+def _write(shard: Shard, path: Path, *, recipe: Recipe) -> Record:
+    from array_record.python import array_record_module
+    from tensorflow_datasets.core import example_serializer
+
+    found = features(shard.classes)
+    serializer = example_serializer.ExampleSerializer(found.get_serialized_info())
+    record = Record(0, 0, {}, [], {})
+    try:
+        writer = array_record_module.ArrayRecordWriter(str(path), OPTIONS)
+        for item in shard.items:
+            name = item.member.name
+            try:
+                recoded = recode.recode(archives.read(item.member), recipe=recipe)
+            except ValueError as error:
+                record.broken[name] = str(error)
+                continue
+            example = found.encode_example(_example(item, recoded.image, shard))
+            # Not features.serialize_example: the order of a proto's map is not fixed.
+            proto = serializer.get_tf_example(example)
+            content = proto.SerializeToString(deterministic=True)
+            writer.write(content)
+            record = record._replace(
+                length=record.length + 1, bytes=record.bytes + len(content)
+            )
+            if recoded.is_gray:
+                record.gray.append(name)
+            if recoded.was:
+                record.converted[name] = recoded.was
+        writer.close()
+    # The writer's, whatever went wrong.
+    except RuntimeError as error:
+        raise OSError(f"cannot write {shard.name}: {error}") from error
+    return record
+
+
+def _example(item: Item, image: bytes, shard: Shard) -> dict[str, Any]:
+    # Names that are not UTF-8 carry their bytes as surrogates.
+    file_name = item.file_name.encode("utf-8", "surrogateescape")
+    example = {"image": io.BytesIO(image), "file_name": file_name}
+    return example | ({"label": item.label} if shard.classes else {})

@@ -1,0 +1,247 @@
+"""Photographs as a data set of TensorFlow Datasets, without TensorFlow.
+
+Shards are independent of each other and of who writes them: processes and machines
+share them out by number, and a run that was stopped goes on where it was.
+"""
+
+import logging
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent import futures
+from concurrent.futures import process
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from jaxcolor.data import archives, imagenet, layout, metadata, shards
+from jaxcolor.data import plan as planning
+from jaxcolor.data.layout import Layout
+from jaxcolor.data.plan import Plan
+from jaxcolor.data.recode import Recipe
+from jaxcolor.data.shards import Record, Shard
+
+# As TensorFlow Datasets has them.
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Division(NamedTuple):
+    """How photographs are split, see `layout.arrange`.
+
+    Attributes:
+        way: of `layout.WAYS`; None chooses.
+        validation: its share; None is the usual one.
+        test: its share; None is the usual one.
+    """
+
+    way: str | None
+    validation: float | None
+    test: float | None
+
+
+class Part(NamedTuple):
+    """Which of the shards are written here.
+
+    Attributes:
+        number: those whose number leaves this, divided by `of`.
+        of: how many processes or machines share the work.
+    """
+
+    number: int
+    of: int
+
+
+class Outcome(NamedTuple):
+    """What is there in the end.
+
+    Attributes:
+        folder: of the data set.
+        photographs: in it, by split.
+        broken: how many are not in it, for they cannot be decoded.
+        gray: how many are in it with next to no color.
+        converted: how many were no RGB or gray JPEGs.
+        left_out: how many belong to no split.
+        missing: how many shards are not written yet, by others.
+        shards: how many there will be.
+    """
+
+    folder: Path
+    photographs: dict[str, int]
+    broken: int
+    gray: int
+    converted: int
+    left_out: int
+    missing: int
+    shards: int
+
+
+def prepare(
+    source: Path,
+    data_dir: Path,
+    *,
+    name: str,
+    recipe: Recipe,
+    division: Division,
+    shard_photos: int,
+    part: Part,
+    workers: int,
+    is_quiet: bool,
+) -> Outcome:
+    """Writes photographs as a data set, or the shards of it that are this one's part.
+
+    Shards that are finished are not written again. Whoever finds all of them there
+    writes the metadata, and only then it is a data set. The bytes do not depend on
+    part, workers and interruptions.
+
+    Args:
+        source: a folder or a tar, see `archives.listing` and `layout.arrange`.
+        data_dir: where the data set's folder NAME/1.0.0 is made.
+        name: of the data set: lower-case letters, digits and underscores.
+        recipe: how photographs are stored.
+        division: how they are split.
+        shard_photos: at most so many are in a file.
+        part: which of the shards to write.
+        workers: processes; 1 is this one alone.
+        is_quiet: no progress bar.
+
+    Raises:
+        ValueError: an argument or a photograph's place makes no sense, or the folder
+            was begun with other ones.
+        OSError: a file cannot be read or written, or a worker was killed.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"got the name {name!r}, wanted a letter, then letters, digits and"
+            " underscores, all lower-case"
+        )
+    if not 0 <= part.number < part.of:
+        raise ValueError(
+            f"got part {part.number} of {part.of}, wanted 0 to {part.of - 1}"
+        )
+    if "://" in str(data_dir) or ":/" in str(data_dir):
+        raise ValueError(f"got {data_dir}, wanted a folder of this machine")
+    arranged = layout.arrange(archives.listing(source), **division._asdict())
+    _tell_missing(arranged)
+    plan = planning.make(arranged, name=name, recipe=recipe, shard_photos=shard_photos)
+    folder = data_dir / name / planning.VERSION
+    planning.begin(plan, folder)
+    every = [shard for of_split in plan.shards.values() for shard in of_split]
+    mine = every[part.number :: part.of]
+    _write(mine, plan, folder, workers=workers, is_quiet=is_quiet)
+    records = {
+        split: [shards.read_record(folder, shard.name) for shard in of_split]
+        for split, of_split in plan.shards.items()
+    }
+    found = {split: [r for r in of if r] for split, of in records.items()}
+    outcome = _outcome(folder, found, arranged, shard_count=len(every))
+    if not outcome.missing:
+        metadata.finish(plan, folder, found)
+    return outcome
+
+
+def _write(
+    mine: Sequence[Shard], plan: Plan, folder: Path, *, workers: int, is_quiet: bool
+) -> None:
+    todo = [shard for shard in mine if not shards.read_record(folder, shard.name)]
+    done = sum(len(shard.items) for shard in mine) - sum(len(s.items) for s in todo)
+    hidden = True if is_quiet else None
+    with tqdm(
+        total=sum(len(shard.items) for shard in mine),
+        initial=done,
+        unit="photo",
+        desc=plan.name,
+        disable=hidden,
+    ) as bar:
+        for written in _written(todo, plan.recipe, folder, workers=workers):
+            bar.update(len(written.items))
+
+
+def _written(
+    todo: Sequence[Shard], recipe: Recipe, folder: Path, *, workers: int
+) -> Iterator[Shard]:
+    """Writes the shards and yields each when it is there."""
+    if min(workers, len(todo)) <= 1:
+        for shard in todo:
+            shards.write(shard, folder=folder, recipe=recipe)
+            yield shard
+        return
+    # Forked processes would inherit whatever threads held locks.
+    context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    with futures.ProcessPoolExecutor(
+        min(workers, len(todo)), context, initializer=_become_worker
+    ) as pool:
+        try:
+            asked = {
+                pool.submit(shards.write, shard, folder=folder, recipe=recipe): shard
+                for shard in todo
+            }
+            for future in futures.as_completed(asked):
+                future.result()
+                yield asked.pop(future)
+        except process.BrokenProcessPool as error:
+            raise OSError(
+                "a worker was killed: is memory short? The same command goes on"
+            ) from error
+        except BaseException:
+            # Else the pool waits for the shards that are being written.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
+            raise
+
+
+def _become_worker() -> None:
+    # Ctrl-C reaches all processes of a terminal; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    """Ends a worker whose parent was killed: it would wait for work forever."""
+    parent.join()
+    os._exit(1)
+
+
+def _tell_missing(arranged: Layout) -> None:
+    if arranged.way != layout.AS_PAPER:
+        return
+    subsets = {layout.VALIDATION: imagenet.VALIDATION, layout.TEST: imagenet.TEST}
+    for split, subset in subsets.items():
+        found, wanted = (
+            len(arranged.items.get(split, ())),
+            len(imagenet.numbers(subset)),
+        )
+        if found != wanted:
+            logging.getLogger(__name__).warning(
+                "%d of the paper's %d photographs for %s are there",
+                found,
+                wanted,
+                split,
+            )
+
+
+def _outcome(
+    folder: Path,
+    found: dict[str, list[Record]],
+    arranged: Layout,
+    *,
+    shard_count: int,
+) -> Outcome:
+    records = [record for of_split in found.values() for record in of_split]
+    return Outcome(
+        folder,
+        {split: sum(r.length for r in of) for split, of in found.items()},
+        broken=sum(len(record.broken) for record in records),
+        gray=sum(len(record.gray) for record in records),
+        converted=sum(len(record.converted) for record in records),
+        left_out=arranged.left_out,
+        missing=shard_count - len(records),
+        shards=shard_count,
+    )
