@@ -4,6 +4,7 @@ Shards are independent of each other and of who writes them: processes and machi
 share them out by number, and a run that was stopped goes on where it was.
 """
 
+import functools
 import logging
 import multiprocessing
 import os
@@ -124,7 +125,11 @@ def prepare(
         )
     if "://" in str(data_dir) or ":/" in str(data_dir):
         raise ValueError(f"got {data_dir}, wanted a folder of this machine")
-    arranged = layout.arrange(archives.listing(source), **division._asdict())
+    # On a terminal only.
+    hidden = True if is_quiet else None
+    shown = functools.partial(tqdm, unit="photo", desc="listing", disable=hidden)
+    members = archives.listing(source, progress=shown)
+    arranged = layout.arrange(members, **division._asdict())
     _tell_missing(arranged)
     plan = planning.make(arranged, name=name, recipe=recipe, shard_photos=shard_photos)
     folder = data_dir / name / planning.VERSION

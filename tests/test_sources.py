@@ -244,6 +244,41 @@ def test_records_are_named_as_in_a_labelled_folder(prepared):
     assert list(found) == list(source.names)
 
 
+def test_records_of_an_unknown_class_are_named_by_their_files():
+    records = [
+        {"image": b"", "label": label, "file_name": b"a.jpg"} for label in (1, -1)
+    ]
+    source = sources.Records("tiny", records, "image", "label", ("sea", "sky"))
+    assert list(sources.by_class(source).names) == ["sky/a.jpg", "a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            "tfds:gs://bucket/tiny/1.0.0:train[:9%]",
+            ("gs://bucket/tiny/1.0.0", "train[:9%]"),
+        ),
+        ("tfds:gs://bucket/tiny/1.0.0", ("gs://bucket/tiny/1.0.0", "train")),
+        ("tfds:tiny/config:1.0.0:test", ("tiny/config:1.0.0", "test")),
+    ],
+)
+def test_a_spec_may_name_a_folder_in_a_bucket(spec, expected):
+    match = sources.TFDS_SPEC.fullmatch(spec.removeprefix("tfds:"))
+    assert (match["name"], match["split"] or "train") == expected
+
+
+def test_a_bucket_that_nothing_reads_is_refused_with_what_to_install(monkeypatch):
+    from etils import epath
+
+    def refuse(*_):
+        raise ImportError("Please install gcsfs to access Google Storage")
+
+    monkeypatch.setattr(epath.gpath.PosixGPath, "is_file", refuse)
+    with pytest.raises(ValueError, match=r"gs://b/t/1\.0\.0: .*jaxcolor\[gcs\]"):
+        sources.tfds("gs://b/t/1.0.0", split="train", data_dir=None)
+
+
 def test_a_part_of_imagenet_is_that_of_the_files_numbers(prepared, monkeypatch):
     # Records lie in an order of their own.
     monkeypatch.setattr(imagenet, "numbers", lambda subset: np.array([1, 2, 3, 4]))

@@ -8,7 +8,7 @@ import itertools
 import posixpath
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -35,31 +35,33 @@ class Member(NamedTuple):
     size: int | None
 
 
-def listing(source: Path) -> list[Member]:
+def listing(
+    source: Path,
+    *,
+    progress: Callable[[Iterable[Member]], Iterable[Member]] | None = None,
+) -> list[Member]:
     """Lists the photographs of a folder or a tar, sorted by name.
 
     A tar in a folder stands for a folder of its name; hidden files are ignored.
+
+    Args:
+        source: the folder or the tar.
+        progress: wraps the photographs as they are found, as tqdm.tqdm does: to go
+            through the headers of a large tar takes minutes.
 
     Raises:
         ValueError: there is no such file or folder, no photograph in it, two of the
             same name, or a tar is broken or compressed.
     """
-    if source.is_dir():
-        found = [
-            Member(name, str(source / name), 0, None) for name in files.find(source)
-        ]
-        for name in files.find(source, endings=frozenset({TAR})):
-            inside = posixpath.join(posixpath.dirname(name), _folder_for(source / name))
-            found += _in_tar(source / name, folder=inside)
-    elif source.is_file() and source.suffix.lower() == TAR:
-        is_known = IMAGENET_TAR.fullmatch(source.stem)
-        found = list(_in_tar(source, folder=_folder_for(source) if is_known else ""))
-    else:
+    if not source.is_dir() and not (source.is_file() and _is_tar(source.name)):
         raise ValueError(f"got {source}, wanted a folder or a {TAR} of photographs")
+    members = _in_folder(source) if source.is_dir() else _in_one_tar(source)
+    found = sorted(
+        progress(members) if progress else members, key=lambda member: member.name
+    )
     if not found:
         wanted = ".jpg, .png, .webp, .tif, tars of them, and what else Pillow reads"
         raise ValueError(f"no photographs in {source}; looked for {wanted}")
-    found.sort(key=lambda member: member.name)
     for one, next_one in itertools.pairwise(found):
         if one.name == next_one.name:
             raise ValueError(f"{one.name} is twice in {source}")
@@ -80,6 +82,23 @@ def read(member: Member) -> bytes:
     if len(content) < member.size:
         raise OSError(f"{member.path} ends within {member.name}")
     return content
+
+
+def _is_tar(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() == TAR
+
+
+def _in_folder(root: Path) -> Iterator[Member]:
+    for name in files.find(root):
+        yield Member(name, str(root / name), 0, None)
+    for name in files.find(root, endings=frozenset({TAR})):
+        inside = posixpath.join(posixpath.dirname(name), _folder_for(root / name))
+        yield from _in_tar(root / name, folder=inside)
+
+
+def _in_one_tar(path: Path) -> Iterator[Member]:
+    is_known = IMAGENET_TAR.fullmatch(path.stem)
+    return _in_tar(path, folder=_folder_for(path) if is_known else "")
 
 
 def _folder_for(tar: Path) -> str:
@@ -110,11 +129,14 @@ def _members(file: IO[bytes], path: str, *, folder: str, end: int) -> Iterator[M
             if not info.isfile() or any(p.startswith(".") for p in below.split("/")):
                 continue
             name = posixpath.join(folder, below)
-            ending = PurePosixPath(below).suffix.lower()
-            if ending == TAR:
+            if _is_tar(below):
                 file.seek(info.offset_data)
                 within = name[: -len(TAR)]
                 last = info.offset_data + info.size
                 yield from _members(file, path, folder=within, end=last)
-            elif ending in pixels.extensions():
+            elif PurePosixPath(below).suffix.lower() in pixels.extensions():
                 yield Member(name, path, info.offset_data, info.size)
+        # Where a header is broken or cut off, tarfile takes it for the end.
+        file.seek(tar.offset)
+        if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("it has no end")

@@ -15,10 +15,10 @@ JPEGS = ("JPEG", "MPO")
 MODES = ("RGB", "L")
 
 # A photograph is gray if no color channel differs from another by more than this in
-# any area of 1/64 of its shorter side: an |a| or |b| of about 5, up to which the
+# any area of 1/32 of its shorter side: an |a| or |b| of about 5, up to which the
 # training takes a photograph for gray.
 GRAY_LEVELS = 8
-AREAS = 64
+AREAS = 32
 
 
 class Recipe(NamedTuple):
