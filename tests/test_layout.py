@@ -96,6 +96,11 @@ def test_imagenet_has_the_papers_splits_unpacked_too():
     assert labels(found)[train[1]] == (999, "n15075141_3.JPEG")
 
 
+def test_an_image_of_imagenet_among_others_does_not_make_them_imagenet():
+    names = ["val/ILSVRC2012_val_00000001.JPEG", "train/beach.jpg"]
+    assert arranged(names).way == "folders"
+
+
 def test_validation_images_in_folders_of_their_classes_have_these():
     found = arranged(["val/n15075141/ILSVRC2012_val_00000001.JPEG"])
     assert labels(found) == {

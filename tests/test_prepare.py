@@ -98,6 +98,21 @@ def test_our_sources_read_it_under_the_names_of_the_folder(classes, whole):
     assert found == {folder[i].name: folder[i].image for i in range(len(folder))}
 
 
+def test_names_that_are_not_utf_8_stay_as_they_are(tmp_path):
+    root = tmp_path / "odd"
+    (root / "sea").mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(root / "sea") + b"/caf\xe9.jpg")).write_bytes(
+        jpeg("teal", kind="PNG")
+    )
+    outcome = run(root, tmp_path, division=prepare.Division("hash", 0.0, 0.0))
+    source = sources.by_class(sources.open_source(f"tfds:{outcome.folder}"))
+    assert (
+        list(source.names) == list(sources.folder(root).names) == ["sea/caf\udce9.jpg"]
+    )
+    told = json.loads((outcome.folder / "report.json").read_text())["splits"]["train"]
+    assert told["converted"] == {"sea/caf\udce9.jpg": "PNG RGB"}
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
     classes, whole, tmp_path, monkeypatch
 ):
@@ -115,6 +130,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
             run(classes, tmp_path)
     folder = tmp_path / "tiny" / "1.0.0"
     assert not (folder / "dataset_info.json").exists()
+    assert not list(folder.rglob(".unfinished-*"))
     # As of a process that was killed.
     (folder / ".unfinished-1-tiny-train").write_text("half a shard")
     (folder / "shards" / ".unfinished-2.json").write_text("{")

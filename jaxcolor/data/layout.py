@@ -4,6 +4,7 @@ A folder of photographs is split by the hash of their names, one with folders of
 for the splits by these, and ImageNet as in the paper.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ FOLDERS = {
 """Names of folders that are splits, in lower case."""
 
 BY_HASH, BY_FOLDERS, AS_PAPER = WAYS = ("hash", "folders", "imagenet")
+# Files of ImageNet, and those in folders of its classes.
+OF_IMAGENET = re.compile(r"\bn\d{8}[/_]|\bILSVRC2012_(val|test)_\d{8}\b")
 # The share of validation and of test, where none is given.
 FRACTION = 0.1
 UNLABELED = -1
@@ -80,8 +83,8 @@ def arrange(
         members: sorted by name. The first folder of a name, after that of the split,
             is its class; where a photograph for training is in none, there are no
             classes.
-        way: of `WAYS`. None is 'imagenet' where a file has the name of one of
-            ImageNet's validation images, 'folders' where the folders are named as in
+        way: of `WAYS`. None is 'imagenet' where all are named as in ImageNet, and
+            some as its validation images, 'folders' where the folders are named as in
             `FOLDERS`, one of them for training, and else 'hash'.
         validation: its share of the photographs, by hash only; None is a tenth.
         test: likewise. It stays the same when that of validation changes.
@@ -117,7 +120,8 @@ def arrange(
 
 
 def _way_for(members: Sequence[Member]) -> str:
-    if any(imagenet.NAME.search(member.name) for member in members):
+    names = [member.name for member in members]
+    if any(map(imagenet.NAME.search, names)) and all(map(OF_IMAGENET.search, names)):
         return AS_PAPER
     named = {FOLDERS.get(_top(member.name)) for member in members}
     return BY_FOLDERS if TRAIN in named and None not in named else BY_HASH

@@ -82,5 +82,5 @@ def _how_to_prepare(name: str, *, data_dir: str | Path | None) -> str:
     return (
         'prepare it with: python -c "import tensorflow_datasets as tfds;'
         f" tfds.builder({name!r}{where}, file_format='array_record')"
-        '.download_and_prepare()"'
+        '.download_and_prepare()", or photographs on disk with: jaxcolor prepare'
     )
