@@ -123,7 +123,7 @@ def prepare(
         raise ValueError(
             f"got part {part.number} of {part.of}, wanted 0 to {part.of - 1}"
         )
-    if "://" in str(data_dir) or ":/" in str(data_dir):
+    if ":/" in str(data_dir):
         raise ValueError(f"got {data_dir}, wanted a folder of this machine")
     # On a terminal only.
     hidden = True if is_quiet else None

@@ -86,6 +86,20 @@ def test_a_tar_that_is_cut_or_broken_anywhere_is_refused(folder, tmp_path):
         archives.listing(path)
 
 
+def test_a_tar_without_an_end_does_not_take_in_what_follows(folder, tmp_path):
+    inner = io.BytesIO()
+    with tarfile.open(fileobj=inner, mode="w") as tar:
+        tar.add(folder / "b", ".")
+        end = tar.offset
+    with tarfile.open(tmp_path / "two.tar", "w") as outer:
+        for name, length in (("sea.tar", end), ("sky.tar", None)):
+            info = tarfile.TarInfo(name)
+            info.size = len(inner.getvalue()[:length])
+            outer.addfile(info, io.BytesIO(inner.getvalue()[:length]))
+    with pytest.raises(ValueError, match=r"broken or compressed .* within sky\.tar"):
+        archives.listing(tmp_path / "two.tar")
+
+
 def test_two_photographs_of_one_name_are_refused(folder, tmp_path):
     with tarfile.open(tmp_path / "photos.tar", "w") as tar:
         tar.add(folder / "a.jpeg", "a.jpeg")

@@ -193,8 +193,11 @@ def test_a_worker_ends_with_the_process_that_was_killed():
     workers = psutil.Process(parent.pid).children(recursive=True)
     assert workers
     parent.kill()
-    parent.communicate()
+    parent.wait()
+    parent.stdout.close()
     _, alive = psutil.wait_procs(workers, timeout=20)
+    for process in alive:
+        process.kill()
     assert not alive
 
 
@@ -310,15 +313,17 @@ def test_other_options_or_photographs_are_refused(classes, tmp_path):
     for name, content in tree(classes).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
-    run(root, tmp_path, part=prepare.Part(0, 2))
+    half = {"part": prepare.Part(0, 2), "division": prepare.Division("hash", 0.0, 0.0)}
+    run(root, tmp_path, **half)
     before = tree(tmp_path / "tiny")
     with pytest.raises(ValueError, match=r"begun with other.*quality 95, now 90"):
-        run(root, tmp_path, recipe=Recipe("keep", 256, 90))
+        run(root, tmp_path, **half, recipe=Recipe("keep", 256, 90))
     with pytest.raises(ValueError, match=r"shard_photos 4, now 5"):
-        run(root, tmp_path, shard_photos=5)
+        run(root, tmp_path, **half, shard_photos=5)
+    # As many of the same names, one of them in another class.
     (root / "sea" / "00.jpg").rename(root / "sky" / "00.jpg")
-    with pytest.raises(ValueError, match=r"listing '\w+', now "):
-        run(root, tmp_path)
+    with pytest.raises(ValueError, match=r"options: listing '\w+', now '\w+'; take"):
+        run(root, tmp_path, **half)
     assert tree(tmp_path / "tiny") == before
 
 
