@@ -68,6 +68,13 @@ def get_config() -> ConfigDict:
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )
     config.average = dict(decay=0.999, statistics_batches=8)
-    config.parallel = dict(lift="jit")
+    config.parallel = dict(
+        lift="jit",
+        compute_dtype="float32",
+        accumulation=1,
+        remat=False,
+        heartbeat_seconds=100,
+        replicas_every=0,
+    )
     config.release = dict(size=176, temperature=0.38, decoding_lambda=0.5)
     return config

@@ -80,6 +80,13 @@ def get_config() -> ConfigDict:
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )
     config.average = dict(decay=0.0, statistics_batches=0)
-    config.parallel = dict(lift="jit")
+    config.parallel = dict(
+        lift="jit",
+        compute_dtype="float32",
+        accumulation=1,
+        remat=False,
+        heartbeat_seconds=100,
+        replicas_every=5000,
+    )
     config.release = dict(size=256, temperature=0.38, decoding_lambda=0.5)
     return config

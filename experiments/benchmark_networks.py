@@ -31,14 +31,14 @@ def train_ours(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
-    from jaxcolor import optim, steps
+    from jaxcolor import objectives, optim, steps
 
     bins = benchmark_inputs.bins()
     network, variables = _network(len(bins.centers))
     optimizer = optim.adam(
         lambda _: 3.16e-5, b1=0.9, b2=0.99, eps=EPS, weight_decay=WEIGHT_DECAY
     )
-    objective = steps.classification(
+    objective = objectives.classification(
         bins,
         jnp.ones(len(bins.centers)),
         neighbors=NEIGHBORS,

@@ -18,12 +18,12 @@ from jaxtyping import Float
 from ml_collections import ConfigDict
 
 from jaxcolor import gamut as gamuts
-from jaxcolor import limits, models, optim, rebalance, sections, steps
+from jaxcolor import limits, models, objectives, optim, parallel, rebalance, sections
 from jaxcolor import wear as wears
 from jaxcolor.data import sources, splits
 from jaxcolor.describe import AB, BINS, Description
 from jaxcolor.gamut import Gamut
-from jaxcolor.steps import Objective
+from jaxcolor.objectives import Objective
 
 INITIALIZATIONS = ("random", "within_channel")
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -44,7 +44,7 @@ def _classification(
     weights = rebalance.class_weights(
         jnp.asarray(prior), rebalancing_lambda=rebalancing_lambda
     )
-    return steps.classification(
+    return objectives.classification(
         gamut,
         weights,
         neighbors=neighbors,
@@ -56,7 +56,7 @@ def _classification(
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     CLASSIFICATION: _classification,
-    REGRESSION: steps.regression,
+    REGRESSION: objectives.regression,
 }
 # A section whose factory is a table names its choice under "name".
 FACTORIES: dict[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] = {
@@ -85,7 +85,7 @@ PROVIDED = {
 ONLY_WITH_BINS = ("gamut", "prior")
 
 
-def check(config: ConfigDict) -> None:
+def check_sections(config: ConfigDict) -> None:
     """Refuses a config that lacks something or has something unknown.
 
     Raises:
@@ -97,6 +97,15 @@ def check(config: ConfigDict) -> None:
         raise ValueError(f"sections missing or unknown in the config: {wrong}")
     for section in sorted(wanted):
         _check_section(section, config[section])
+
+
+def check(config: ConfigDict) -> None:
+    """Refuses a config of which no training can be made.
+
+    Raises:
+        ValueError: naming the setting, what was got and what is wanted.
+    """
+    check_sections(config)
     limits.check_finite(config.to_dict())
     limits.check_numbers(
         section_of(config, "training"),
@@ -111,6 +120,11 @@ def check(config: ConfigDict) -> None:
         )
     limits.check_release(section_of(config, "release"))
     limits.check_wear(section_of(config, "wear"))
+    limits.check_parallel(
+        section_of(config, "parallel"),
+        section_of(config, "training"),
+        devices=parallel.device_count(),
+    )
     _check_factories(config)
 
 
@@ -153,13 +167,18 @@ def data(config: ConfigDict, *, listing: dict[str, list[str]] | None) -> splits.
 def network(config: ConfigDict, *, axis_name: str | None) -> nn.Module:
     """Returns the network for the config's objective."""
     factory, arguments = _factory("model", config.model)
-    return factory(**arguments, outputs=_outputs(config), axis_name=axis_name)
+    return factory(
+        **arguments,
+        outputs=_outputs(config),
+        dtype=jnp.dtype(config.parallel.compute_dtype),
+        axis_name=axis_name,
+    )
 
 
 def objective(config: ConfigDict, prior: Float[np.ndarray, " q"] | None) -> Objective:
     """Returns the objective; a classification needs the prior."""
     factory, arguments = _factory("objective", config.objective)
-    if factory is steps.regression:
+    if factory is objectives.regression:
         return factory(**arguments)
     return factory(
         section_of(config, "gamut"), prior, config.release.temperature, **arguments

@@ -7,7 +7,7 @@ a JSON record: config, prior, versions, and what was logged so far of the interv
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,17 @@ from orbax.checkpoint.checkpoint_managers import (
     LatestN,
 )
 
+from jaxcolor import processes
 from jaxcolor.steps import TrainState
+
+LOGGER = logging.getLogger(__name__)
 
 FOLDER = "checkpoints"
 # Deleting a checkpoint in place could be interrupted half way and leave a listed
 # ruin; renaming it in here first cannot.
 TRASH = "trash"
+# Where a checkpoint goes that cannot be read.
+DAMAGED = "damaged"
 # The number by which checkpoints are ranked: the smallest is the best.
 RANKED_BY = "loss"
 
@@ -41,7 +46,8 @@ def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
         keep: how many of the latest; the best by validation loss stays besides.
     """
     folder = workdir.resolve() / FOLDER
-    shutil.rmtree(folder / TRASH, ignore_errors=True)
+    if processes.is_first():
+        shutil.rmtree(folder / TRASH, ignore_errors=True)
     options = ocp.CheckpointManagerOptions(
         todelete_subdir=TRASH,
         cleanup_tmp_directories=True,
@@ -58,6 +64,44 @@ def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
         ),
     )
     return ocp.CheckpointManager(folder, options=options)
+
+
+def set_aside_damaged(workdir: Path) -> None:
+    """Moves the newest checkpoints away until the newest one can be read.
+
+    They are kept in damaged/, and logged. For one process, alone.
+
+    Raises:
+        ValueError: there are checkpoints, and none can be read; none is moved.
+    """
+    if not is_workdir(workdir):
+        return
+    # Not by a manager: all processes would have to open it. Half a checkpoint has
+    # another name than its step.
+    listed = [int(p.name) for p in (workdir / FOLDER).iterdir() if p.name.isdigit()]
+    damaged: list[int] = []
+    for step in sorted(listed, reverse=True):
+        try:
+            restore_arrays(workdir, step=step)
+            _read_record(workdir, step)
+        # Whatever reading may raise: Orbax passes on what its libraries do.
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            LOGGER.warning("checkpoint %d cannot be read: %s", step, reason[:200])
+            damaged.append(step)
+        else:
+            break
+    else:
+        if damaged:
+            raise ValueError(
+                f"none of the checkpoints {damaged} in {workdir} can be read;"
+                f" to begin anew, take {workdir / FOLDER} away"
+            )
+    for step in damaged:
+        (workdir / DAMAGED).mkdir(exist_ok=True)
+        shutil.rmtree(workdir / DAMAGED / str(step), ignore_errors=True)
+        (workdir / FOLDER / str(step)).rename(workdir / DAMAGED / str(step))
+        LOGGER.warning("moved it to %s", workdir / DAMAGED / str(step))
 
 
 def save(
@@ -111,6 +155,27 @@ def restore_latest(
     return TrainState(**restored.state), restored.record
 
 
+def _read_record(workdir: Path, step: int) -> Record:
+    with _lonely_reader(ocp.JsonCheckpointHandler) as reader:
+        record: Record = reader.restore(
+            workdir.resolve() / FOLDER / str(step) / "record",
+            args=ocp.args.JsonRestore(),
+        )
+    return record
+
+
+def _lonely_reader(handler: Callable[..., Any]) -> ocp.Checkpointer:
+    """Returns a reader that does not wait for other processes to read as well."""
+    options = ocp.options.MultiprocessingOptions(
+        primary_host=jax.process_index(),
+        active_processes={jax.process_index()},
+        barrier_sync_key_prefix=f"alone_{jax.process_index()}",
+    )
+    return ocp.Checkpointer(
+        handler(multiprocessing_options=options), multiprocessing_options=options
+    )
+
+
 def is_workdir(path: Path) -> bool:
     """Tells whether a path is a training's folder with checkpoints in it."""
     return (path / FOLDER).is_dir()
@@ -157,7 +222,7 @@ def restore_model(workdir: Path, *, step: int | None) -> tuple[PyTree, Record]:
 def restore_arrays(workdir: Path, *, step: int) -> PyTree:
     """Returns a whole state as dictionaries and lists of NumPy arrays."""
     folder = workdir.resolve() / FOLDER / str(step) / "state"
-    with ocp.PyTreeCheckpointer() as reader:
+    with _lonely_reader(ocp.PyTreeCheckpointHandler) as reader:
         kinds = jax.tree.map(
             lambda _: ocp.RestoreArgs(restore_type=np.ndarray),
             reader.metadata(folder).item_metadata.tree,

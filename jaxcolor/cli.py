@@ -51,7 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     _log_to_stderr(is_quiet=arguments.quiet)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        return _run(arguments)
+        try:
+            status = _run(arguments)
+        except BaseException:
+            _leave(FAILED)
+            raise
+        _leave(status)
+        return status
 
 
 def _run(arguments: Namespace) -> int:
@@ -61,13 +67,20 @@ def _run(arguments: Namespace) -> int:
     except ValueError as error:
         print(f"jaxcolor: error: {error}", file=sys.stderr)
         return MISUSED
-    # Such as a full disk.
-    except OSError as error:
+    # Such as a full disk, or a training that diverged.
+    except (OSError, ArithmeticError) as error:
         print(f"jaxcolor: error: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("jaxcolor: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _leave(status: int) -> None:
+    # Not imported unless a command did: it takes JAX's second.
+    joined = sys.modules.get("jaxcolor.processes")
+    if status and joined is not None:
+        joined.leave(status)
 
 
 def _parser() -> ArgumentParser:

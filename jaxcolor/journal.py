@@ -1,8 +1,10 @@
 """What a training writes down: means over steps, JSON lines and TensorBoard."""
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -11,7 +13,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor.steps import Terms
+from jaxcolor import processes
+from jaxcolor.objectives import Terms
 
 LOG, TENSORBOARD = "log.jsonl", "tensorboard"
 
@@ -19,10 +22,17 @@ LOG, TENSORBOARD = "log.jsonl", "tensorboard"
 class Interval:
     """Sums of the train step's terms since the last line of the log."""
 
-    def __init__(self, sums: dict[str, Any], count: int) -> None:
-        """Starts from sums, as a checkpoint has them, over `count` steps."""
+    def __init__(self, sums: dict[str, Any], count: int, skipped: int = 0) -> None:
+        """Starts from sums, as a checkpoint has them.
+
+        Args:
+            sums: of the terms.
+            count: of the steps that they are over.
+            skipped: how many more made no update and are in no sum.
+        """
         self._sums = {name: np.asarray(x, np.float64) for name, x in sums.items()}
         self._count = count
+        self._skipped = skipped
         self._waiting: list[Terms] = []
 
     def add(self, terms: Terms) -> None:
@@ -30,8 +40,14 @@ class Interval:
         self._waiting.append(terms)
 
     def means(self) -> dict[str, Float[np.ndarray, "..."]]:
-        """Returns the means, waiting for the device."""
+        """Returns the means and the number "skipped", waiting for the device.
+
+        Nothing but that number where all steps were skipped.
+        """
         for terms in jax.device_get(self._waiting):
+            if terms.pop("skipped", 0):
+                self._skipped += 1
+                continue
             self._sums = {
                 # One after the other in float64: the same sum, resumed or not.
                 name: np.asarray(self._sums.get(name, 0.0) + np.asarray(x, np.float64))
@@ -39,18 +55,56 @@ class Interval:
             }
             self._count += 1
         self._waiting = []
-        return {name: np.asarray(x / self._count) for name, x in self._sums.items()}
+        means = {name: np.asarray(x / self._count) for name, x in self._sums.items()}
+        return {**means, "skipped": np.asarray(float(self._skipped))}
 
     def to_json(self) -> dict[str, Any]:
         """Returns the sums, for a checkpoint."""
         if self._waiting:
             self.means()
         sums = {name: x.tolist() for name, x in self._sums.items()}
-        return {"sums": sums, "count": self._count}
+        return {"sums": sums, "count": self._count, "skipped": self._skipped}
+
+
+class Speed:
+    """How many images a second, and for which part of the time a step waited."""
+
+    def __init__(self, batch_size: int) -> None:
+        """Starts the clock.
+
+        Args:
+            batch_size: images a step.
+        """
+        self._batch_size = batch_size
+        self._restart()
+
+    def _restart(self) -> None:
+        self._start, self._steps, self._waited = time.monotonic(), 0, 0.0
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Is around what waits for photographs."""
+        start = time.monotonic()
+        yield
+        self._waited += time.monotonic() - start
+
+    def add(self) -> None:
+        """Counts a step."""
+        self._steps += 1
+
+    def numbers(self) -> dict[str, float]:
+        """Returns both, since the last time; the devices must have been waited for."""
+        seconds = time.monotonic() - self._start
+        found = {
+            "images_per_second": self._steps * self._batch_size / seconds,
+            "input_wait": self._waited / seconds,
+        }
+        self._restart()
+        return found
 
 
 class Journal:
-    """The log of a workdir; a context that closes it.
+    """The log of a workdir, which process 0 writes; a context that closes it.
 
     Steps after the one that a training resumes from are taken out first, so that a
     training that was killed leaves the same log as one that was not.
@@ -61,13 +115,18 @@ class Journal:
         # Half a second to import, and only a training needs it.
         from tensorboardX import SummaryWriter
 
+        self._file: TextIO | None = None
+        if not processes.is_first():
+            return
         path = workdir / LOG
         _keep_until(path, step)
-        self._file: TextIO = path.open("a")
+        self._file = path.open("a")
         self._board = SummaryWriter(str(workdir / TENSORBOARD), purge_step=step + 1)
 
     def write(self, step: int, kind: str, numbers: Mapping[str, Any]) -> None:
         """Writes the numbers of a step, under a kind such as "train"."""
+        if self._file is None:
+            return
         line = {"step": step, "kind": kind, **numbers}
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
@@ -83,6 +142,8 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._file is None:
+            return
         self._file.close()
         self._board.close()
 

@@ -8,6 +8,8 @@ from jaxcolor import sections
 from jaxcolor.models import zhang2016
 from jaxcolor.wear import Wear
 
+DTYPES = ("float32", "bfloat16")
+
 
 def check_finite(config: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuses numbers that are infinite or none.
@@ -52,6 +54,38 @@ def check_wear(wear: Wear) -> None:
         if not 0 <= value <= highest:
             wanted = f"from 0 to {highest:.2f}" if name in below else "0 or more"
             raise ValueError(f"config.wear.{name} is {value}; wanted {wanted}")
+
+
+def check_parallel(
+    section: sections.Parallel, training: sections.Training, *, devices: int
+) -> None:
+    """Refuses what devices cannot do, or cannot share.
+
+    Args:
+        section: of the config.
+        training: of the config.
+        devices: of all processes.
+
+    Raises:
+        ValueError: naming the first setting.
+    """
+    if section.compute_dtype not in DTYPES:
+        raise ValueError(
+            f"config.parallel.compute_dtype is {section.compute_dtype!r};"
+            f" wanted one of {', '.join(DTYPES)}"
+        )
+    lowest = {"accumulation": 1, "heartbeat_seconds": 1, "replicas_every": 0}
+    for name, least in lowest.items():
+        if getattr(section, name) < least:
+            got = getattr(section, name)
+            raise ValueError(f"config.parallel.{name} is {got}; wanted {least} or more")
+    at_once, rest = divmod(training.batch_size, section.accumulation)
+    if rest or at_once < 1 or at_once % devices:
+        parts = f" in {section.accumulation} parts" if section.accumulation > 1 else ""
+        raise ValueError(
+            f"config.training.batch_size is {training.batch_size}{parts};"
+            f" wanted a multiple of the {devices} devices"
+        )
 
 
 def check_numbers(

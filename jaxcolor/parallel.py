@@ -5,7 +5,7 @@ splits the batch over a mesh and lets the compiler insert the sums. `pmap` runs 
 step on each device's share, with means over a named axis.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -22,11 +22,13 @@ class Lifted(NamedTuple):
     """A step over all devices.
 
     Attributes:
-        step: from a state and a host batch (this process's share) to both results.
-        put: from a state in host or single-device memory to the devices' form.
-        fetch: from the devices' form back to one copy of the state.
+        share: from a host batch (this process's share) to the devices' form.
+        step: from a state and a shared batch to both results.
+        put: from a state in host memory, or `replicate`d, to the devices' form.
+        fetch: from the devices' form back to a state as of `replicate`.
     """
 
+    share: Callable[[np.ndarray], jax.Array]
     step: Callable[..., Any]
     put: Callable[[PyTree], PyTree]
     fetch: Callable[[PyTree], PyTree]
@@ -37,17 +39,9 @@ def mesh() -> Mesh:
     return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def check_batch(batch_size: int) -> None:
-    """Refuses a global batch that the devices cannot share evenly.
-
-    Raises:
-        ValueError: naming the batch and the number of devices.
-    """
-    count = jax.device_count()
-    if batch_size < 1 or batch_size % count:
-        raise ValueError(
-            f"batch_size is {batch_size}; wanted a multiple of the {count} devices"
-        )
+def device_count() -> int:
+    """Returns the number of devices of all processes."""
+    return jax.device_count()
 
 
 def lift(make_step: Callable[[str | None], Callable[..., Any]], *, kind: str) -> Lifted:
@@ -67,6 +61,66 @@ def lift(make_step: Callable[[str | None], Callable[..., Any]], *, kind: str) ->
     raise ValueError(f"lift is {kind!r}; wanted one of {', '.join(KINDS)}")
 
 
+def replicate(tree: PyTree) -> PyTree:
+    """Returns a tree of arrays on all devices of all processes, whole on each.
+
+    Args:
+        tree: arrays, the same in every process.
+    """
+    whole, _ = _shardings(mesh())
+
+    def put(x: Any) -> jax.Array:
+        host = np.asarray(x)
+        return jax.make_array_from_callback(host.shape, whole, lambda at: host[at])
+
+    return jax.tree.map(put, tree)
+
+
+def local(tree: PyTree) -> PyTree:
+    """Returns a `replicate`d tree on one device of this process, for it alone."""
+    return jax.tree.map(lambda x: x.addressable_shards[0].data, tree)
+
+
+def ahead(
+    batches: Iterator[np.ndarray], share: Callable[[np.ndarray], jax.Array]
+) -> Iterator[jax.Array]:
+    """Yields shared batches; the next one is on its way while a step runs."""
+    waiting: list[jax.Array] = []
+    for batch in batches:
+        waiting.append(share(batch))
+        if len(waiting) > 1:
+            yield waiting.pop(0)
+    yield from waiting
+
+
+def checksums(state: PyTree) -> np.ndarray:
+    """Returns a number for each of this process's devices, equal where states are.
+
+    Args:
+        state: in either lift's form.
+    """
+    leaves = jax.tree.leaves(state)
+    copies = len(leaves[0].addressable_shards)
+    found = [
+        _checksum([leaf.addressable_shards[i].data for leaf in leaves])
+        for i in range(copies)
+    ]
+    return np.array(jax.device_get(found), np.uint32)
+
+
+@jax.jit
+def _checksum(leaves: list[jax.Array]) -> jax.Array:
+    total = jnp.uint32(0)
+    for leaf in leaves:
+        bits = jax.lax.bitcast_convert_type(
+            leaf.reshape(-1), jnp.dtype(f"uint{8 * leaf.dtype.itemsize}")
+        ).astype(jnp.uint32)
+        # Odd factors: numbers that changed places are another state.
+        factors = 2 * jnp.arange(bits.size, dtype=jnp.uint32) + 1
+        total = 31 * total + (bits * factors).sum(dtype=jnp.uint32)
+    return total
+
+
 def lift_sums(step: Callable[..., PyTree]) -> Callable[..., PyTree]:
     """Lifts a function of variables and host batches that returns sums over a batch."""
     on = mesh()
@@ -79,6 +133,31 @@ def lift_sums(step: Callable[..., PyTree]) -> Callable[..., PyTree]:
     return lifted
 
 
+def on_local_devices(
+    function: Callable[..., jax.Array],
+) -> Callable[..., np.ndarray]:
+    """Splits batches over this process's devices, without the other processes.
+
+    Args:
+        function: of arrays with the same leading axis, row by row.
+    """
+    count = jax.local_device_count()
+    split = NamedSharding(
+        Mesh(np.array(jax.local_devices()), (AXIS,)), PartitionSpec(AXIS)
+    )
+    jitted = jax.jit(function, in_shardings=split, out_shardings=split)
+
+    def split_up(*batch: np.ndarray) -> np.ndarray:
+        rows = len(batch[0])
+        # What is filled in is taken out again.
+        filled = [
+            np.concatenate([x, np.repeat(x[-1:], -rows % count, axis=0)]) for x in batch
+        ]
+        return np.asarray(jitted(*jax.device_put(filled, split)))[:rows]
+
+    return split_up
+
+
 def _lift_by_jit(step: Callable[..., Any]) -> Lifted:
     whole, split = _shardings(mesh())
     jitted = jax.jit(
@@ -88,9 +167,10 @@ def _lift_by_jit(step: Callable[..., Any]) -> Lifted:
         donate_argnums=0,
     )
     return Lifted(
-        step=lambda state, batch: jitted(state, _share(batch, split)),
+        share=lambda batch: _share(batch, split),
+        step=jitted,
         # Fresh buffers: the state is donated to the step, the caller's must survive.
-        put=lambda state: jax.tree.map(jnp.copy, jax.device_put(state, whole)),
+        put=lambda state: jax.tree.map(jnp.copy, replicate(state)),
         fetch=lambda state: state,
     )
 
@@ -98,28 +178,32 @@ def _lift_by_jit(step: Callable[..., Any]) -> Lifted:
 def _lift_by_pmap(step: Callable[..., Any]) -> Lifted:
     mapped = jax.pmap(step, axis_name=AXIS, donate_argnums=0)
     count = jax.local_device_count()
+    split = NamedSharding(
+        Mesh(np.array(jax.local_devices()), (AXIS,)), PartitionSpec(AXIS)
+    )
 
     def first(x: jax.Array) -> jax.Array:
         # x[0] would gather over devices: one shard holds the whole value.
         return x.addressable_shards[0].data.reshape(x.shape[1:])
 
-    def on_shares(state: PyTree, batch: np.ndarray) -> tuple[PyTree, PyTree]:
-        shares = batch.reshape(count, -1, *batch.shape[1:])
+    def share(batch: np.ndarray) -> jax.Array:
+        return jax.device_put(batch.reshape(count, -1, *batch.shape[1:]), split)
+
+    def on_shares(state: PyTree, shares: jax.Array) -> tuple[PyTree, PyTree]:
         state, terms = mapped(state, shares)
         return state, jax.tree.map(first, terms)
 
     def put(state: PyTree) -> PyTree:
-        copies = jax.tree.map(lambda x: jnp.stack([x] * count), state)
-        split = NamedSharding(
-            Mesh(np.array(jax.local_devices()), (AXIS,)), PartitionSpec(AXIS)
+        return jax.device_put(
+            jax.tree.map(lambda x: np.stack([np.asarray(x)] * count), state), split
         )
-        return jax.device_put(copies, split)
 
-    # A copy, since the state is donated to the next step.
+    # Copies, since the state is donated to the next step.
     return Lifted(
+        share=share,
         step=on_shares,
         put=put,
-        fetch=lambda state: jax.tree.map(lambda x: jnp.copy(first(x)), state),
+        fetch=lambda state: replicate(jax.tree.map(first, state)),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
-from jaxcolor import cielab, encode, rebalance
+from jaxcolor import cielab, encode, parallel, processes, rebalance
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.gamut import Gamut
@@ -69,6 +69,9 @@ def estimate(
 ) -> Prior:
     """Counts the mean soft code over photographs.
 
+    Several processes share the photographs and each gets all counts, the same up to
+    rounding in float64 for any number of them and of devices.
+
     Args:
         source: the photographs.
         gamut: the bins.
@@ -89,43 +92,46 @@ def estimate(
         raise ValueError(f"{name} has no photographs to count a prior on")
     bins = len(gamut.centers)
 
-    @jax.jit
-    def count(rgb: UInt8[Array, "b h w 3"], valid: Float[Array, " b"]) -> Array:
-        ab = cielab.rgb8_to_lab(rgb[:, ::STRIDE, ::STRIDE])[..., 1:]
+    def count(rgb: UInt8[Array, "h w 3"], valid: Float[Array, ""]) -> Array:
+        ab = cielab.rgb8_to_lab(rgb[::STRIDE, ::STRIDE])[..., 1:]
         code = encode.soft_encode(ab, gamut, neighbors=neighbors, sigma=sigma)
-        each = jax.numpy.broadcast_to(valid[:, None, None], ab.shape[:-1])
+        each = jax.numpy.broadcast_to(valid, ab.shape[:-1])
         return rebalance.accumulate(code, bins=bins, per_pixel=each)
 
-    counts, pixels = np.zeros(bins), 0
+    # A photograph at a time: the sums do not depend on what else is in a batch.
+    count_each = parallel.on_local_devices(jax.vmap(count))
+    counts, images = np.zeros(bins), 0
     batches = pipeline.validation_batches(
         source,
-        batch_size=BATCH_SIZE,
+        batch_size=BATCH_SIZE * jax.process_count(),
         resize=resize,
         squash=squash,
         crop=resize,
         draft=True,
-        process_index=0,
-        process_count=1,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
         threads=THREADS,
         prefetch=PREFETCH,
     )
     # A bar only on a terminal (None), or never (True).
-    hidden = True if is_quiet else None
+    hidden = True if is_quiet or not processes.is_first() else None
     with tqdm(total=len(source), unit="photo", desc="prior", disable=hidden) as bar:
         for batch in batches:
-            # A batch at a time in float32, over the set in float64.
-            counts += np.asarray(count(batch["rgb"], batch["valid"]), np.float64)
-            images = int(batch["valid"].sum())
-            pixels += images * (-(-resize // STRIDE)) ** 2
-            bar.update(images)
+            # A photograph in float32, the set in float64.
+            found = np.asarray(count_each(batch["rgb"], batch["valid"]), np.float64)
+            counts += found.sum(axis=0)
+            images += int(batch["valid"].sum())
+            bar.update(int(batch["valid"].sum()) * jax.process_count())
+    counts = processes.gather(counts).sum(axis=0)
+    images = int(processes.gather(np.array(images)).sum())
     return Prior(
         counts=counts,
         spacing=gamut.spacing,
         neighbors=neighbors,
         sigma=sigma,
         source=name,
-        images=len(source),
-        pixels=pixels,
+        images=images,
+        pixels=images * (-(-resize // STRIDE)) ** 2,
         resize=resize,
         squash=squash,
         lab=LAB,

@@ -119,6 +119,19 @@ class Parallel(NamedTuple):
 
     Attributes:
         lift: "jit" or "pmap", see `parallel`.
+        compute_dtype: of the network while it trains, "float32" or "bfloat16";
+            parameters, statistics, outputs and losses are float32 in any case.
+        accumulation: parts of a batch, one after the other, see
+            `steps.make_train_step`.
+        remat: whether activations are computed again, see `steps.make_train_step`.
+        heartbeat_seconds: after which a silent process is taken for dead.
+        replicas_every: steps between two comparisons of the devices' copies of the
+            state; 0 for none.
     """
 
     lift: str
+    compute_dtype: str
+    accumulation: int
+    remat: bool
+    heartbeat_seconds: int
+    replicas_every: int

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
-from jaxcolor import build, cielab, parallel, sections, steps, wear
+from jaxcolor import build, cielab, parallel, processes, sections, steps, wear
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
 from jaxcolor.data import pipeline, splits
@@ -54,13 +54,13 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
     """
     build.check(config)
     training: sections.Training = build.section_of(config, "training")
-    parallel.check_batch(training.batch_size)
-    workdirs.check_config(config, workdir)
+    processes.first_then_all(lambda: workdirs.check_config(config, workdir))
     split = workdirs.settle_split(config, workdir)
     prior = workdirs.settle_prior(config, workdir, split.training, is_quiet=is_quiet)
     probabilities = None if prior is None else priors.probabilities(prior)
     objective = build.objective(config, probabilities)
     optimizer = build.optimizer(config)
+    devices: sections.Parallel = build.section_of(config, "parallel")
     average: sections.Average = build.section_of(config, "average")
     spoil = wear.make_spoil(build.section_of(config, "wear"), seed=training.seed)
 
@@ -72,6 +72,8 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
             average_decay=average.decay,
             spoil=spoil,
             axis_name=axis_name,
+            accumulation=devices.accumulation,
+            remat=devices.remat,
         )
 
     network = build.network(config, axis_name=None)
@@ -82,7 +84,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         outputs = steps.outputs_of(network, variables, lightness)
         return steps.colorized(lightness, objective.to_ab(outputs))
 
-    lifted = parallel.lift(make_step, kind=config.parallel.lift)
+    lifted = parallel.lift(make_step, kind=devices.lift)
     # Last, so that a start that failed does not bind the next one.
     workdirs.write_config(config, workdir)
     return Setting(
@@ -114,4 +116,14 @@ def training_batches(setting: Setting, step: int) -> Iterator[dict[str, Any]]:
         process_index=jax.process_index(),
         process_count=jax.process_count(),
         **chain._asdict(),
+    )
+
+
+def training_names(setting: Setting, step: int) -> list[str]:
+    """Lists the photographs that a step learnt from."""
+    return pipeline.training_names(
+        setting.split.training,
+        seed=setting.training.seed,
+        step=step - 1,
+        batch_size=setting.training.batch_size,
     )

@@ -9,7 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from jaxcolor import build, checkpoint, cielab, pretrained, sections, steps
+from jaxcolor import (
+    build,
+    checkpoint,
+    cielab,
+    parallel,
+    pretrained,
+    sections,
+    steps,
+)
 from jaxcolor import prior as priors
 from jaxcolor import setting as settings
 from jaxcolor.journal import Interval
@@ -30,7 +38,9 @@ def first_or_restored(setting: Setting, manager: Any) -> tuple[TrainState, Inter
     lightness = jnp.zeros((1, crop, crop))
     variables = jax.jit(lambda k: network.init(k, lightness, train=False))(key)
     average = config.average.decay > 0
-    empty = steps.init_state(variables, optimizer, average=average)
+    empty = parallel.replicate(
+        jax.device_get(steps.init_state(variables, optimizer, average=average))
+    )
     restored = checkpoint.restore_latest(manager, empty)
     if restored is not None:
         state, record = restored

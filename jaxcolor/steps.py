@@ -9,16 +9,14 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
-from jaxcolor import cielab, decode, encode, losses, metrics, rebalance
-from jaxcolor.array_types import BinWeights
-from jaxcolor.gamut import Gamut
+from jaxcolor import cielab, metrics
+from jaxcolor.models import layers
+from jaxcolor.objectives import Objective, Terms
 from jaxcolor.wear import Spoil
 
 # Pixels of the photograph, along each axis, for one of the network's output. Targets
 # are picked, not averaged: REFERENCE of the authors' release, a 1x1 stride-4 layer.
 OUTPUT_STRIDE = 4
-
-Terms = dict[str, Array]
 
 
 class TrainState(NamedTuple):
@@ -40,95 +38,7 @@ class TrainState(NamedTuple):
     average: PyTree
 
 
-class Objective(NamedTuple):
-    """What a network is trained for.
-
-    Attributes:
-        terms: from outputs (b h w n) and true ab (b h w 2) to per-image means, a
-            dictionary with at least "loss", the leading axis b.
-        constant_loss: from the means of terms over many images to the loss of the
-            best constant output on them, weights and all.
-        to_ab: from outputs to the predicted ab.
-    """
-
-    terms: Callable[[Array, Array], Terms]
-    constant_loss: Callable[[Terms], Array]
-    to_ab: Callable[[Array], Array]
-
-
 TrainStep = Callable[[TrainState, UInt8[Array, "b h w 3"]], tuple[TrainState, Terms]]
-
-
-def classification(
-    gamut: Gamut,
-    class_weights: BinWeights,
-    *,
-    neighbors: int,
-    sigma: float,
-    gray_threshold: float,
-    temperature: float,
-) -> Objective:
-    """Returns the paper's objective: rebalanced cross entropy with soft codes.
-
-    Args:
-        gamut: the bins.
-        class_weights: of the bins; all ones switch rebalancing off.
-        neighbors: of the soft code.
-        sigma: of the soft code.
-        gray_threshold: images whose |a| and |b| stay below it have no weight;
-            negative to keep all.
-        temperature: of the annealed mean that `to_ab` takes.
-
-    Source:
-        Zhang et al. 2016, section 2, equations 2 to 5.
-    """
-
-    def of_image(outputs: Float[Array, "h w q"], ab: Float[Array, "h w 2"]) -> Terms:
-        code = encode.soft_encode(ab, gamut, neighbors=neighbors, sigma=sigma)
-        # The nearest bin leads the soft code, so it need not be looked up again.
-        weight = jnp.asarray(class_weights)[code.indices[..., 0]]
-        weight *= rebalance.gray_mask(ab, threshold=gray_threshold)
-        weighted_code = rebalance.accumulate(
-            code, bins=outputs.shape[-1], per_pixel=weight
-        )
-        return {
-            "loss": losses.rebalanced_cross_entropy(outputs, code, weight),
-            "kl": losses.soft_kl(outputs, code).mean(),
-            "weighted_code": weighted_code / weight.size,
-        }
-
-    return Objective(
-        terms=jax.vmap(of_image),
-        constant_loss=lambda means: rebalance.constant_predictor_loss(
-            means["weighted_code"]
-        ),
-        to_ab=lambda outputs: decode.annealed_mean(
-            outputs, gamut, temperature=temperature
-        ),
-    )
-
-
-def regression() -> Objective:
-    """Returns the paper's L2 objective on ab.
-
-    Source:
-        Zhang et al. 2016, section 2.1, equation 1.
-    """
-
-    def of_image(outputs: Float[Array, "h w 2"], ab: Float[Array, "h w 2"]) -> Terms:
-        return {
-            "loss": losses.l2(decode.regression(outputs), ab),
-            "ab": ab.mean(axis=(0, 1)),
-            "ab_square": jnp.square(ab).sum(axis=-1).mean(),
-        }
-
-    return Objective(
-        terms=jax.vmap(of_image),
-        constant_loss=lambda means: (
-            0.5 * (means["ab_square"] - jnp.square(means["ab"]).sum())
-        ),
-        to_ab=decode.regression,
-    )
 
 
 def init_state(
@@ -160,8 +70,13 @@ def make_train_step(
     average_decay: float,
     spoil: Spoil | None,
     axis_name: str | None,
+    accumulation: int = 1,
+    remat: bool = False,
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
+
+    Where the loss or the gradient is not finite, only the step advances; the term
+    "skipped" is 1 then, and 0 otherwise.
 
     Args:
         network: built with the same `axis_name`.
@@ -173,7 +88,35 @@ def make_train_step(
             None for nothing.
         axis_name: the mapped axis under pmap, over which gradients and terms are
             averaged; None under jit, where the batch is the global one already.
+        accumulation: parts that the batch is taken in, one after the other, for want
+            of memory. The gradient is that of the whole batch, but for what batch
+            normalization sees: a part.
+        remat: keep only what leaves each block of the network, and compute the rest
+            again for the gradient: less memory, a third more work.
     """
+
+    def apply(params: PyTree, batch_stats: PyTree, lightness: Array) -> PyTree:
+        return network.apply(
+            {"params": params, "batch_stats": batch_stats},
+            lightness,
+            train=True,
+            mutable=["batch_stats"],
+        )
+
+    if remat:
+        kept = jax.checkpoint_policies.save_only_these_names(layers.BLOCK)
+        apply = jax.checkpoint(apply, policy=kept)
+
+    def slopes(
+        params: PyTree, batch_stats: PyTree, lightness: Array, ab: Array
+    ) -> tuple[PyTree, Terms, PyTree]:
+        def loss(params: PyTree) -> tuple[Array, tuple[Terms, PyTree]]:
+            outputs, updated = apply(params, batch_stats, lightness)
+            means = jax.tree.map(lambda x: x.mean(axis=0), objective.terms(outputs, ab))
+            return means["loss"], (means, updated["batch_stats"])
+
+        gradients, (means, updated) = jax.grad(loss, has_aux=True)(params)
+        return gradients, means, updated
 
     def train_step(
         state: TrainState, rgb: UInt8[Array, "b h w 3"]
@@ -182,17 +125,9 @@ def make_train_step(
         if spoil is not None:
             lightness = spoil(state.step, rgb, lightness)
 
-        def loss(params: PyTree) -> tuple[Array, tuple[Terms, PyTree]]:
-            outputs, updated = network.apply(
-                {"params": params, "batch_stats": state.batch_stats},
-                lightness,
-                train=True,
-                mutable=["batch_stats"],
-            )
-            means = jax.tree.map(lambda x: x.mean(axis=0), objective.terms(outputs, ab))
-            return means["loss"], (means, updated["batch_stats"])
-
-        gradients, (means, batch_stats) = jax.grad(loss, has_aux=True)(state.params)
+        gradients, means, batch_stats = _accumulated(
+            slopes, state, lightness, ab, parts=accumulation
+        )
         if axis_name is not None:
             gradients, means = jax.lax.pmean((gradients, means), axis_name)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
@@ -200,9 +135,11 @@ def make_train_step(
         new = {"params": params, "batch_stats": batch_stats}
         average = _moved(state.average, new, state.step, decay=average_decay)
         means["gradient_norm"] = optax.tree.norm(gradients)
-        return TrainState(
-            state.step + 1, params, batch_stats, opt_state, average
-        ), means
+        is_sound = jnp.isfinite(means["loss"]) & jnp.isfinite(means["gradient_norm"])
+        means["skipped"] = 1 - is_sound.astype(jnp.float32)
+        stepped = TrainState(state.step, params, batch_stats, opt_state, average)
+        stepped = jax.tree.map(lambda a, b: jnp.where(is_sound, a, b), stepped, state)
+        return stepped._replace(step=state.step + 1), means
 
     return train_step
 
@@ -280,6 +217,37 @@ def _inputs_and_targets(
 ) -> tuple[Float[Array, "b h w"], Float[Array, "b H W 2"]]:
     lab = cielab.rgb8_to_lab(rgb)
     return lab[..., 0], lab[:, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE, 1:]
+
+
+def _accumulated(
+    slopes: Callable[..., tuple[PyTree, Terms, PyTree]],
+    state: TrainState,
+    lightness: Float[Array, "b h w"],
+    ab: Float[Array, "b H W 2"],
+    *,
+    parts: int,
+) -> tuple[PyTree, Terms, PyTree]:
+    """Returns mean gradients and terms over the parts, and the last statistics."""
+    if parts == 1:
+        return slopes(state.params, state.batch_stats, lightness, ab)
+
+    # Rows j, j + parts ... are part j: of every device's share as many.
+    def part(x: Array) -> Array:
+        return jnp.swapaxes(x.reshape(-1, parts, *x.shape[1:]), 0, 1)
+
+    def add(carried: PyTree, batch: tuple[Array, Array]) -> tuple[PyTree, None]:
+        sums, batch_stats = carried
+        *found, batch_stats = slopes(state.params, batch_stats, *batch)
+        sums = jax.tree.map(lambda total, x: total + x / parts, sums, tuple(found))
+        return (sums, batch_stats), None
+
+    first = part(lightness)[0], part(ab)[0]
+    shapes = jax.eval_shape(slopes, state.params, state.batch_stats, *first)[:2]
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    (sums, batch_stats), _ = jax.lax.scan(
+        add, (zeros, state.batch_stats), (part(lightness), part(ab))
+    )
+    return *sums, batch_stats
 
 
 def _moved(average: PyTree, new: PyTree, step: Array, *, decay: float) -> PyTree:

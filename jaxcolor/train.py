@@ -5,7 +5,6 @@ step: a training that is killed and started again goes on as if nothing had happ
 """
 
 import logging
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +12,20 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from jaxcolor import build, checkpoint, interrupt, validate, versions
+from jaxcolor import (
+    build,
+    checkpoint,
+    guard,
+    interrupt,
+    parallel,
+    processes,
+    validate,
+    versions,
+)
 from jaxcolor import prior as priors
 from jaxcolor import setting as settings
 from jaxcolor import start as start_from
-from jaxcolor.journal import Interval, Journal
+from jaxcolor.journal import Interval, Journal, Speed
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
 
@@ -43,7 +51,8 @@ class Outcome(NamedTuple):
 def train(config: ConfigDict, workdir: str | Path, *, is_quiet: bool) -> Outcome:
     """Trains as the config says, or goes on where the workdir's checkpoints end.
 
-    SIGTERM and Ctrl-C finish the step, save, and return.
+    SIGTERM and Ctrl-C finish the step, save, and return. Of several processes, joined
+    by `processes.join`, all call this.
 
     Args:
         config: every section that `build.FACTORIES` names.
@@ -54,9 +63,11 @@ def train(config: ConfigDict, workdir: str | Path, *, is_quiet: bool) -> Outcome
     Raises:
         ValueError: the config is wrong, or differs from the one that the workdir was
             started with.
+        ArithmeticError: nothing finite comes out any more, or the devices differ.
     """
     workdir = Path(workdir)
     setting = settings.prepare(config, workdir, is_quiet=is_quiet)
+    processes.by_first(lambda: checkpoint.set_aside_damaged(workdir))
     manager = checkpoint.open_manager(workdir, keep=setting.training.keep)
     try:
         return _run(setting, manager)
@@ -71,33 +82,40 @@ def _run(setting: Setting, manager: Any) -> Outcome:
     if start >= end:
         LOGGER.info("nothing to do: %s has %d of %d steps", setting.workdir, start, end)
         return Outcome(start, is_finished=True)
-    state = setting.lifted.put(state)
-    batches = settings.training_batches(setting, start)
-    hidden = True if setting.is_quiet else None
+    lifted = setting.lifted
+    state = lifted.put(state)
+    pixels = (batch["rgb"] for batch in settings.training_batches(setting, start))
+    batches = parallel.ahead(pixels, lifted.share)
+    watch = guard.Guard(lambda step: settings.training_names(setting, step))
+    hidden = True if setting.is_quiet or not processes.is_first() else None
     with (
         Journal(setting.workdir, step=start) as journal,
-        interrupt.listen() as wanted,
+        interrupt.listen() as is_wanted,
         tqdm(initial=start, total=end, unit="step", disable=hidden) as bar,
     ):
-        clock = time.monotonic()
-        logged = start
+        speed = Speed(setting.training.batch_size)
         for step in range(start + 1, end + 1):
-            state, terms = setting.lifted.step(state, next(batches)["rgb"])
+            with speed.waiting():
+                batch = next(batches)
+            state, terms = lifted.step(state, batch)
             interval.add(terms)
+            watch.add(step, terms)
+            speed.add()
             bar.update()
             if step % setting.training.log_every == 0:
                 numbers = _train_numbers(setting, interval, step)
-                seconds = time.monotonic() - clock
-                speed = (step - logged) * setting.training.batch_size / seconds
-                clock, logged = time.monotonic(), step
-                journal.write(step, "train", {**numbers, "images_per_second": speed})
+                journal.write(step, "train", {**numbers, **speed.numbers()})
                 bar.set_postfix_str(_line(numbers))
                 _warn_if_nothing_is_learnt(setting, numbers, step)
                 interval = Interval({}, 0)
-            is_ending = wanted.is_set()
+            every = setting.config.parallel.replicas_every
+            if every and step % every == 0:
+                guard.check_replicas(state, step)
+            is_ending = is_wanted(step)
             _look(setting, manager, journal, state, interval, step, is_ending)
             if is_ending:
                 return Outcome(step, is_finished=step == end)
+        watch.end()
     return Outcome(end, is_finished=True)
 
 
@@ -134,11 +152,14 @@ def _train_numbers(setting: Setting, interval: Interval, step: int) -> dict[str,
     means = interval.means()
     numbers = {name: float(x) for name, x in means.items() if np.ndim(x) == 0}
     rate = float(build.schedule(setting.config)(step - 1))
-    constant = setting.constant_loss(means)
-    return numbers | {"constant_loss": constant, "learning_rate": rate}
+    if "loss" in means:
+        numbers["constant_loss"] = setting.constant_loss(means)
+    return numbers | {"learning_rate": rate}
 
 
 def _line(numbers: dict[str, float]) -> str:
+    if "loss" not in numbers:
+        return f"{numbers['skipped']:.0f} steps skipped"
     parts = [f"loss {numbers['loss']:.4f} (constant {numbers['constant_loss']:.4f})"]
     if "kl" in numbers:
         parts.append(f"KL {numbers['kl']:.4f}")
@@ -151,7 +172,11 @@ def _warn_if_nothing_is_learnt(
     every = setting.training.log_every
     turning = max(PATIENCE * setting.training.steps, SOONEST)
     is_first_after = step - every < turning <= step
-    if is_first_after and numbers["loss"] > LEARNT * numbers["constant_loss"]:
+    if (
+        "loss" in numbers
+        and is_first_after
+        and numbers["loss"] > LEARNT * numbers["constant_loss"]
+    ):
         LOGGER.warning(
             "after step %d the loss, %.4f, is still that of a constant prediction,"
             " %.4f: nothing is learnt from the photographs yet",

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
-from jaxcolor import build, cielab, plots, sections, steps
+from jaxcolor import build, cielab, parallel, plots, processes, sections, steps
 from jaxcolor import setting as settings
 from jaxcolor.data import pipeline, sources
 from jaxcolor.setting import Setting
@@ -36,8 +36,9 @@ def settled(setting: Setting, state: TrainState) -> TrainState:
     for batch in itertools.islice(batches, count):
         found = jax.device_get(setting.statistics(state.average, batch["rgb"]))
         sums = found if sums is None else jax.tree.map(np.add, sums, found)
-    means = jax.tree.map(lambda x: jnp.asarray(x / np.float32(count)), sums)
-    return state._replace(average={**state.average, "batch_stats": means})
+    means = jax.tree.map(lambda x: x / np.float32(count), sums)
+    batch_stats = parallel.replicate(means)
+    return state._replace(average={**state.average, "batch_stats": batch_stats})
 
 
 def validate(setting: Setting, state: TrainState) -> dict[str, float] | None:
@@ -46,7 +47,12 @@ def validate(setting: Setting, state: TrainState) -> dict[str, float] | None:
         return None
     sums: dict[str, Any] = {}
     variables = steps.variables_of(state)
-    for batch in _validation_batches(setting, setting.training.validation_images):
+    for batch in _validation_batches(
+        setting,
+        setting.training.validation_images,
+        index=jax.process_index(),
+        count=jax.process_count(),
+    ):
         found = setting.evaluate(variables, batch["rgb"], batch["valid"])
         for name, x in jax.device_get(found).items():
             sums[name] = sums.get(name, 0.0) + np.asarray(x, np.float64)
@@ -58,12 +64,12 @@ def validate(setting: Setting, state: TrainState) -> dict[str, float] | None:
 
 def write_sheet(setting: Setting, state: TrainState, step: int) -> None:
     """Writes lightness, prediction and truth of a few held-out photographs as PNG."""
-    if not len(setting.split.validation):
+    if not len(setting.split.validation) or not processes.is_first():
         return
-    batch = next(_validation_batches(setting, SHEET_PHOTOS))
+    batch = next(_validation_batches(setting, SHEET_PHOTOS, index=0, count=1))
     truth: UInt8[np.ndarray, "b h w 3"] = batch["rgb"][:SHEET_PHOTOS]
     count = int(batch["valid"][:SHEET_PHOTOS].sum())
-    variables = steps.variables_of(state)
+    variables = parallel.local(steps.variables_of(state))
     predicted = np.asarray(setting.predict(variables, truth))
     gray = steps.colorized(
         cielab.rgb8_to_lab(truth)[..., 0], jnp.zeros((len(truth), 1, 1, 2))
@@ -75,12 +81,15 @@ def write_sheet(setting: Setting, state: TrainState, step: int) -> None:
     plots.write_png(plots.contact_sheet(rows[:count]), folder / f"{step:07d}.png")
 
 
-def _validation_batches(setting: Setting, images: int) -> Iterator[dict[str, Any]]:
+def _validation_batches(
+    setting: Setting, images: int, *, index: int, count: int
+) -> Iterator[dict[str, Any]]:
+    """Yields the share of process `index` of `count`."""
     chain: sections.Pipeline = build.section_of(setting.config, "pipeline")
     whole = setting.split.validation
     # Spread over the set: names are sorted, often by class.
-    count = min(images, len(whole))
-    few = sources.Part(whole, np.arange(count) * len(whole) // max(count, 1))
+    size = min(images, len(whole))
+    few = sources.Part(whole, np.arange(size) * len(whole) // max(size, 1))
     return pipeline.validation_batches(
         few,
         batch_size=setting.training.batch_size,
@@ -89,8 +98,8 @@ def _validation_batches(setting: Setting, images: int) -> Iterator[dict[str, Any
         # As much of the photograph as fits: the paper validates on all of it.
         crop=chain.resize // 8 * 8,
         draft=chain.draft,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
+        process_index=index,
+        process_count=count,
         threads=chain.threads,
         prefetch=chain.prefetch,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcolor import build
+from jaxcolor import build, processes
 from jaxcolor import prior as priors
 from jaxcolor.data import sources, splits
 from jaxcolor.prior import Prior
@@ -28,6 +28,8 @@ MAY_CHANGE = {
     "pipeline.threads",
     "pipeline.prefetch",
     "parallel.lift",
+    "parallel.heartbeat_seconds",
+    "parallel.replicas_every",
     "release.size",
 }
 
@@ -64,12 +66,26 @@ def check_config(config: ConfigDict, workdir: Path) -> None:
 
 def write_config(config: ConfigDict, workdir: Path) -> None:
     """Writes the config down, for the next start to be compared with."""
-    _write_json(workdir / CONFIG, config.to_dict())
+    if processes.is_first():
+        _write_json(workdir / CONFIG, config.to_dict())
 
 
 def settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
-    """Returns the photographs: found and verified at the first start, then the same."""
+    """Returns the photographs: found and verified at the first start, then the same.
+
+    Raises:
+        ValueError: the processes do not see the same folder.
+    """
+    return processes.first_then_all(lambda: _settle_split(config, workdir))
+
+
+def _settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
     path = workdir / LISTING
+    if not processes.is_first() and not path.exists():
+        raise ValueError(
+            f"process 0 wrote {path}, and another process does not see it;"
+            " wanted a workdir that all share"
+        )
     if path.exists():
         return build.data(config, listing=json.loads(path.read_text()))
     split = build.data(config, listing=None)
@@ -102,7 +118,7 @@ def settle_prior(
         "sigma": config.objective.sigma,
     }
     path = workdir / PRIOR
-    if path.exists():
+    if processes.agree(path.exists()):
         return priors.read(path)
     if config.prior.path is not None:
         prior = priors.read(Path(config.prior.path))
@@ -117,7 +133,8 @@ def settle_prior(
             name=config.data.source,
             is_quiet=is_quiet,
         )
-    priors.write(prior, path)
+    if processes.is_first():
+        priors.write(prior, path)
     return prior
 
 

@@ -90,3 +90,32 @@ def test_a_step_is_written_once(tmp_path):
     manager.close()
     _, record = checkpoint.restore_model(tmp_path, step=1)
     assert record["validation"] == {"loss": 1.0}
+
+
+def damage(workdir, step: int, item: str) -> None:
+    for path in (workdir / checkpoint.FOLDER / str(step) / item).rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("item", ["state", "record"])
+def test_a_damaged_latest_checkpoint_is_passed_over(tmp_path, caplog, item):
+    save_all(tmp_path, {1: 3.0, 2: 2.0, 3: 1.0}, keep=3)
+    damage(tmp_path, 3, item)
+    checkpoint.set_aside_damaged(tmp_path)
+    assert checkpoint.steps(tmp_path) == [1, 2]
+    assert (tmp_path / checkpoint.DAMAGED / "3").is_dir()
+    assert "checkpoint 3 cannot be read" in caplog.text
+    # Its step can be written again.
+    save_all(tmp_path, {3: 1.0}, keep=3)
+    checkpoint.set_aside_damaged(tmp_path)
+    assert checkpoint.steps(tmp_path) == [1, 2, 3]
+
+
+def test_checkpoints_that_are_all_damaged_stay_where_they_are(tmp_path):
+    save_all(tmp_path, {1: 3.0, 2: 2.0}, keep=3)
+    for step in (1, 2):
+        damage(tmp_path, step, "state")
+    with pytest.raises(ValueError, match=r"none of the checkpoints \[2, 1\]"):
+        checkpoint.set_aside_damaged(tmp_path)
+    assert checkpoint.steps(tmp_path) == [1, 2]

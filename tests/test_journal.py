@@ -48,3 +48,16 @@ def test_a_resumed_log_forgets_what_came_after_its_step(tmp_path):
         (30, 7.0),
     ]
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_skipped_steps_are_counted_and_in_no_mean():
+    interval = Interval({}, 0)
+    for value, skipped in ((1.0, 0), (np.nan, 1), (3.0, 0)):
+        interval.add({"loss": jnp.float32(value), "skipped": jnp.float32(skipped)})
+    again = Interval(**json.loads(json.dumps(interval.to_json())))
+    for found in (interval.means(), again.means()):
+        assert found["loss"] == 2.0
+        assert found["skipped"] == 1
+    none = Interval({}, 0)
+    none.add({"loss": jnp.float32(np.nan), "skipped": jnp.float32(1)})
+    assert none.means() == {"skipped": 1.0}

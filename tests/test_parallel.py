@@ -6,7 +6,7 @@ import pytest
 from flax import linen as nn
 from PIL import Image
 
-from jaxcolor import cielab, gamut, models, optim, parallel, steps, wear
+from jaxcolor import cielab, gamut, models, objectives, optim, parallel, steps, wear
 from jaxcolor.models import initialize
 from jaxcolor.wear import Wear
 
@@ -39,9 +39,9 @@ BATCHES = [unequal_batch(seed) for seed in range(STEPS)]
 
 
 @pytest.fixture(scope="module")
-def objective() -> steps.Objective:
+def objective() -> objectives.Objective:
     weights = np.linspace(0.2, 6.0, BINS).astype(np.float32)
-    return steps.classification(
+    return objectives.classification(
         GAMUT,
         jnp.asarray(weights),
         neighbors=5,
@@ -106,7 +106,7 @@ def train(optimizer, variables, objective, *, kind: str | None):
     lifted = parallel.lift(make_step, kind=kind)
     state = lifted.put(state)
     for batch in BATCHES:
-        state, terms = lifted.step(state, batch)
+        state, terms = lifted.step(state, lifted.share(batch))
         logged.append(jax.device_get(terms))
     return jax.device_get(lifted.fetch(state)), logged
 
@@ -195,7 +195,7 @@ def test_a_state_survives_being_put_and_stepped(variables, objective):
         )
         # The step may take its argument's memory; the caller's state must live on.
         fetched = lifted.fetch(on_devices) if kind == "pmap" else None
-        lifted.step(on_devices, unequal_batch(0))
+        lifted.step(on_devices, lifted.share(unequal_batch(0)))
         for kept in (state, fetched):
             assert all(np.isfinite(x).all() for x in jax.tree.leaves(kept))
 

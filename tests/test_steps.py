@@ -1,11 +1,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy import special
 from skimage import color
 
-from jaxcolor import encode, gamut, models, optim, steps
+from jaxcolor import encode, gamut, models, objectives, optim, steps
 
 GAMUT = gamut.from_srgb(spacing=20.0)
 BINS = len(GAMUT.centers)
@@ -18,8 +19,8 @@ def weights() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def objective(weights) -> steps.Objective:
-    return steps.classification(
+def objective(weights) -> objectives.Objective:
+    return objectives.classification(
         GAMUT,
         jnp.asarray(weights),
         neighbors=5,
@@ -90,7 +91,7 @@ def test_the_best_constant_prediction_has_the_constant_loss(objective):
 
 def test_the_constant_loss_of_a_regression_is_half_the_variance():
     ab = np.random.default_rng(2).normal(10, 30, (3, 8, 8, 2)).astype(np.float32)
-    objective = steps.regression()
+    objective = objectives.regression()
     terms = objective.terms(jnp.zeros((3, 8, 8, 2)), jnp.asarray(ab))
     means = jax.tree.map(lambda x: x.mean(axis=0), terms)
     expected = 0.5 * ab.reshape(-1, 2).var(axis=0).sum()
@@ -210,3 +211,80 @@ def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables)
     # Not those that the network has been given.
     own = steps.outputs_of(network, variables, lightness)
     assert np.abs(own - wanted).max() > 0.3
+
+
+def one_step(network, variables, objective, rgb, *, state=None, **options):
+    # With this momentum the optimizer's state is the gradient.
+    optimizer = optax.sgd(0.01, momentum=1.0)
+    step = steps.make_train_step(
+        network,
+        optimizer,
+        objective,
+        average_decay=0.9,
+        spoil=None,
+        axis_name=None,
+        **options,
+    )
+    state = state or steps.init_state(variables, optimizer, average=True)
+    return state, *jax.jit(step)(state, rgb)
+
+
+def assert_equal_trees(one, other) -> None:
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_step_that_is_not_finite_changes_nothing_but_its_number(
+    network, variables, objective
+):
+    broken = objectives.Objective(
+        terms=lambda outputs, ab: {
+            name: x / 0 for name, x in objective.terms(outputs, ab).items()
+        },
+        constant_loss=objective.constant_loss,
+        to_ab=objective.to_ab,
+    )
+    before, after, terms = one_step(network, variables, broken, photographs(2))
+    assert terms["skipped"] == 1
+    assert not np.isfinite(terms["loss"])
+    assert_equal_trees(after._replace(step=before.step), before)
+    assert after.step == before.step + 1
+    _, _, sound = one_step(network, variables, objective, photographs(2))
+    assert sound["skipped"] == 0
+
+
+def test_parts_of_a_batch_add_up(network, variables, objective):
+    rgb = photographs(4)
+    before, whole, terms = one_step(network, variables, objective, rgb, accumulation=2)
+    # Each part by itself, the second from the statistics that the first left.
+    _, first, first_terms = one_step(network, variables, objective, rgb[0::2])
+    between = before._replace(batch_stats=first.batch_stats)
+    _, second, second_terms = one_step(
+        network, variables, objective, rgb[1::2], state=between
+    )
+    wanted = jax.tree.map(lambda a, b: (a + b) / 2, first.opt_state, second.opt_state)
+    largest = max(np.abs(x).max() for x in jax.tree.leaves(wanted))
+    for a, b in zip(
+        jax.tree.leaves(whole.opt_state), jax.tree.leaves(wanted), strict=True
+    ):
+        # Float32, compiled otherwise.
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * largest)
+    mean = (first_terms["loss"] + second_terms["loss"]) / 2
+    np.testing.assert_allclose(terms["loss"], mean, rtol=1e-5)
+    for a, b in zip(
+        jax.tree.leaves(whole.batch_stats),
+        jax.tree.leaves(second.batch_stats),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_activations_made_again_give_the_same_gradient(network, variables, objective):
+    rgb = photographs(2)
+    _, kept, _ = one_step(network, variables, objective, rgb)
+    _, again, _ = one_step(network, variables, objective, rgb, remat=True)
+    largest = max(np.abs(x).max() for x in jax.tree.leaves(kept.opt_state))
+    for a, b in zip(
+        jax.tree.leaves(again.opt_state), jax.tree.leaves(kept.opt_state), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * largest)

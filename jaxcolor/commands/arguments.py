@@ -46,6 +46,46 @@ def add_decoding(parser: ArgumentParser) -> None:
     )
 
 
+def add_processes(parser: ArgumentParser) -> None:
+    """Declares how several processes find each other."""
+    group = parser.add_argument_group(
+        "several processes", "the same command in each of them; see docs/scale.md"
+    )
+    group.add_argument(
+        "--distributed",
+        action="store_true",
+        help="with the others that SLURM, Open MPI, Kubernetes or a TPU slice started",
+    )
+    group.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="of process 0, where nothing tells"
+    )
+    group.add_argument("--processes", type=count, metavar="N", help="how many")
+    group.add_argument("--process", type=int, metavar="I", help="which, from 0")
+
+
+def join(arguments: Namespace, *, heartbeat_seconds: int) -> None:
+    """Joins the other processes, if there are any.
+
+    Raises:
+        ValueError: some of the flags lack.
+    """
+    place = (arguments.coordinator, arguments.processes, arguments.process)
+    given = [value is not None for value in place]
+    if any(given) and not all(given):
+        raise ValueError(
+            "got some of --coordinator, --processes and --process; wanted all three"
+        )
+    if any(given) and not 0 <= arguments.process < arguments.processes:
+        raise ValueError(
+            f"got --process {arguments.process} of {arguments.processes}; wanted from 0"
+            f" to {arguments.processes - 1}"
+        )
+    if all(given) or arguments.distributed:
+        from jaxcolor import processes
+
+        processes.join(processes.Place(*place), heartbeat_seconds=heartbeat_seconds)
+
+
 def count(text: str) -> int:
     """Returns a number of things, 1 or more."""
     number = int(text)

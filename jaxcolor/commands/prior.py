@@ -7,6 +7,9 @@ from pathlib import Path
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.commands.arguments import Command
 
+# Of one that counts a prior.
+HEARTBEAT_SECONDS = 100
+
 
 def _add_prior(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -36,12 +39,14 @@ def _add_prior(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a file that is there already"
     )
+    arguments_of.add_processes(parser)
 
 
 def _prior(arguments: Namespace) -> int:
-    from jaxcolor import gamut, images, prior
+    from jaxcolor import gamut, images, prior, processes
     from jaxcolor.data import sources
 
+    arguments_of.join(arguments, heartbeat_seconds=HEARTBEAT_SECONDS)
     # Before the work, which may take hours.
     if not arguments.overwrite:
         images.refuse_existing(arguments.output)
@@ -59,6 +64,8 @@ def _prior(arguments: Namespace) -> int:
         name=arguments.source,
         is_quiet=arguments.quiet,
     )
+    if not processes.is_first():
+        return 0
     prior.write(found, arguments.output)
     if not arguments.quiet:
         filled = int((found.counts > 0).sum())

@@ -4,6 +4,7 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.commands.arguments import Command
 
 
@@ -22,16 +23,23 @@ def _add_train(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="for checkpoints and logs; a training in it goes on",
     )
+    arguments_of.add_processes(parser)
 
 
 def _train(arguments: Namespace) -> int:
-    from jaxcolor import configuration, train
+    from jaxcolor import build, configuration, processes, train
 
     config = configuration.read(arguments.config, arguments.overrides)
+    build.check_sections(config)
+    arguments_of.join(arguments, heartbeat_seconds=config.parallel.heartbeat_seconds)
     outcome = train.train(config, arguments.workdir, is_quiet=arguments.quiet)
+    if not processes.is_first():
+        return 0
     if not outcome.is_finished:
         command = ["jaxcolor", "train", f"--config={arguments.config}"]
         command += [f"--workdir={arguments.workdir}", *arguments.overrides]
+        if processes.are_many():
+            command.append("--distributed")
         print(f"stopped after step {outcome.step}; to go on: {shlex.join(command)}")
     elif not arguments.quiet:
         print(f"finished: {arguments.workdir} has step {outcome.step}")

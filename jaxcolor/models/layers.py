@@ -13,6 +13,9 @@ from jaxtyping import Array, Float
 
 from jaxcolor.models import blocks
 
+BLOCK = "block"
+"""The name, for `jax.checkpoint`, of what leaves a block of layers."""
+
 EPSILON = 1e-5
 """Added to variances; the default of Caffe's and PyTorch's batch normalization."""
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
@@ -110,6 +111,7 @@ class Zhang2016(nn.Module):
                 axis_name=self.axis_name,
                 name=f"conv{i}_{block.convs}norm",
             )(x, train=train)
+            x = checkpoint_name(x, layers.BLOCK)
         last = self._channels(LAST_CHANNELS)
         x = nn.relu(layers.ConvTranspose(last, self.dtype, name="conv8_1")(x))
         x = nn.relu(layers.Conv(last, self.dtype, name="conv8_2")(x))
