@@ -69,13 +69,16 @@ class Interval:
 class Speed:
     """How many images a second, and for which part of the time a step waited."""
 
-    def __init__(self, batch_size: int) -> None:
+    def __init__(self, batch_size: int, *, ceiling: float) -> None:
         """Starts the clock.
 
         Args:
             batch_size: images a step.
+            ceiling: images a second that the devices could do if they did nothing but
+                the network's products, as fast as they can.
         """
         self._batch_size = batch_size
+        self._ceiling = ceiling
         self._restart()
 
     def _restart(self) -> None:
@@ -93,11 +96,16 @@ class Speed:
         self._steps += 1
 
     def numbers(self) -> dict[str, float]:
-        """Returns both, since the last time; the devices must have been waited for."""
+        """Returns these since the last time; the devices must have been waited for.
+
+        With them the share of the ceiling that was reached ("flop_utilization").
+        """
         seconds = time.monotonic() - self._start
+        speed = self._steps * self._batch_size / seconds
         found = {
-            "images_per_second": self._steps * self._batch_size / seconds,
+            "images_per_second": speed,
             "input_wait": self._waited / seconds,
+            "flop_utilization": speed / self._ceiling,
         }
         self._restart()
         return found

@@ -5,6 +5,7 @@ splits the batch over a mesh and lets the compiler insert the sums. `pmap` runs 
 step on each device's share, with means over a named axis.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from jaxtyping import PyTree
 
 AXIS = "data"
 KINDS = ("jit", "pmap")
+# Of the matrices whose product tells what a device can do at best.
+SIDE, CPU_SIDE, TRIES = 8192, 1024, 5
 
 
 class Lifted(NamedTuple):
@@ -42,6 +45,28 @@ def mesh() -> Mesh:
 def device_count() -> int:
     """Returns the number of devices of all processes."""
     return jax.device_count()
+
+
+def matmul_rate(dtype: str) -> float:
+    """Measures the operations a second of a large matrix product, of all devices.
+
+    One device is measured, alone, and counted for all: of devices that are simulated on
+    the cores of a CPU it is too much.
+
+    Args:
+        dtype: of the factors.
+    """
+    side = CPU_SIDE if jax.default_backend() == "cpu" else SIDE
+    device = jax.local_devices()[0]
+    factor = jax.device_put(np.ones((side, side), jnp.dtype(dtype)), device)
+    product = jax.jit(lambda x: jnp.dot(x, x, preferred_element_type=jnp.float32))
+    product(factor).block_until_ready()
+    seconds = []
+    for _ in range(TRIES):
+        start = time.perf_counter()
+        product(factor).block_until_ready()
+        seconds.append(time.perf_counter() - start)
+    return jax.device_count() * 2 * side**3 / min(seconds)
 
 
 def lift(make_step: Callable[[str | None], Callable[..., Any]], *, kind: str) -> Lifted:

@@ -15,6 +15,10 @@ from jaxcolor import workdir as workdirs
 from jaxcolor.data import pipeline, splits
 from jaxcolor.prior import Prior
 
+# Passes through the network, forwards, that a train step is worth: one, and the two
+# gradients of each product.
+TRAINED = 3
+
 
 class Setting(NamedTuple):
     """What a training is made of; fixed from its start to its end.
@@ -30,6 +34,8 @@ class Setting(NamedTuple):
         statistics: from variables and photographs to a batch's statistics.
         predict: from variables and photographs to colorized ones.
         constant_loss: from mean terms to the constant predictor's loss.
+        ceiling: measures how many images a second the devices could train on if they
+            did nothing but the network's products.
         is_quiet: no progress bars.
     """
 
@@ -43,6 +49,7 @@ class Setting(NamedTuple):
     statistics: Callable[..., PyTree]
     predict: Callable[..., Any]
     constant_loss: Callable[..., float]
+    ceiling: Callable[[], float]
     is_quiet: bool
 
 
@@ -84,6 +91,8 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         outputs = steps.outputs_of(network, variables, lightness)
         return steps.colorized(lightness, objective.to_ab(outputs))
 
+    crop = config.pipeline.crop
+    flops = TRAINED * network.flops(crop, crop)
     lifted = parallel.lift(make_step, kind=devices.lift)
     # Last, so that a start that failed does not bind the next one.
     workdirs.write_config(config, workdir)
@@ -101,6 +110,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         constant_loss=lambda means: float(
             objective.constant_loss(jax.tree.map(jnp.float32, means))
         ),
+        ceiling=lambda: parallel.matmul_rate(devices.compute_dtype) / flops,
         is_quiet=is_quiet,
     )
 

@@ -93,7 +93,7 @@ def _run(setting: Setting, manager: Any) -> Outcome:
         interrupt.listen() as is_wanted,
         tqdm(initial=start, total=end, unit="step", disable=hidden) as bar,
     ):
-        speed = Speed(setting.training.batch_size)
+        speed = Speed(setting.training.batch_size, ceiling=setting.ceiling())
         for step in range(start + 1, end + 1):
             with speed.waiting():
                 batch = next(batches)

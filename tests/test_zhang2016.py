@@ -284,3 +284,29 @@ def test_bfloat16_changes_little_and_keeps_float32_where_it_matters():
 
 def test_networks_are_found_by_name():
     assert models.BY_NAME["zhang2016"] is zhang2016.Zhang2016
+
+
+@pytest.mark.parametrize(("side", "gflops"), [(256, 83.55), (224, 63.97), (176, 39.49)])
+def test_operations_are_those_counted_by_hand(side, gflops):
+    network = models.BY_NAME["zhang2016"](
+        width=1.0, outputs=313, affine=False, momentum=0.9
+    )
+    # Published to two digits behind the point.
+    assert network.flops(side, side) / 1e9 == pytest.approx(gflops, abs=0.01)
+
+
+def test_operations_are_those_that_xla_counts():
+    network = models.BY_NAME["zhang2016"](
+        width=0.25, outputs=313, affine=False, momentum=0.9
+    )
+    lightness = jnp.zeros((1, 64, 64))
+    variables = jax.eval_shape(
+        lambda: network.init(jax.random.key(0), lightness, train=False)
+    )
+    cost = jax.jit(lambda v, x: network.apply(v, x, train=False)).lower(
+        variables, lightness
+    )
+    counted = cost.compile().cost_analysis()["flops"]
+    # XLA leaves out products with the border's zeros, which on 8 x 8 maps are many, and
+    # adds what is no convolution.
+    assert counted == pytest.approx(network.flops(64, 64), rel=0.15)

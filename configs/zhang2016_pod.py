@@ -1,0 +1,40 @@
+"""The paper's method on many devices: the same photographs in 32 times fewer steps.
+
+Run:    jaxcolor train --config configs/zhang2016_pod.py --workdir DIR --distributed
+Expect: 18 million photographs, as many as the paper's, in 14,062 steps; 40 on each of
+    32 devices. Not yet trained with this code. docs/scale.md tells how to start it.
+"""
+
+import math
+
+from ml_collections import ConfigDict
+
+from configs import zhang2016
+
+# The paper's batch is 40; this many of them are one.
+BATCHES = 32
+
+
+def get_config() -> ConfigDict:
+    """Returns the paper's recipe with a larger batch, in bfloat16."""
+    config = zhang2016.get_config()
+    steps = config.training.steps // BATCHES
+    config.training.update(
+        batch_size=40 * BATCHES,
+        steps=steps,
+        checkpoint_every=500,
+        sheet_every=1000,
+    )
+    # For Adam the rate grows with the root of the batch (Malladi et al. 2022,
+    # arXiv:2205.10287); the warm-up is for the second moments, which start at zero.
+    config.schedule = dict(
+        name="warmup_cosine",
+        peak=3.16e-5 * math.sqrt(BATCHES),
+        warmup=500,
+        length=config.training.get_ref("steps"),
+    )
+    # The statistics average over as many photographs as the paper's.
+    config.model.momentum = 0.97
+    config.average.update(decay=0.999, statistics_batches=8)
+    config.parallel.update(compute_dtype="bfloat16", replicas_every=500)
+    return config
