@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import benchmark_inputs
+from experiments import benchmark_inputs, benchmark_scale
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = """examples:
@@ -41,6 +41,8 @@ EVALUATION_TOLERANCES = {
     "colorfulness": 1e-2,
     "absolute_colorfulness": 1e-2,
 }
+# What is no ratio.
+SCALE = "scale"
 PACKAGES = ("jax", "numpy", "scikit-image", "scikit-learn", "torch", "pillow", "grain")
 
 Facts = dict[str, Any]
@@ -127,6 +129,11 @@ def _input(ours: Facts, _: Facts) -> tuple[str, bool]:
     return f"{ours['images']} photographs a call", True
 
 
+def _decoding(ours: Facts, peer: Facts) -> tuple[str, bool]:
+    speeds = [ours["images"] / facts["seconds"] for facts in (ours, peer)]
+    return f"{speeds[0]:.0f} and {speeds[1]:.0f} photographs a second", True
+
+
 def _evaluation(ours: Facts, peer: Facts) -> tuple[str, bool]:
     apart = {
         name: float(np.abs(np.subtract(ours[name], peer[name])).max())
@@ -187,6 +194,13 @@ COMPARISONS = {
         "Pillow decode, bicubic 256",
         0.8,
         _input,
+    ),
+    "decoding": Comparison(
+        "benchmark_networks",
+        "input pipeline, files to crops",
+        "libjpeg's scaled decoding alone",
+        0.5,
+        _decoding,
     ),
 }
 
@@ -269,7 +283,8 @@ def main() -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of {', '.join(COMPARISONS)}; all of them if none is given",
+        help=f"of {', '.join(COMPARISONS)}; all of these if none is given; or {SCALE}:"
+        " trainings on several devices and processes",
     )
     parser.add_argument(
         "--rounds", type=int, default=9, help="turns of each side (default: 9)"
@@ -278,7 +293,7 @@ def main() -> None:
         "--photos", type=Path, help="folder of photographs (default: scikit-image's)"
     )
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(COMPARISONS)
+    unknown = set(arguments.names) - {*COMPARISONS, SCALE}
     if unknown:
         parser.error(f"no comparison {', '.join(unknown)}; {', '.join(COMPARISONS)}")
     if arguments.rounds < 1:
@@ -289,6 +304,11 @@ def main() -> None:
         if photos is None:
             photos = Path(folder)
             benchmark_inputs.make_photographs(photos)
+        if SCALE in arguments.names:
+            benchmark_scale.main(photos.resolve(), rounds=arguments.rounds)
+        names = [name for name in arguments.names or COMPARISONS if name != SCALE]
+        if SCALE in arguments.names and not names:
+            return
         table = {
             name: [
                 compare(
@@ -296,7 +316,7 @@ def main() -> None:
                 )
                 for cores in (1, 2)
             ]
-            for name in arguments.names or COMPARISONS
+            for name in names
         }
     _show("")
     print()

@@ -169,6 +169,24 @@ def input_peer(setting: Setting) -> Arm:
     return Arm(lambda: list(pool.map(load, chosen)), {})
 
 
+decoding_ours = input_ours
+
+
+def decoding_peer(setting: Setting) -> Arm:
+    """Returns as many files decoded at the size that the pipeline decodes them at."""
+    from jaxcolor.data import pixels
+
+    chosen = list(itertools.islice(benchmark_inputs.paths(setting), BATCH * BATCHES))
+    pool = ThreadPoolExecutor(setting.cores)
+
+    def load(path: Path) -> np.ndarray:
+        return np.asarray(pixels.decode(path.read_bytes(), at_least=2 * RESIZE))
+
+    if setting.cores == 1:
+        return Arm(lambda: [load(path) for path in chosen], {})
+    return Arm(lambda: list(pool.map(load, chosen)), {})
+
+
 def _network(bins: int) -> tuple[Any, Any]:
     """Returns our network at full width, and variables for it."""
     import jax
