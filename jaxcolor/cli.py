@@ -19,6 +19,7 @@ from jaxcolor.commands import (
     prior,
     release,
     sweep,
+    sweep_train,
     train,
 )
 
@@ -32,6 +33,7 @@ COMMANDS = {
     "prior": prior.COMMAND,
     "evaluate": evaluate.COMMAND,
     "sweep": sweep.COMMAND,
+    "sweep-train": sweep_train.COMMAND,
     "release": release.COMMAND,
     "train-classifier": classify.COMMAND,
 }

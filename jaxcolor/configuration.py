@@ -7,9 +7,12 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
+
+from jaxcolor import hyper
 
 FLAG = "config"
 
@@ -46,6 +49,41 @@ def read(path: Path, overrides: Sequence[str]) -> ConfigDict:
     return config
 
 
+def read_sweep(path: Path, overrides: Sequence[str]) -> list[tuple[str, ConfigDict]]:
+    """Returns the configs of a sweep, each with a name, from a file's `get_hyper`.
+
+    Args:
+        path: as in `read`; `get_hyper(hyper)` returns what `hyper`'s functions make.
+        overrides: as in `read`; of all configs, before the sweep's own changes.
+
+    Raises:
+        ValueError: as `read`; the file has no `get_hyper`, or it names no setting.
+    """
+    read(path, overrides)
+    try:
+        module = _module_of(path)
+        if not hasattr(module, "get_hyper"):
+            raise ValueError("it has no function get_hyper(hyper)")
+        changes: list[hyper.Change] = module.get_hyper(hyper)
+        found = [
+            (f"{n:03d}-{hyper.label(change)}", _changed(path, overrides, change))
+            for n, change in enumerate(changes)
+        ]
+    except Exception as error:
+        raise ValueError(f"{path}: {_one_line(error)}") from error
+    if not found:
+        raise ValueError(f"{path}: get_hyper gives nothing to train")
+    return found
+
+
+def _changed(
+    path: Path, overrides: Sequence[str], change: hyper.Change
+) -> ConfigDict:
+    config = read(path, overrides)
+    config.update_from_flattened_dict(change)
+    return config
+
+
 def _override(config: ConfigDict, overrides: Sequence[str]) -> list[str]:
     """Changes a config in place and returns the arguments that are not for it."""
     command = ["jaxcolor", *overrides]
@@ -68,6 +106,14 @@ def _culprit(path: Path, overrides: Sequence[str]) -> str:
 
 
 def _of_file(path: Path) -> ConfigDict:
+    module = _module_of(path)
+    if not hasattr(module, "get_config"):
+        raise ValueError("it has no function get_config()")
+    config: ConfigDict = module.get_config()
+    return config
+
+
+def _module_of(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     # A file that ends otherwise has no loader.
     if spec is None or spec.loader is None:
@@ -75,10 +121,7 @@ def _of_file(path: Path) -> ConfigDict:
     module = importlib.util.module_from_spec(spec)
     with _importable(str(path.resolve().parent.parent)):
         spec.loader.exec_module(module)
-        if not hasattr(module, "get_config"):
-            raise ValueError("it has no function get_config()")
-        config: ConfigDict = module.get_config()
-    return config
+    return module
 
 
 @contextlib.contextmanager

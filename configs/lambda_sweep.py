@@ -1,0 +1,29 @@
+"""The rebalancing lambda of the training, three seeds each, on a folder of photographs.
+
+Run:    jaxcolor train --config configs/lambda_sweep.py --workdir runs/lambda \
+            --config.data.source=PHOTOS
+        jaxcolor sweep-train --config configs/lambda_sweep.py --workdir runs/lambdas \
+            --config.data.source=PHOTOS
+Expect: nine trainings as scenes_small's, about an hour each on two CPU cores; a loss
+    weighted by another lambda is another loss, so compare by `jaxcolor evaluate`.
+"""
+
+from types import ModuleType
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import scenes_small
+
+
+def get_config() -> ConfigDict:
+    """Returns the small training."""
+    return scenes_small.get_config()
+
+
+def get_hyper(hyper: ModuleType) -> list[dict[str, Any]]:
+    """Returns the trainings, by what they change in the config."""
+    return hyper.product(
+        hyper.sweep("objective.rebalancing_lambda", [0.25, 0.5, 1.0]),
+        hyper.sweep("training.seed", [0, 1, 2]),
+    )

@@ -1,0 +1,73 @@
+"""`jaxcolor sweep-train`: a training for each change to a config."""
+
+import shlex
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from jaxcolor.commands.arguments import Command
+
+
+def _add_sweep_train(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="a config with get_hyper(hyper), see jaxcolor.hyper; override values of"
+        " all trainings by --config.NAME=VALUE",
+    )
+    parser.add_argument(
+        "--workdir",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="for a workdir of each training, table.md, table.csv and losses.png",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--index", type=int, metavar="I", help="only this one, from 0: for job arrays"
+    )
+    what.add_argument(
+        "--list", action="store_true", help="only print what would be trained"
+    )
+    what.add_argument(
+        "--collect", action="store_true", help="only make the table of what there is"
+    )
+
+
+def _sweep_train(arguments: Namespace) -> int:
+    from jaxcolor import configuration, trainings
+
+    configs = configuration.read_sweep(arguments.config, arguments.overrides)
+    if arguments.list:
+        print("\n".join(name for name, _ in configs))
+        return 0
+    if arguments.collect:
+        if not arguments.workdir.is_dir():
+            raise ValueError(f"there is no folder {arguments.workdir}")
+        print(trainings.collect(configs, arguments.workdir))
+        return 0
+    is_finished = trainings.run(
+        configs, arguments.workdir, only=arguments.index, is_quiet=arguments.quiet
+    )
+    if not is_finished:
+        command = ["jaxcolor", "sweep-train", f"--config={arguments.config}"]
+        command += [f"--workdir={arguments.workdir}", *arguments.overrides]
+        if arguments.index is not None:
+            command.append(f"--index={arguments.index}")
+        print(f"stopped; to go on: {shlex.join(command)}")
+        return 0
+    # Of a job array each would write it; it is collected afterwards.
+    if arguments.index is None:
+        print(trainings.collect(configs, arguments.workdir))
+    return 0
+
+
+COMMAND = Command(
+    "train once for each change that a config lists, skipping what is finished",
+    "  jaxcolor sweep-train --config configs/lambda_sweep.py --workdir runs/lambdas"
+    " --config.data.source=photos/",
+    _add_sweep_train,
+    _sweep_train,
+    has_overrides=True,
+)

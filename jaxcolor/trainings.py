@@ -1,0 +1,134 @@
+"""A sweep of trainings: one workdir each, and one table of what came out."""
+
+import csv
+import io
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxcolor import checkpoint, plots, scores, train, workdir
+from jaxcolor.journal import LOG
+
+LOGGER = logging.getLogger(__name__)
+CSV, TABLE, PLOT = "table.csv", "table.md", "losses.png"
+# Of the last validation, as the log names them.
+NUMBERS = ("loss", "constant_loss", "kl", "colorfulness", "colorfulness_of_truth")
+
+Named = tuple[str, ConfigDict]
+
+
+def run(
+    configs: Sequence[Named], folder: Path, *, only: int | None, is_quiet: bool
+) -> bool:
+    """Trains what is not trained yet, one after the other; False if interrupted.
+
+    Args:
+        configs: of the trainings, with the names of their folders.
+        folder: of the sweep.
+        only: the position of the one to train; None for all.
+        is_quiet: no progress bars.
+
+    Raises:
+        ValueError: as `train.train`, or there is no such position.
+    """
+    if only is not None and not 0 <= only < len(configs):
+        raise ValueError(
+            f"got index {only} of {len(configs)} trainings;"
+            f" wanted from 0 to {len(configs) - 1}"
+        )
+    chosen = configs if only is None else [configs[only]]
+    for name, config in chosen:
+        if is_finished(config, folder / name):
+            LOGGER.info("%s is finished", name)
+            continue
+        LOGGER.info("training %s", name)
+        if not train.train(config, folder / name, is_quiet=is_quiet).is_finished:
+            return False
+    return True
+
+
+def is_finished(config: ConfigDict, path: Path) -> bool:
+    """Tells whether a workdir has the last checkpoint of a config.
+
+    Raises:
+        ValueError: it was started with another config.
+    """
+    if not checkpoint.is_workdir(path):
+        return False
+    workdir.check_config(config, path)
+    return config.training.steps in checkpoint.steps(path)
+
+
+def collect(configs: Sequence[Named], folder: Path) -> str:
+    """Writes table.csv, table.md and losses.png; returns the table as Markdown.
+
+    A training that has no validation yet has empty cells.
+    """
+    logs = {name: _validations(folder / name) for name, _ in configs}
+    varied = _varied([config for _, config in configs])
+    heads = ["training", *varied, "step", *NUMBERS]
+    rows = []
+    for name, config in configs:
+        flat = _flat(config)
+        last = logs[name][-1] if logs[name] else {}
+        values = [flat.get(setting) for setting in varied]
+        rows.append([name, *values, *(last.get(key) for key in ("step", *NUMBERS))])
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([heads, *rows])
+    scores.replace(folder / CSV, out.getvalue())
+    table = "\n".join(
+        f"| {' | '.join(line)} |"
+        for line in [heads, ["---"] * len(heads), *([_shown(x) for x in r] for r in rows)]
+    )
+    scores.replace(folder / TABLE, table + "\n")
+    curves = {
+        name: ([one["step"] for one in log], [one["loss"] for one in log])
+        for name, log in logs.items()
+        if log
+    }
+    if curves:
+        figure = plots.lines(
+            curves,
+            x="step",
+            y="validation loss, nats",
+            is_logarithmic=False,
+            verticals={},
+        )
+        (folder / PLOT).write_bytes(plots.png(figure))
+    return table
+
+
+def _validations(path: Path) -> list[dict[str, Any]]:
+    log = path / LOG
+    if not log.exists():
+        return []
+    # The last line may be half written: a training may be running.
+    lines = log.read_text().splitlines(keepends=True)
+    found = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [line for line in found if line["kind"] == "validation"]
+
+
+def _varied(configs: Sequence[ConfigDict]) -> list[str]:
+    """Lists the settings that are not the same in all configs."""
+    flat = [_flat(config) for config in configs]
+    names = sorted(set().union(*flat))
+    return [n for n in names if len({repr(one.get(n)) for one in flat}) > 1]
+
+
+def _flat(config: ConfigDict) -> dict[str, Any]:
+    return {
+        f"{section}.{name}": value
+        for section, values in config.to_dict().items()
+        for name, value in values.items()
+    }
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
