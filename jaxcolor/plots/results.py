@@ -1,57 +1,18 @@
-"""Every figure, from arrays."""
+"""Figures of what was measured: curves, dots with intervals, maps of a grid."""
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
-from PIL import Image
+from jaxtyping import Float
 
-from jaxcolor import cielab
+from jaxcolor.plots import page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Between the pictures of a contact sheet.
-GAP = 4
-PAPER = 255
-# Lightness at which bins are shown in their own color.
-SHOWN_LIGHTNESS = 60.0
-# Bins that are empty are left white; the rest is cut off below this share.
-SMALLEST_SHARE = 1e-7
-# Of Okabe and Ito: told apart also by those who do not see red or green.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-STYLES = ("-", "--", ":", "-.")
-DOTS_PER_INCH = 110
 # Shares of the cells of a heat map below and above which colors do not change.
 OUTER = (0.2, 0.8)
-
-
-def contact_sheet(rows: UInt8[np.ndarray, "n m h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
-    """Returns one picture of n rows of m pictures, with white between them."""
-    n, m, height, width, _ = rows.shape
-    size = (n * (height + GAP) + GAP, m * (width + GAP) + GAP, 3)
-    sheet = np.full(size, PAPER, np.uint8)
-    for i in range(n):
-        for j in range(m):
-            top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
-            sheet[top : top + height, left : left + width] = rows[i, j]
-    return sheet
-
-
-def write_png(picture: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
-    """Writes a picture as a PNG file."""
-    Image.fromarray(picture).save(path)
-
-
-def png(figure: "Figure") -> bytes:
-    """Returns a figure as the content of a PNG file."""
-    out = io.BytesIO()
-    # Without the version of matplotlib and the time, the same figure is the same file.
-    figure.savefig(out, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return out.getvalue()
 
 
 def accuracy_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figure":
@@ -60,14 +21,14 @@ def accuracy_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Fig
     Args:
         curves: by system, "raw" and "rebalanced", percent at 0, 1, ..., 150.
     """
-    figure = _figure(9, 4)
+    figure = page.figure(9, 4)
     raw, rebalanced = figure.subplots(1, 2, sharey=True)
     for axes, kind, title in (
         (raw, "raw", "every pixel alike"),
         (rebalanced, "rebalanced", "every color alike"),
     ):
         for n, (system, curve) in enumerate(curves.items()):
-            axes.plot(curve[kind], label=system, **_look(n))
+            axes.plot(curve[kind], label=system, **page.look(n))
         axes.set(title=title, xlabel="ab distance, CIELAB units", xlim=(0, 150))
         axes.set_ylim(0, 100)
         axes.grid(alpha=0.3)
@@ -87,14 +48,14 @@ def dots(
         panels: by the label of the metric, its value, low and high end by system; an
             interval that is None is not drawn.
     """
-    figure = _figure(4.5 * len(panels), 0.9 + 0.32 * len(names))
+    figure = page.figure(4.5 * len(panels), 0.9 + 0.32 * len(names))
     grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
     for axes, (label, numbers) in zip(grid, panels.items(), strict=True):
         for n, (value, low, high) in enumerate(numbers):
             ends = None
             if low is not None and high is not None:
                 ends = [[max(0, value - low)], [max(0, high - value)]]
-            color = COLORS[n % len(COLORS)]
+            color = page.COLORS[n % len(page.COLORS)]
             axes.errorbar(value, n, xerr=ends, fmt="o", color=color, capsize=3)
         axes.set(xlabel=label, yticks=range(len(names)), yticklabels=names)
         axes.grid(alpha=0.3)
@@ -108,13 +69,13 @@ def reliability(diagrams: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figur
     Args:
         diagrams: by system, "pixels", "confidence" and "accuracy" of each interval.
     """
-    figure = _figure(4.8, 4.4)
+    figure = page.figure(4.8, 4.4)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="gray", linewidth=1, label="calibrated")
     for n, (system, diagram) in enumerate(diagrams.items()):
         some = np.asarray(diagram["pixels"]) > 0
         x, y = (np.asarray(diagram[k])[some] for k in ("confidence", "accuracy"))
-        axes.plot(x, y, label=system, marker="o", **_look(n))
+        axes.plot(x, y, label=system, marker="o", **page.look(n))
     axes.set(
         xlabel="probability of the likeliest bin",
         ylabel="share of pixels where it is the true one",
@@ -123,53 +84,6 @@ def reliability(diagrams: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figur
         aspect="equal",
     )
     axes.legend(fontsize="small")
-    return figure
-
-
-def histograms(
-    shares: Mapping[str, Sequence[float]], centers: Float[np.ndarray, "q 2"]
-) -> "Figure":
-    """Draws how common each color is, by system, on a logarithmic scale.
-
-    Args:
-        shares: by system, of the bins; each sums to one.
-        centers: of the bins, CIELAB units.
-    """
-    columns = min(4, len(shares))
-    rows = -(-len(shares) // columns)
-    figure = _figure(2.9 * columns + 0.9, 3 * rows)
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes in grid.ravel()[len(shares) :]:
-        axes.set_axis_off()
-    for axes, (system, share) in zip(grid.ravel(), shares.items(), strict=False):
-        drawn = _draw_shares(axes, np.asarray(share), centers)
-        axes.set_title(system, fontsize="medium")
-    figure.colorbar(drawn, ax=grid, label="share of the pixels", shrink=0.8)
-    _label_ab(grid[-1, 0])
-    return figure
-
-
-def bins_and_prior(
-    centers: Float[np.ndarray, "q 2"], shares: Float[np.ndarray, " q"], *, source: str
-) -> "Figure":
-    """Draws the bins in their own colors, and how common each is: the paper's figure 3.
-
-    Args:
-        centers: of the bins, CIELAB units.
-        shares: of the bins; they sum to one.
-        source: of the photographs that were counted.
-    """
-    figure = _figure(9, 4)
-    own, prior = figure.subplots(1, 2, sharex=True, sharey=True)
-    lab = np.column_stack([np.full(len(centers), SHOWN_LIGHTNESS), centers])
-    rgb = np.clip(cielab.lab_to_rgb(np.float32(lab)), 0, 1)
-    own.scatter(*centers.T[::-1], c=np.asarray(rgb), s=_marker(centers), marker="s")
-    own.set_title(f"{len(centers)} bins at L* = {SHOWN_LIGHTNESS:g}")
-    drawn = _draw_shares(prior, shares, centers)
-    prior.set_title(f"their shares in {source}", fontsize="medium")
-    figure.colorbar(drawn, ax=prior, label="share of the pixels")
-    for axes in (own, prior):
-        _label_ab(axes)
     return figure
 
 
@@ -189,14 +103,14 @@ def heat_maps(
         best: row and column of the cell that is framed; None to frame none.
     """
     wide, high = 0.62 * len(lambdas) + 1.4, 0.42 * len(temperatures) + 1.1
-    figure = _figure(max(3.0, wide) * len(panels), max(2.4, high))
+    figure = page.figure(max(3.0, wide) * len(panels), max(2.4, high))
     grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
     for axes, (title, values) in zip(grid, panels.items(), strict=True):
         _draw_cells(axes, values)
         if best is not None:
             row, column = best
             across, up = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]]) * 0.46
-            axes.plot(column + across, row + up, color=COLORS[1], linewidth=2.5)
+            axes.plot(column + across, row + up, color=page.COLORS[1], linewidth=2.5)
         axes.set_title(title, fontsize="medium")
         axes.set(xlabel="λ", xticks=range(len(lambdas)), yticks=range(len(values)))
         axes.set_xticklabels([f"{x:g}" for x in lambdas])
@@ -220,7 +134,7 @@ def against_temperature(
         levels: by the label of a number, the name and the number of something else that
             is drawn across.
     """
-    figure = _figure(5.5 * len(panels) + 1, 4.2)
+    figure = page.figure(5.5 * len(panels) + 1, 4.2)
     grid = np.atleast_1d(figure.subplots(1, len(panels)))
     for axes, (label, curves) in zip(grid, panels.items(), strict=True):
         # Side by side, so that no interval hides another one.
@@ -229,7 +143,7 @@ def against_temperature(
             value, low, high = np.array(numbers).T
             ends = np.maximum(0, [value - low, high - value])
             x = np.asarray(temperatures) + (n - (len(curves) - 1) / 2) * step
-            look = _look(n) | {"marker": "o", "markersize": 3, "elinewidth": 0.8}
+            look = page.look(n) | {"marker": "o", "markersize": 3, "elinewidth": 0.8}
             axes.errorbar(x, value, yerr=ends, label=name, **look)
         if label in levels:
             name, level = levels[label]
@@ -240,18 +154,6 @@ def against_temperature(
         # Beside it, where it hides no line.
         axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return figure
-
-
-def _figure(width: int | float, height: int | float) -> "Figure":
-    # A third of a second to import, and few commands draw.
-    from matplotlib.figure import Figure
-
-    return Figure((width, height), layout="constrained")
-
-
-def _look(n: int) -> dict[str, Any]:
-    style = STYLES[n // len(COLORS) % len(STYLES)]
-    return {"color": COLORS[n % len(COLORS)], "linestyle": style, "linewidth": 1.5}
 
 
 def _draw_cells(axes: Any, values: Float[np.ndarray, "t l"]) -> None:
@@ -265,31 +167,3 @@ def _draw_cells(axes: Any, values: Float[np.ndarray, "t l"]) -> None:
             # Viridis is bright in its upper half only.
             color = "black" if drawn.norm(value) > 0.6 else "white"
             axes.text(j, i, f"{value:.2f}", color=color, ha="center", va="center")
-
-
-def _draw_shares(
-    axes: Any, shares: Float[np.ndarray, " q"], centers: Float[np.ndarray, "q 2"]
-) -> Any:
-    from matplotlib.colors import LogNorm
-
-    some = shares > SMALLEST_SHARE
-    axes.set_facecolor("0.92")
-    axes.set_aspect("equal")
-    return axes.scatter(
-        *centers[some].T[::-1],
-        c=shares[some],
-        s=_marker(centers) / 2,
-        marker="s",
-        norm=LogNorm(SMALLEST_SHARE, 1),
-        cmap="viridis",
-    )
-
-
-def _marker(centers: Float[np.ndarray, "q 2"]) -> float:
-    """Returns the area of a marker, points squared, so that neighbors nearly touch."""
-    spacing = np.diff(np.unique(centers[:, 1])).min()
-    return float(0.6 * spacing**2)
-
-
-def _label_ab(axes: Any) -> None:
-    axes.set(xlabel="b*", ylabel="a*")
