@@ -55,8 +55,7 @@ def from_srgb(*, spacing: float) -> Gamut:
             f"spacing is {spacing}; wanted one from {MIN_SPACING} to {MAX_SPACING}"
         )
     square = spacing * np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
-    outline = _hull(_ab_of_cube_edges())
-    grown = _hull((outline[:, None] + square).reshape(-1, 2))
+    grown = _hull((outline()[:, None] + square).reshape(-1, 2))
     reach = int(np.ceil(np.abs(grown).max() / spacing))
     axis = np.arange(-reach, reach + 1) * spacing
     lattice = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -64,6 +63,18 @@ def from_srgb(*, spacing: float) -> Gamut:
     # The same array for every caller.
     centers.setflags(write=False)
     return Gamut(centers, spacing)
+
+
+@lru_cache(maxsize=1)
+def outline() -> Float[np.ndarray, "n 2"]:
+    """Returns the corners of the convex hull of all colors of sRGB on the ab plane.
+
+    Counterclockwise, CIELAB units.
+    """
+    corners = _hull(_ab_of_cube_edges())
+    # The same array for every caller.
+    corners.setflags(write=False)
+    return corners
 
 
 def index_of_gray(gamut: Gamut) -> int:

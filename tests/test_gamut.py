@@ -138,3 +138,18 @@ def test_spacing_out_of_range_is_refused(spacing):
 def test_broken_centers_are_no_integers():
     with pytest.raises(ValueError, match=r"2\.5 are not whole numbers"):
         gamut.as_integers(gamut.from_srgb(spacing=2.5))
+
+
+def test_all_colors_lie_within_the_outline():
+    levels = np.linspace(0, 1, 9)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
+    ab = color.rgb2lab(cube)[:, 1:]
+    corners = gamut.outline()
+    edges = np.roll(corners, -1, axis=0) - corners
+    offset = ab[:, None] - corners
+    left = edges[:, 0] * offset[..., 1] - edges[:, 1] * offset[..., 0]
+    distances = left / np.hypot(*edges.T)
+    # Between its corners, a 255th of an edge of the cube apart, the outline is curved.
+    assert distances.min() > -0.01
+    # The outermost are the primary blue, in b, and green, in a.
+    np.testing.assert_allclose(corners.min(axis=0), [-86.18, -107.86], atol=0.01)
