@@ -59,6 +59,29 @@ def sample(key: Array, logits: Logits, gamut: Gamut) -> Ab:
     return jnp.asarray(gamut.centers)[jax.random.categorical(key, logits)]
 
 
+def sample_coherently(
+    key: Array, logits: Logits, gamut: Gamut, *, temperature: float
+) -> Ab:
+    """Draws ab with one chance for all pixels: alike pixels get the same color.
+
+    Towards temperature 0 each pixel alone is a draw from its distribution, as by
+    `sample`; above, it is a blend of bins, drawn ones most.
+
+    Args:
+        key: of the draw.
+        logits: of one image, or of images that are to share the draw.
+        gamut: the bins.
+        temperature: above 0; of the annealed mean.
+
+    Source:
+        Jang et al. 2017, Categorical reparameterization with Gumbel-softmax, equations
+        1 and 2; that pixels share the noise is of this code.
+    """
+    noise = jax.random.gumbel(key, logits.shape[-1:])
+    noise = noise.reshape((1,) * (logits.ndim - 1) + (-1,))
+    return annealed_mean(logits + noise, gamut, temperature=temperature)
+
+
 def entropy(logits: Logits) -> PerPixel:
     """Returns the entropy of the distribution in nats."""
     logits = logits.astype(jnp.float32)

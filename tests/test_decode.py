@@ -179,6 +179,28 @@ def test_pixels_are_sampled_independently():
     assert stats.chi2_contingency(pairs).pvalue > 1e-4
 
 
+def test_coherent_samples_come_as_often_as_their_probabilities_say():
+    logits = jnp.log(jnp.array([0.5, 0.3, 0.2]))
+    keys = jax.random.split(jax.random.key(0), 20_000)
+    draw = jax.vmap(
+        lambda key: decode.sample_coherently(key, logits, SMALL, temperature=1e-3)
+    )
+    drawn = np.round(np.asarray(jax.jit(draw)(keys)))
+    shares = [(drawn == center).all(axis=-1).mean() for center in SMALL.centers]
+    # Four standard deviations of 20,000 draws, and near ties that blend.
+    np.testing.assert_allclose(shares, [0.5, 0.3, 0.2], atol=0.015)
+
+
+def test_pixels_of_one_distribution_are_sampled_alike():
+    logits = jnp.broadcast_to(jnp.array([0.0, 0.1, 0.2]), (4, 5, 3))
+    draw = jax.jit(
+        lambda key: decode.sample_coherently(key, logits, SMALL, temperature=0.3)
+    )
+    one, other = draw(jax.random.key(0)), draw(jax.random.key(1))
+    np.testing.assert_array_equal(one, jnp.broadcast_to(one[0, 0], one.shape))
+    assert jnp.abs(one - other).max() > 1
+
+
 def test_entropy_agrees_with_scipy():
     logits = _logits(8, 3, 2)
     probs = special.softmax(np.asarray(logits, np.float64), axis=-1)
