@@ -19,7 +19,7 @@ from jaxcolor import (
     pretrained,
     rebalance,
 )
-from jaxcolor.array_types import Ab, BinWeights, Scalar
+from jaxcolor.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.gamut import Gamut
 from jaxcolor.images import inputs
 from jaxcolor.pretrained import Pretrained
@@ -137,10 +137,8 @@ class Colorizer:
             ValueError: it is no photograph, or of another type than `inputs.Input`.
         """
         pixels = inputs.pixels(image)
-        (painted,) = self.colorize([pixels[..., :3] if pixels.ndim == 3 else pixels])
-        if pixels.shape[2:] == (4,):
-            painted = np.concatenate([painted, pixels[..., 3:]], axis=-1)
-        return painted
+        (painted,) = self.colorize([inputs.opaque(pixels)])
+        return inputs.with_alpha(painted, pixels)
 
     def colorize(self, photos: Sequence[Pixels]) -> list[UInt[np.ndarray, "_ _ 3"]]:
         """Returns photographs in color, predicted as one batch.
@@ -181,6 +179,30 @@ class Colorizer:
     def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
         """Returns `logits` of `outputs`: many lambdas share a pass of the network."""
         return _move(self._reading, outputs)
+
+    def logits_of(self, image: inputs.Input) -> Float[Array, "H W n"]:
+        """Returns `logits` of a photograph, at a quarter of the size of its view.
+
+        Args:
+            image: in any colors; only its lightness counts.
+        """
+        seen = paint.view(inputs.opaque(inputs.pixels(image)), size=self.size)
+        outputs = self.logits(_lightness(seen.rgb[None]))[0]
+        return outputs[: -(-seen.height // paint.CELL), : -(-seen.width // paint.CELL)]
+
+    def paint(
+        self, image: inputs.Input, ab: Float[Array, "H W 2"]
+    ) -> UInt[np.ndarray, "_ _ c"]:
+        """Returns a photograph with its own lightness and other colors.
+
+        Args:
+            image: as for a call of the colorizer.
+            ab: CIELAB units, decoded from `logits_of`; enlarged.
+        """
+        pixels = inputs.pixels(image)
+        rgb = inputs.opaque(pixels)
+        painted = paint.paint(rgb, np.asarray(ab), paint.view(rgb, size=self.size))
+        return inputs.with_alpha(painted, pixels)
 
     def decode(self, logits: Float[Array, "*p n"]) -> Float[Array, "*p 2"]:
         """Returns ab in CIELAB units from what `logits` gives."""
@@ -256,6 +278,11 @@ def _ab(
     return _decode(reading, _logits(network, variables, reading, lightness))
 
 
+@jax.jit
+def _lightness(rgb: UInt8[Array, "*p 3"]) -> Lightness:
+    return cielab.rgb8_to_lab(rgb)[..., 0]
+
+
 @partial(jax.jit, static_argnums=0)
 def _ab_of_rgb(
     network: nn.Module,
@@ -263,7 +290,7 @@ def _ab_of_rgb(
     reading: Reading | None,
     rgb: UInt8[Array, "b h w 3"],
 ) -> Ab:
-    return _ab(network, variables, reading, cielab.rgb8_to_lab(rgb)[..., 0])
+    return _ab(network, variables, reading, _lightness(rgb))
 
 
 def _power_of_two(least: int) -> int:

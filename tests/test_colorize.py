@@ -165,6 +165,20 @@ def test_decoding_is_that_of_decode(photo):
     np.testing.assert_allclose(colorizer.ab(lightness), ab, atol=0.02)
 
 
+def test_a_photograph_is_painted_with_what_is_decoded_of_its_logits(colorizer, photo):
+    # A view of 32 x 24, of which the network's output covers 8 x 6.
+    clear = np.concatenate([photo, np.full_like(photo[..., :1], 9)], axis=-1)
+    clear = clear[:100, :133]
+    logits = colorizer.logits_of(clear)
+    assert logits.shape == (6, 8, len(colorizer.gamut.centers))
+    painted = colorizer.paint(clear, colorizer.decode(logits))
+    # The network is compiled as one with what follows, or not.
+    assert _levels_apart(painted, colorizer(clear)) <= 1
+    gray = colorizer.paint(clear, jnp.zeros((6, 8, 2)))
+    # Gray of the photograph's lightness, up to the rounding to 8 bits.
+    assert np.ptp(gray[..., :3].astype(int), axis=-1).max() <= 1
+
+
 def test_the_models_own_numbers_are_the_defaults(photo):
     model = tiny.model()
     plain = Colorizer(model)

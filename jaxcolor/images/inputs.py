@@ -36,6 +36,20 @@ def pixels(image: Input) -> UInt[np.ndarray, "_ _ *c"]:
     return array
 
 
+def opaque(pixels: UInt[np.ndarray, "h w *c"]) -> UInt[np.ndarray, "h w *d"]:
+    """Returns gray or RGB, without the alpha that `pixels` may have."""
+    return pixels[..., :3] if pixels.ndim == 3 else pixels
+
+
+def with_alpha(
+    rgb: UInt[np.ndarray, "h w 3"], pixels: UInt[np.ndarray, "h w *c"]
+) -> UInt[np.ndarray, "h w _"]:
+    """Returns RGB with the alpha that `pixels` may have."""
+    if pixels.shape[2:] != (4,):
+        return rgb
+    return np.concatenate([rgb, pixels[..., 3:]], axis=-1)
+
+
 def _pixels_of_pillow(image: Image.Image) -> UInt[np.ndarray, "_ _ *c"]:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
