@@ -15,7 +15,9 @@ if TYPE_CHECKING:
         images,
         losses,
         metrics,
+        plots,
         pretrained,
+        prior,
         rebalance,
     )
     from jaxcolor.colorize import Colorizer
@@ -32,7 +34,9 @@ __all__ = [
     "images",
     "losses",
     "metrics",
+    "plots",
     "pretrained",
+    "prior",
     "rebalance",
 ]
 

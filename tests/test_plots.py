@@ -42,8 +42,34 @@ DIAGRAM = {
         lambda: plots.reliability({"a": DIAGRAM}),
         lambda: plots.histograms(dict.fromkeys("abcde", SHARES.tolist()), CENTERS),
         lambda: plots.bins_and_prior(CENTERS, SHARES, source="photographs"),
+        lambda: plots.planes([50.0]),
+        lambda: plots.bins_and_outline(
+            CENTERS, gamut.outline(), is_reached=CENTERS[:, 0] > 0
+        ),
+        lambda: plots.distributions(
+            {"one": SHARES, "two": SHARES[::-1]},
+            CENTERS,
+            marks={"one": {"mean": np.zeros(2)}},
+        ),
+        lambda: plots.lines(
+            {"a": ([1.0, 2.0], [3.0, 4.0])},
+            x="x",
+            y="y",
+            is_logarithmic=True,
+            verticals={"here": 1.5},
+        ),
     ],
-    ids=["curves", "dots", "reliability", "histograms", "bins"],
+    ids=[
+        "curves",
+        "dots",
+        "reliability",
+        "histograms",
+        "bins",
+        "planes",
+        "outline",
+        "distributions",
+        "lines",
+    ],
 )
 def test_a_figure_is_labelled_and_the_same_each_time(draw):
     figure = draw()
@@ -56,6 +82,37 @@ def test_a_figure_is_labelled_and_the_same_each_time(draw):
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
     # Something is drawn, on a page that is mostly empty.
     assert 0.005 < (picture < 200).mean() < 0.6
+
+
+def test_the_likeliest_bin_is_the_largest_square_and_in_sight():
+    figure = plots.distributions({"one": SHARES}, CENTERS, marks={})
+    (axes,) = figure.get_axes()
+    squares = axes.collections[1]
+    b, a = squares.get_offsets()[squares.get_sizes().argmax()]
+    np.testing.assert_array_equal([a, b], CENTERS[SHARES.argmax()])
+    assert axes.get_xlim()[0] < b < axes.get_xlim()[1]
+    assert axes.get_ylim()[0] < a < axes.get_ylim()[1]
+
+
+def test_pictures_and_maps_have_their_titles_and_pixels():
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    panels = {"a": picture, "b": picture[..., 0], "c": picture}
+    figure = plots.photographs(panels, columns=2, marked={"a": (0, 3)})
+    drawn = figure.get_axes()
+    # The last of the two rows has room for one more.
+    assert [axes.get_title() for axes in drawn] == ["a", "b", "c", ""]
+    np.testing.assert_array_equal(drawn[0].images[0].get_array(), picture)
+    np.testing.assert_array_equal(drawn[0].collections[0].get_offsets(), [[3, 0]])
+    whole = plots.maps(
+        {"low": np.ones((2, 3)), "high": np.full((2, 3), 9.0)},
+        columns=2,
+        unit="nats",
+        is_logarithmic=False,
+    )
+    low, high, bar = whole.get_axes()
+    assert low.images[0].get_clim() == high.images[0].get_clim() == (1, 9)
+    assert bar.get_ylabel() == "nats"
+    assert plots.jpeg(whole)[:2] == b"\xff\xd8"
 
 
 MAP = np.array([[1.0, 2.0, np.nan], [4.0, 5.0, 6.0]])

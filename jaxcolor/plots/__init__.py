@@ -1,13 +1,27 @@
 """Every figure, from arrays."""
 
 from jaxcolor.plots.page import jpeg, png
-from jaxcolor.plots.pictures import GAP, PAPER, contact_sheet, write_png
-from jaxcolor.plots.plane import bins_and_prior, histograms
+from jaxcolor.plots.pictures import (
+    GAP,
+    PAPER,
+    contact_sheet,
+    maps,
+    photographs,
+    write_png,
+)
+from jaxcolor.plots.plane import (
+    bins_and_outline,
+    bins_and_prior,
+    distributions,
+    histograms,
+    planes,
+)
 from jaxcolor.plots.results import (
     accuracy_curves,
     against_temperature,
     dots,
     heat_maps,
+    lines,
     reliability,
 )
 
@@ -16,12 +30,18 @@ __all__ = [
     "PAPER",
     "accuracy_curves",
     "against_temperature",
+    "bins_and_outline",
     "bins_and_prior",
     "contact_sheet",
+    "distributions",
     "dots",
     "heat_maps",
     "histograms",
     "jpeg",
+    "lines",
+    "maps",
+    "photographs",
+    "planes",
     "png",
     "reliability",
     "write_png",

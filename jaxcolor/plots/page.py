@@ -1,7 +1,7 @@
 """What all figures have in common: paper, colors, and the way into a file."""
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -11,15 +11,26 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#00
 STYLES = ("-", "--", ":", "-.")
 DOTS_PER_INCH = 110
 # Of JPEG: enough for photographs beside letters.
-QUALITY = 88
+QUALITY = 82
 
 
-def figure(width: int | float, height: int | float) -> "Figure":
-    """Returns an empty figure, its size in inches."""
+def figure(
+    width: int | float,
+    height: int | float,
+    *,
+    layout: Literal["constrained", "compressed"] = "constrained",
+) -> "Figure":
+    """Returns an empty figure, its size in inches.
+
+    Args:
+        width: across.
+        height: up.
+        layout: "compressed" for panels of a fixed aspect.
+    """
     # A third of a second to import, and few commands draw.
     from matplotlib.figure import Figure
 
-    return Figure((width, height), layout="constrained")
+    return Figure((width, height), layout=layout)
 
 
 def look(n: int) -> dict[str, Any]:

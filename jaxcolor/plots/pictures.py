@@ -1,14 +1,25 @@
 """Pictures side by side, with titles or without, and numbers as pictures."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
+
+from jaxcolor.plots import page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Between the pictures of a contact sheet.
 GAP = 4
 PAPER = 255
+# Of a panel with a picture, inches.
+WIDTH = 2.4
+# Of the scale beside maps, inches.
+BAR = 0.9
 
 
 def contact_sheet(rows: UInt8[np.ndarray, "n m h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
@@ -26,3 +37,77 @@ def contact_sheet(rows: UInt8[np.ndarray, "n m h w 3"]) -> UInt8[np.ndarray, "H 
 def write_png(picture: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
     """Writes a picture as a PNG file."""
     Image.fromarray(picture).save(path)
+
+
+def photographs(
+    panels: Mapping[str, UInt8[np.ndarray, "h w *c"]],
+    *,
+    columns: int,
+    marked: Mapping[str, tuple[int, int]],
+) -> "Figure":
+    """Draws pictures under their titles.
+
+    Args:
+        panels: by title, gray (h, w) or RGB (h, w, 3).
+        columns: pictures in a row.
+        marked: by title, row and column of a pixel with a ring around it.
+    """
+    figure, grid = _panels(panels, columns, beside=0.0)
+    for axes, (title, picture) in zip(grid, panels.items(), strict=False):
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize="medium")
+        if title in marked:
+            row, column = marked[title]
+            for color, width in (("white", 4), ("black", 1.5)):
+                ring = {"facecolor": "none", "edgecolor": color, "linewidth": width}
+                axes.scatter(column, row, s=140, **ring)
+    return figure
+
+
+def maps(
+    panels: Mapping[str, Float[np.ndarray, "h w"]],
+    *,
+    columns: int,
+    unit: str,
+    is_logarithmic: bool,
+) -> "Figure":
+    """Draws numbers of pixels as maps, on one scale, dark for low ones.
+
+    Args:
+        panels: by title.
+        columns: maps in a row.
+        unit: what the numbers are.
+        is_logarithmic: whether the scale is; the numbers are then positive.
+    """
+    from matplotlib.colors import LogNorm, Normalize
+
+    figure, grid = _panels(panels, columns, beside=BAR)
+    low = min(float(np.min(numbers)) for numbers in panels.values())
+    high = max(float(np.max(numbers)) for numbers in panels.values())
+    scale = (LogNorm if is_logarithmic else Normalize)(low, high)
+    for axes, (title, numbers) in zip(grid, panels.items(), strict=False):
+        drawn = axes.imshow(numbers, cmap="magma", norm=scale)
+        axes.set_title(title, fontsize="medium")
+    figure.colorbar(drawn, ax=grid, label=unit, shrink=0.9)
+    return figure
+
+
+def _panels(
+    panels: Mapping[str, Any], columns: int, *, beside: float
+) -> tuple["Figure", list[Any]]:
+    """Returns a figure and its axes, which are as high as the pictures need.
+
+    Args:
+        panels: by title, pictures.
+        columns: pictures in a row.
+        beside: inches that are left for something else.
+    """
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    aspect = max(picture.shape[0] / picture.shape[1] for picture in panels.values())
+    height = (WIDTH * aspect + 0.35) * rows
+    figure = page.figure(WIDTH * columns + 0.2 + beside, height, layout="compressed")
+    grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for axes in grid:
+        axes.set_axis_off()
+    return figure, grid

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from jaxcolor import cielab
 from jaxcolor.plots import page
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 SHOWN_LIGHTNESS = 60.0
 # Bins that are empty are left white; the rest is cut off below this share.
 SMALLEST_SHARE = 1e-7
+# Of a plane: CIELAB units to each side, and pixels along it.
+REACH, PLANE_PIXELS = 120, 241
+# A distribution is shown around the bins that have this share of its likeliest one's,
+# with so many CIELAB units to each side, and not closer than within SMALLEST_WINDOW.
+SEEN_SHARE, MARGIN, SMALLEST_WINDOW = 0.02, 12.0, 70.0
+MARKERS = "o^Ds*P"
 
 
 def histograms(
@@ -29,7 +35,7 @@ def histograms(
     """
     columns = min(4, len(shares))
     rows = -(-len(shares) // columns)
-    figure = page.figure(2.9 * columns + 0.9, 3 * rows)
+    figure = page.figure(2.9 * columns + 0.9, 3 * rows, layout="compressed")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.ravel()[len(shares) :]:
         axes.set_axis_off()
@@ -53,9 +59,8 @@ def bins_and_prior(
     """
     figure = page.figure(9, 4)
     own, prior = figure.subplots(1, 2, sharex=True, sharey=True)
-    lab = np.column_stack([np.full(len(centers), SHOWN_LIGHTNESS), centers])
-    rgb = np.clip(cielab.lab_to_rgb(np.float32(lab)), 0, 1)
-    own.scatter(*centers.T[::-1], c=np.asarray(rgb), s=_marker(centers), marker="s")
+    colors = _own_colors(centers)
+    own.scatter(*centers.T[::-1], c=colors, s=_marker(centers), marker="s")
     own.set_title(f"{len(centers)} bins at L* = {SHOWN_LIGHTNESS:g}")
     drawn = _draw_shares(prior, shares, centers)
     prior.set_title(f"their shares in {source}", fontsize="medium")
@@ -63,6 +68,126 @@ def bins_and_prior(
     for axes in (own, prior):
         _label_ab(axes)
     return figure
+
+
+def planes(lightnesses: Sequence[float]) -> "Figure":
+    """Draws the colors that sRGB has at some lightnesses, over the ab plane.
+
+    Args:
+        lightnesses: L* in [0, 100], a panel for each.
+    """
+    figure = page.figure(2.7 * len(lightnesses) + 0.3, 3, layout="compressed")
+    grid = np.atleast_1d(figure.subplots(1, len(lightnesses), sharey=True))
+    axis = np.linspace(-REACH, REACH, PLANE_PIXELS, dtype=np.float32)
+    ab = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
+    for axes, lightness in zip(grid, lightnesses, strict=True):
+        level = np.full((*ab.shape[:2], 1), lightness, np.float32)
+        rgb = np.asarray(cielab.lab_to_rgb(np.concatenate([level, ab], axis=-1)))
+        is_inside = ((rgb >= 0) & (rgb <= 1)).all(axis=-1, keepdims=True)
+        axes.imshow(
+            np.where(is_inside, rgb, 1.0).clip(0, 1),
+            extent=(-REACH, REACH, -REACH, REACH),
+            origin="lower",
+        )
+        axes.set_title(f"L* = {lightness:g}", fontsize="medium")
+        axes.grid(alpha=0.3)
+        _label_ab(axes)
+        axes.label_outer()
+    return figure
+
+
+def bins_and_outline(
+    centers: Float[np.ndarray, "q 2"],
+    outline: Float[np.ndarray, "n 2"],
+    *,
+    is_reached: Bool[np.ndarray, " q"],
+) -> "Figure":
+    """Draws the bins over the outline of all colors: how the bins come about.
+
+    Args:
+        centers: of the bins, CIELAB units.
+        outline: corners of the hull of all colors, see `gamut.outline`.
+        is_reached: whether a bin is the nearest one of some color.
+    """
+    figure = page.figure(7.4, 4.8, layout="compressed")
+    axes = figure.subplots()
+    closed = np.concatenate([outline, outline[:1]])
+    axes.fill(*closed.T[::-1], color="0.9", zorder=0)
+    axes.plot(*closed.T[::-1], color="black", linewidth=1, label="outline of sRGB")
+    for n, (chosen, told) in enumerate(
+        (
+            (is_reached, "nearest to some color"),
+            (~is_reached, "neighbors of colors only"),
+        )
+    ):
+        label = f"{chosen.sum()} bins, {told}"
+        a, b = centers[chosen].T
+        axes.scatter(b, a, s=_marker(centers) / 5, color=page.COLORS[n], label=label)
+    axes.set_aspect("equal")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    _label_ab(axes)
+    return figure
+
+
+def distributions(
+    panels: Mapping[str, Float[np.ndarray, " q"]],
+    centers: Float[np.ndarray, "q 2"],
+    *,
+    marks: Mapping[str, Mapping[str, Float[np.ndarray, "2"]]],
+) -> "Figure":
+    """Draws distributions over bins, as squares in the bins' colors.
+
+    A square's area is the bin's share, relative to that of the likeliest one. What is
+    empty in all panels is cut off.
+
+    Args:
+        panels: by title, shares of the bins.
+        centers: of the bins, CIELAB units.
+        marks: by title, points of the plane by what they are called; at most six.
+    """
+    figure = page.figure(3.3 * len(panels) + 0.4, 4.1, layout="compressed")
+    grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    points = [ab for some in marks.values() for ab in some.values()]
+    seen = [centers[p >= SEEN_SHARE * p.max()] for p in panels.values()]
+    lows, highs = _window(np.concatenate([*seen, np.reshape(points, (-1, 2))]))
+    # A bin's width in points, of an axis of about 2.6 inches.
+    width = 2.6 * 72 * np.diff(np.unique(centers[:, 1])).min() / (highs - lows).max()
+    colors = _own_colors(centers)
+    for axes, (title, shares) in zip(grid, panels.items(), strict=True):
+        axes.scatter(*centers.T[::-1], s=1, color="0.8", zorder=0)
+        area = np.square(0.95 * width) * shares / shares.max()
+        some = shares >= SEEN_SHARE * shares.max() / 10
+        a, b = centers[some].T
+        rim: dict[str, Any] = {"marker": "s", "edgecolor": "0.3", "linewidth": 0.4}
+        axes.scatter(b, a, c=colors[some], s=area[some], **rim)
+        named = marks.get(title, {}).items()
+        for marker, (name, (a, b)) in zip(MARKERS, named, strict=False):
+            rim = {"facecolor": "white", "edgecolor": "black", "zorder": 3}
+            axes.scatter(b, a, marker=marker, s=60, label=name, **rim)
+        if title in marks:
+            # Below, where it hides no bin.
+            below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17)}
+            axes.legend(fontsize="small", ncols=2, **below)
+        axes.set_title(title, fontsize="medium")
+        axes.set(xlim=(lows[1], highs[1]), ylim=(lows[0], highs[0]), aspect="equal")
+        _label_ab(axes)
+        axes.label_outer()
+    return figure
+
+
+def _own_colors(centers: Float[np.ndarray, "q 2"]) -> Float[np.ndarray, "q 3"]:
+    lab = np.column_stack([np.full(len(centers), SHOWN_LIGHTNESS), centers])
+    return np.clip(np.asarray(cielab.lab_to_rgb(np.float32(lab))), 0, 1)
+
+
+def _window(
+    points: Float[np.ndarray, "n 2"],
+) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+    """Returns the low and high ends of a square around points."""
+    lows, highs = points.min(axis=0) - MARGIN, points.max(axis=0) + MARGIN
+    side = max(float((highs - lows).max()), SMALLEST_WINDOW)
+    middle = (lows + highs) / 2
+    return middle - side / 2, middle + side / 2
 
 
 def _draw_shares(

@@ -156,6 +156,38 @@ def against_temperature(
     return figure
 
 
+def lines(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    x: str,
+    y: str,
+    is_logarithmic: bool,
+    verticals: Mapping[str, float],
+) -> "Figure":
+    """Draws lines of y over x.
+
+    Args:
+        curves: by label, the numbers along x and along y.
+        x: what x is, with its unit.
+        y: what y is, with its unit.
+        is_logarithmic: whether both scales are.
+        verticals: by what they are called, values of x that are marked.
+    """
+    figure = page.figure(6.6, 3.4)
+    axes = figure.subplots()
+    for n, (label, (across, up)) in enumerate(curves.items()):
+        axes.plot(across, up, label=label, **page.look(n))
+    for n, (name, value) in enumerate(verticals.items()):
+        style = page.STYLES[1 + n % 3]
+        axes.axvline(value, color="gray", linestyle=style, linewidth=1, label=name)
+    axes.set(xlabel=x, ylabel=y)
+    if is_logarithmic:
+        axes.set(xscale="log", yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
 def _draw_cells(axes: Any, values: Float[np.ndarray, "t l"]) -> None:
     # A corner of the grid may be far off; it would take all colors from the rest.
     low, high = np.nanquantile(values, OUTER) if np.isfinite(values).any() else (0, 1)
