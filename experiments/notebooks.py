@@ -1,0 +1,63 @@
+"""Makes each notebook of notebooks/ from the script beside it, and runs it.
+
+Run:    python -m experiments.notebooks [NAME ...]
+Expect: notebooks/NAME.ipynb with its figures, and the time that each took. It needs
+    `pip install -e ".[notebooks]"`; all of them by default.
+"""
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+
+
+def make(script: Path) -> nbformat.NotebookNode:
+    """Returns the notebook of a script, with its outputs."""
+    notebook = jupytext.read(script)
+    # The same at each run, so that a change shows what has changed.
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    # How scripts are written is nothing that a notebook needs.
+    notebook.metadata.pop("jupytext", None)
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(FOLDER)}},
+        record_timing=False,
+    )
+    client.execute()
+    # Widgets work where the notebook runs; elsewhere their state is ballast.
+    notebook.metadata.pop("widgets", None)
+    return notebook
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Makes the notebooks and returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    every = [path.stem for path in sorted(FOLDER.glob("*.py"))]
+    parser.add_argument("names", nargs="*", metavar="NAME", default=every)
+    for name in parser.parse_args(argv).names:
+        before, start = _processor_seconds(), time.monotonic()
+        path = FOLDER / f"{name}.ipynb"
+        nbformat.write(make(path.with_suffix(".py")), path)
+        wall, processor = time.monotonic() - start, _processor_seconds() - before
+        size = path.stat().st_size / 1000
+        print(f"{name}: {wall:.0f} s, {processor:.0f} s of processor, {size:.0f} kB")
+    return 0
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    sys.exit(main())
