@@ -155,9 +155,9 @@ Image(plots.png(plots.distributions(panels, bins.centers, marks=marks)))
 def show(temperature):
     sharp = np.asarray(jnp.exp(logits / temperature))
     title = f"T = {temperature:.2f}"
+    panels = {"as the network says": unsure, title: sharp / sharp.sum()}
     ab_of = decode.annealed_mean(logits, bins, temperature=temperature)
     marks = {title: {"annealed mean": np.asarray(ab_of)}}
-    panels = {title: sharp / sharp.sum()}
     display(Image(plots.png(plots.distributions(panels, bins.centers, marks=marks))))
 
 
