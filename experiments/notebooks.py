@@ -32,6 +32,8 @@ def make(script: Path) -> nbformat.NotebookNode:
         kernel_name="python3",
         resources={"metadata": {"path": str(FOLDER)}},
         record_timing=False,
+        # Seconds: a busy machine may take more than the default minute.
+        startup_timeout=300,
     )
     client.execute()
     # Widgets work where the notebook runs; elsewhere their state is ballast.
