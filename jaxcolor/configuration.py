@@ -76,9 +76,7 @@ def read_sweep(path: Path, overrides: Sequence[str]) -> list[tuple[str, ConfigDi
     return found
 
 
-def _changed(
-    path: Path, overrides: Sequence[str], change: hyper.Change
-) -> ConfigDict:
+def _changed(path: Path, overrides: Sequence[str], change: hyper.Change) -> ConfigDict:
     config = read(path, overrides)
     config.update_from_flattened_dict(change)
     return config

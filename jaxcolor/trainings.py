@@ -83,11 +83,15 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     scores.replace(folder / CSV, out.getvalue())
     table = "\n".join(
         f"| {' | '.join(line)} |"
-        for line in [heads, ["---"] * len(heads), *([_shown(x) for x in r] for r in rows)]
+        for line in [
+            heads,
+            ["---"] * len(heads),
+            *([_shown(x) for x in r] for r in rows),
+        ]
     )
     scores.replace(folder / TABLE, table + "\n")
     curves = {
-        name: ([one["step"] for one in log], [one["loss"] for one in log])
+        name: ([float(one["step"]) for one in log], [one["loss"] for one in log])
         for name, log in logs.items()
         if log
     }

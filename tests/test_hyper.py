@@ -30,7 +30,7 @@ def test_a_chain_is_one_after_the_other():
 
 
 def test_two_axes_must_not_change_the_same():
-    with pytest.raises(ValueError, match="training.seed is changed by two axes"):
+    with pytest.raises(ValueError, match=r"training\.seed is changed by two axes"):
         hyper.product(SEEDS, SEEDS)
 
 

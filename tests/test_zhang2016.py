@@ -307,6 +307,6 @@ def test_operations_are_those_that_xla_counts():
         variables, lightness
     )
     counted = cost.compile().cost_analysis()["flops"]
-    # XLA leaves out products with the zeros at borders, a few percent on maps of 32, and
-    # adds what is no convolution.
+    # XLA leaves out products with the zeros at borders, a few percent on maps of 32,
+    # and adds what is no convolution.
     assert counted == pytest.approx(network.flops(256, 256), rel=0.06)
