@@ -115,16 +115,24 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
     )
 
 
-def training_batches(setting: Setting, step: int) -> Iterator[dict[str, Any]]:
-    """Yields this process's share of the batches after a step."""
+def training_batches(
+    setting: Setting, step: int, *, is_whole: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yields this process's share of the batches after a step.
+
+    Args:
+        setting: of the training.
+        step: the last one that was made.
+        is_whole: all of the batches instead, the same in every process.
+    """
     chain: sections.Pipeline = build.section_of(setting.config, "pipeline")
     return pipeline.training_batches(
         setting.split.training,
         seed=setting.training.seed,
         step=step,
         batch_size=setting.training.batch_size,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
+        process_index=0 if is_whole else jax.process_index(),
+        process_count=1 if is_whole else jax.process_count(),
         **chain._asdict(),
     )
 

@@ -59,10 +59,12 @@ def _initialized(setting: Setting, network: Any, variables: PyTree) -> PyTree:
     probabilities = (
         None if setting.prior is None else priors.probabilities(setting.prior)
     )
-    # The photographs of the first batches, as the training will see them.
+    # The photographs of the first batches, as the training will see them: in every
+    # process all of them, since each makes the whole state.
     per_batch = setting.training.batch_size
     batches = itertools.islice(
-        settings.training_batches(setting, 0), -(-start.images // per_batch)
+        settings.training_batches(setting, 0, is_whole=True),
+        -(-start.images // per_batch),
     )
     rgb = np.concatenate([batch["rgb"] for batch in batches])[: start.images]
     return initialize.within_channel(

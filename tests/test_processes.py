@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -27,7 +28,33 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-def start(command: list[str], *, count: int, devices: int) -> list[subprocess.Popen]:
+class Running:
+    """A process, and the file that it prints to: a pipe that is full would stop it."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._printed = Path(tempfile.mkdtemp()) / "printed.txt"
+        with self._printed.open("w") as printed:
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=ROOT,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+            )
+
+    def end(self) -> tuple[int, str]:
+        """Waits, and returns the status and what was printed."""
+        try:
+            status = self.process.wait(timeout=LIMIT)
+        finally:
+            self.process.kill()
+            self.process.wait()
+        told = self._printed.read_text()
+        self._printed.unlink()
+        return status, told
+
+
+def start(command: list[str], *, count: int, devices: int) -> list[Running]:
     """Starts the same command in some processes of so many devices each."""
     environment = {
         **os.environ,
@@ -42,25 +69,15 @@ def start(command: list[str], *, count: int, devices: int) -> list[subprocess.Po
         if count > 1:
             place = [f"--coordinator=127.0.0.1:{port}", f"--processes={count}"]
             place += [f"--process={index}"]
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "jaxcolor", *command, *place],
-                env=environment,
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
+        whole = [sys.executable, "-m", "jaxcolor", *command, *place]
+        started.append(Running(whole, environment))
     return started
 
 
-def statuses(started: list[subprocess.Popen]) -> list[int]:
-    try:
-        return [process.wait(timeout=LIMIT) for process in started]
-    finally:
-        for process in started:
-            process.kill()
+def statuses(started: list[Running]) -> tuple[list[int], str]:
+    """Waits for all, and returns their statuses and what they printed."""
+    ended = [one.end() for one in started]
+    return [status for status, _ in ended], "\n".join(told for _, told in ended)
 
 
 def training(photos: Path, workdir: Path, **overrides) -> list[str]:
@@ -92,8 +109,8 @@ def train(photos: Path, workdir: Path, *, count: int, devices: int, **overrides)
     started = start(
         training(photos, workdir, **overrides), count=count, devices=devices
     )
-    found = statuses(started)
-    assert found == [0] * count, [process.stdout.read() for process in started]
+    found, told = statuses(started)
+    assert found == [0] * count, told
 
 
 def state_of(workdir: Path, step: int) -> list[np.ndarray]:
@@ -156,11 +173,11 @@ def test_others_go_on_where_two_stopped(by_two, photo_folder, tmp_path, count, d
     assert_close_losses(tmp_path, by_two, rtol=OTHER_TOPOLOGY)
 
 
-def wait_for(path: Path, started: list[subprocess.Popen]) -> None:
+def wait_for(path: Path, started: list[Running]) -> None:
     deadline = time.monotonic() + LIMIT
     while not path.exists():
         assert time.monotonic() < deadline, f"no {path}"
-        assert all(process.poll() is None for process in started)
+        assert all(one.process.poll() is None for one in started)
         time.sleep(0.01)
 
 
@@ -168,13 +185,14 @@ def wait_for(path: Path, started: list[subprocess.Popen]) -> None:
 def test_sigterm_to_one_stops_both_after_the_same_step(by_two, photo_folder, tmp_path):
     started = start(training(photo_folder, tmp_path), count=2, devices=4)
     wait_for(tmp_path / checkpoint.FOLDER / "3", started)
-    started[1].send_signal(signal.SIGTERM)
-    assert statuses(started) == [0, 0]
+    started[1].process.send_signal(signal.SIGTERM)
+    found, told = statuses(started)
+    assert found == [0, 0], told
     stopped = checkpoint.steps(tmp_path)[-1]
     # Else nothing was interrupted.
     assert 3 <= stopped < STEPS
-    assert "--distributed" in started[0].stdout.read()
-    assert not started[1].stdout.read().count("stopped after")
+    # Only process 0 tells.
+    assert told.count(f"stopped after step {stopped}; to go on: jaxcolor train") == 1
     train(photo_folder, tmp_path, count=2, devices=4)
     assert_same_state(tmp_path, by_two)
 
@@ -183,10 +201,11 @@ def test_sigterm_to_one_stops_both_after_the_same_step(by_two, photo_folder, tmp
 def test_a_killed_process_takes_the_others_along(by_two, photo_folder, tmp_path):
     started = start(training(photo_folder, tmp_path), count=2, devices=4)
     wait_for(tmp_path / checkpoint.FOLDER / "3", started)
-    started[1].kill()
-    start_of_end = time.monotonic()
-    assert started[0].wait(timeout=LIMIT) != 0
-    assert time.monotonic() - start_of_end < 3 * HEARTBEAT
+    started[1].process.kill()
+    killed = time.monotonic()
+    found, told = statuses(started)
+    assert found[0] not in (0, 2), told
+    assert time.monotonic() - killed < 3 * HEARTBEAT
     # A checkpoint that lost a file while nobody looked is not gone on from.
     latest = checkpoint.steps(tmp_path)[-1]
     assert latest < STEPS
@@ -214,8 +233,8 @@ def test_kills_at_any_moment_change_nothing(by_two, photo_folder, tmp_path):
         else:
             wait_for(tmp_path / checkpoint.FOLDER / "1", started)
         time.sleep(moments.uniform(0, 0.2))
-        for process in started:
-            process.kill()
+        for one in started:
+            one.process.kill()
         statuses(started)
         kills += 1
         if STEPS in checkpoint.steps(tmp_path):
@@ -230,7 +249,8 @@ def test_two_processes_count_the_prior_of_one(photo_folder, tmp_path):
     for count in (1, 2):
         output = tmp_path / f"{count}.json"
         command = ["prior", str(photo_folder), "-o", str(output), "--resize", "64"]
-        assert statuses(start(command, count=count, devices=3)) == [0] * count
+        ended, told = statuses(start(command, count=count, devices=3))
+        assert ended == [0] * count, told
         found.append(prior.read(output))
     one, two = found
     # Sums in float64 in another order.
@@ -242,9 +262,9 @@ def test_two_processes_count_the_prior_of_one(photo_folder, tmp_path):
 def test_what_process_0_refuses_ends_all(photo_folder, tmp_path):
     command = training(tmp_path / "nowhere", tmp_path / "run")
     started = start(command, count=2, devices=1)
-    assert statuses(started) == [2, 2]
-    for process in started:
-        assert "no folder" in process.stdout.read()
+    found, told = statuses(started)
+    assert found == [2, 2], told
+    assert told.count("no folder") == 2
     assert not (tmp_path / "run").exists()
 
 
