@@ -223,8 +223,9 @@ panels = {title: says / says.sum()}
 Image(plots.png(plots.distributions(panels, bins.centers, marks=marks)))
 
 # %% [markdown]
-# It has not settled on a color: single, gray is the likeliest bin, but warm colors
-# together have more. So the mode is gray here, and the mean is the warmer of the two.
+# It has not settled on a color: most is on warm ones, from brown to red, and some on
+# blue and green. Neither reading is as red as the saucer: the answers lie side by side
+# here, and the annealed mean cannot leave them.
 #
 # Its entropy tells how unsure it is: 0 nats if one bin takes all, log 313 = 5.7 if all
 # are alike. The soft code that it was to learn has some entropy of its own.

@@ -189,7 +189,7 @@ for x, w in weights.items():
 #
 # Training with weights $w$ makes a network's distribution proportional to $p\,w$. So a
 # trained one can be moved to another λ: multiply by the ratio of the weights, and
-# scale. The model in the box was trained at λ = 0.5 and is read at 0.65 by itself.
+# scale. The model in the box was trained at λ = 0.5; its card says at which it is read.
 
 # %%
 photo = data.rocket()
