@@ -6,7 +6,19 @@ import pytest
 from flax import linen as nn
 from PIL import Image
 
-from jaxcolor import cielab, gamut, models, objectives, optim, parallel, steps, wear
+from configs import smoke
+from jaxcolor import (
+    cielab,
+    gamut,
+    limits,
+    models,
+    objectives,
+    optim,
+    parallel,
+    sections,
+    steps,
+    wear,
+)
 from jaxcolor.models import initialize
 from jaxcolor.wear import Wear
 
@@ -200,10 +212,37 @@ def test_a_state_survives_being_put_and_stepped(variables, objective):
             assert all(np.isfinite(x).all() for x in jax.tree.leaves(kept))
 
 
+def sections_of(**changes) -> tuple[sections.Parallel, sections.Training]:
+    config = smoke.get_config()
+    for name, value in changes.items():
+        section = config.training if name == "batch_size" else config.parallel
+        section[name] = value
+    return (
+        sections.Parallel(**config.parallel),
+        sections.Training(**config.training),
+    )
+
+
 @pytest.mark.parametrize("size", [0, -8, 12])
 def test_a_batch_that_devices_cannot_share_is_refused(size):
     with pytest.raises(ValueError, match=f"batch_size is {size}; wanted a multiple"):
-        parallel.check_batch(size)
+        limits.check_parallel(*sections_of(batch_size=size), devices=8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"accumulation": 2}, "batch_size is 8 in 2 parts; wanted a multiple of the 8"),
+        ({"accumulation": 0}, "accumulation is 0; wanted 1 or more"),
+        ({"heartbeat_seconds": 0}, "heartbeat_seconds is 0; wanted 1 or more"),
+        ({"replicas_every": -1}, "replicas_every is -1; wanted 0 or more"),
+        ({"compute_dtype": "float16"}, "'float16'; wanted one of float32, bfloat16"),
+    ],
+)
+def test_what_devices_cannot_do_is_refused(changes, told):
+    with pytest.raises(ValueError, match=told):
+        limits.check_parallel(*sections_of(**changes), devices=8)
+    limits.check_parallel(*sections_of(), devices=8)
 
 
 def test_an_unknown_lift_is_refused():

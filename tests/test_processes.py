@@ -167,7 +167,9 @@ def test_two_processes_train_by_pmap_as_by_jit(by_two, photo_folder, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "devices"), [(1, 4), (4, 2)])
 def test_others_go_on_where_two_stopped(by_two, photo_folder, tmp_path, count, devices):
-    train(photo_folder, tmp_path, count=2, devices=4, **{"training.steps": 6})
+    # The rate's schedule is still that of all steps.
+    half = {"training.steps": 6, "schedule.length": STEPS}
+    train(photo_folder, tmp_path, count=2, devices=4, **half)
     assert losses(tmp_path, "train") == losses(by_two, "train")[:6]
     train(photo_folder, tmp_path, count=count, devices=devices)
     assert_close_losses(tmp_path, by_two, rtol=OTHER_TOPOLOGY)
