@@ -164,21 +164,6 @@ def test_two_processes_train_by_pmap_as_by_jit(by_two, photo_folder, tmp_path):
     assert_close_losses(tmp_path, by_two, rtol=OTHER_TOPOLOGY)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("count", "devices"), [(1, 4), (4, 2)])
-def test_others_go_on_where_two_stopped(by_two, photo_folder, tmp_path, count, devices):
-    started = start(training(photo_folder, tmp_path), count=2, devices=4)
-    wait_for(tmp_path / checkpoint.FOLDER / "3", started)
-    started[0].process.send_signal(signal.SIGTERM)
-    found, told = statuses(started)
-    assert found == [0, 0], told
-    stopped = checkpoint.steps(tmp_path)[-1]
-    assert stopped < STEPS
-    assert losses(tmp_path, "train") == losses(by_two, "train")[:stopped]
-    train(photo_folder, tmp_path, count=count, devices=devices)
-    assert_close_losses(tmp_path, by_two, rtol=OTHER_TOPOLOGY)
-
-
 def wait_for(path: Path, started: list[Running]) -> None:
     deadline = time.monotonic() + LIMIT
     while not path.exists():
