@@ -73,7 +73,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     heads = ["training", *varied, "step", *NUMBERS]
     rows = []
     for name, config in configs:
-        flat = _flat(config)
+        flat = workdir.flat(config.to_dict())
         last = logs[name][-1] if logs[name] else {}
         values = [flat.get(setting) for setting in varied]
         rows.append([name, *values, *(last.get(key) for key in ("step", *NUMBERS))])
@@ -119,17 +119,9 @@ def _validations(path: Path) -> list[dict[str, Any]]:
 
 def _varied(configs: Sequence[ConfigDict]) -> list[str]:
     """Lists the settings that are not the same in all configs."""
-    flat = [_flat(config) for config in configs]
+    flat = [workdir.flat(config.to_dict()) for config in configs]
     names = sorted(set().union(*flat))
     return [n for n in names if len({repr(one.get(n)) for one in flat}) > 1]
-
-
-def _flat(config: ConfigDict) -> dict[str, Any]:
-    return {
-        f"{section}.{name}": value
-        for section, values in config.to_dict().items()
-        for name, value in values.items()
-    }
 
 
 def _shown(value: Any) -> str:

@@ -48,8 +48,8 @@ def check_config(config: ConfigDict, workdir: Path) -> None:
         for name in (LISTING, PRIOR):
             (workdir / name).unlink(missing_ok=True)
         return
-    before = _flat(json.loads(path.read_text()))
-    now = _flat(json.loads(json.dumps(config.to_dict())))
+    before = flat(json.loads(path.read_text()))
+    now = flat(json.loads(json.dumps(config.to_dict())))
     changed = sorted(
         name
         for name in before.keys() | now.keys()
@@ -138,14 +138,15 @@ def settle_prior(
     return prior
 
 
-def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested dictionaries as one, its names joined by dots."""
+    found: dict[str, Any] = {}
     for name, value in nested.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
+            found |= flat(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = value
-    return flat
+            found[prefix + name] = value
+    return found
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -38,7 +38,10 @@ def _train(arguments: Namespace) -> int:
     if not outcome.is_finished:
         command = ["jaxcolor", "train", f"--config={arguments.config}"]
         command += [f"--workdir={arguments.workdir}", *arguments.overrides]
-        if processes.are_many():
+        if arguments.coordinator is not None:
+            command += [f"--coordinator={arguments.coordinator}"]
+            command += [f"--processes={arguments.processes}", "--process=0"]
+        elif processes.are_many():
             command.append("--distributed")
         print(f"stopped after step {outcome.step}; to go on: {shlex.join(command)}")
     elif not arguments.quiet:
