@@ -75,8 +75,8 @@ def make_train_step(
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
 
-    Where the loss or the gradient is not finite, only the step advances; the term
-    "skipped" is 1 then, and 0 otherwise.
+    Where the loss, the gradient or what would come of it is not finite, only the step
+    advances; the term "skipped" is 1 then, and 0 otherwise.
 
     Args:
         network: built with the same `axis_name`.
@@ -135,13 +135,18 @@ def make_train_step(
         new = {"params": params, "batch_stats": batch_stats}
         average = _moved(state.average, new, state.step, decay=average_decay)
         means["gradient_norm"] = optax.tree.norm(gradients)
-        is_sound = jnp.isfinite(means["loss"]) & jnp.isfinite(means["gradient_norm"])
-        means["skipped"] = 1 - is_sound.astype(jnp.float32)
         stepped = TrainState(state.step, params, batch_stats, opt_state, average)
+        is_sound = _is_finite((means["loss"], means["gradient_norm"], stepped))
+        means["skipped"] = 1 - is_sound.astype(jnp.float32)
         stepped = jax.tree.map(lambda a, b: jnp.where(is_sound, a, b), stepped, state)
         return stepped._replace(step=state.step + 1), means
 
     return train_step
+
+
+def _is_finite(tree: PyTree) -> Array:
+    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return jnp.stack([jnp.isfinite(x).all() for x in leaves]).all()
 
 
 def make_statistics_step(

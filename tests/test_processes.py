@@ -1,116 +1,18 @@
 import json
-import os
 import random
+import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 
 import jax
+import joined
 import numpy as np
 import pytest
 
 from jaxcolor import checkpoint, prior, processes
 
-ROOT = Path(__file__).parent.parent
-STEPS = 12
-# No process of these tests may live longer.
-LIMIT = 240
-HEARTBEAT = 10
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-class Running:
-    """A process, and the file that it prints to: a pipe that is full would stop it."""
-
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self._printed = Path(tempfile.mkdtemp()) / "printed.txt"
-        with self._printed.open("w") as printed:
-            self.process = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=ROOT,
-                stdout=printed,
-                stderr=subprocess.STDOUT,
-            )
-
-    def end(self) -> tuple[int, str]:
-        """Waits, and returns the status and what was printed."""
-        try:
-            status = self.process.wait(timeout=LIMIT)
-        finally:
-            self.process.kill()
-            self.process.wait()
-        told = self._printed.read_text()
-        self._printed.unlink()
-        return status, told
-
-
-def start(command: list[str], *, count: int, devices: int) -> list[Running]:
-    """Starts the same command in some processes of so many devices each."""
-    environment = {
-        **os.environ,
-        "JAX_PLATFORMS": "cpu",
-        "JAX_NUM_CPU_DEVICES": str(devices),
-        "PYTHONPATH": str(ROOT),
-    }
-    port = free_port()
-    started = []
-    for index in range(count):
-        place = []
-        if count > 1:
-            place = [f"--coordinator=127.0.0.1:{port}", f"--processes={count}"]
-            place += [f"--process={index}"]
-        whole = [sys.executable, "-m", "jaxcolor", *command, *place]
-        started.append(Running(whole, environment))
-    return started
-
-
-def statuses(started: list[Running]) -> tuple[list[int], str]:
-    """Waits for all, and returns their statuses and what they printed."""
-    ended = [one.end() for one in started]
-    return [status for status, _ in ended], "\n".join(told for _, told in ended)
-
-
-def training(photos: Path, workdir: Path, **overrides) -> list[str]:
-    values = {
-        "data.source": photos,
-        "data.held_out_fraction": 0.3,
-        "pipeline.resize": 32,
-        "pipeline.crop": 32,
-        "gamut.spacing": 20.0,
-        "objective.neighbors": 5,
-        "objective.sigma": 10.0,
-        # Its update is the gradient itself: Adam's hides its size.
-        "optimizer": None,
-        "training.steps": STEPS,
-        "training.log_every": 1,
-        "training.checkpoint_every": 3,
-        "training.sheet_every": 6,
-        "training.keep": 20,
-        "parallel.heartbeat_seconds": HEARTBEAT,
-        "parallel.replicas_every": 4,
-        **overrides,
-    }
-    given = [f"--config.{name}={x}" for name, x in values.items() if x is not None]
-    command = ["train", "--config", "configs/smoke.py", "--workdir", str(workdir)]
-    return [*command, *given, "--quiet"]
-
-
-def train(photos: Path, workdir: Path, *, count: int, devices: int, **overrides):
-    started = start(
-        training(photos, workdir, **overrides), count=count, devices=devices
-    )
-    found, told = statuses(started)
-    assert found == [0] * count, told
+STEPS = joined.STEPS
 
 
 def state_of(workdir: Path, step: int) -> list[np.ndarray]:
@@ -139,7 +41,7 @@ def assert_close_losses(workdir: Path, wanted: Path, *, rtol: float) -> None:
 def by_two(photo_folder, tmp_path_factory) -> Path:
     """The workdir of two processes of four devices, uninterrupted."""
     workdir = tmp_path_factory.mktemp("by_two")
-    train(photo_folder, workdir, count=2, devices=4)
+    joined.train(photo_folder, workdir, count=2, devices=4)
     return workdir
 
 
@@ -151,7 +53,7 @@ OTHER_TOPOLOGY = 5e-3
 @pytest.mark.slow
 @pytest.mark.parametrize("lift", ["jit", "pmap"])
 def test_two_processes_train_as_one(by_two, photo_folder, tmp_path, lift):
-    train(photo_folder, tmp_path, count=1, devices=4, **{"parallel.lift": lift})
+    joined.train(photo_folder, tmp_path, count=1, devices=4, **{"parallel.lift": lift})
     # Before anything is updated nothing but the order of sums differs.
     first, wanted = losses(tmp_path, "train")[0], losses(by_two, "train")[0]
     assert first == pytest.approx(wanted, rel=1e-5)
@@ -160,43 +62,58 @@ def test_two_processes_train_as_one(by_two, photo_folder, tmp_path, lift):
 
 @pytest.mark.slow
 def test_two_processes_train_by_pmap_as_by_jit(by_two, photo_folder, tmp_path):
-    train(photo_folder, tmp_path, count=2, devices=4, **{"parallel.lift": "pmap"})
+    joined.train(
+        photo_folder, tmp_path, count=2, devices=4, **{"parallel.lift": "pmap"}
+    )
     assert_close_losses(tmp_path, by_two, rtol=OTHER_TOPOLOGY)
 
 
-def wait_for(path: Path, started: list[Running]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not path.exists():
-        assert time.monotonic() < deadline, f"no {path}"
-        assert all(one.process.poll() is None for one in started)
-        time.sleep(0.01)
+@pytest.fixture(scope="module")
+def stopped(by_two, photo_folder, tmp_path_factory) -> Path:
+    """The workdir of two processes of four devices, one of which got a SIGTERM."""
+    workdir = tmp_path_factory.mktemp("stopped")
+    started = joined.start(joined.training(photo_folder, workdir), count=2, devices=4)
+    joined.wait_for(workdir / checkpoint.FOLDER / "3", started)
+    started[1].process.send_signal(signal.SIGTERM)
+    found, told = joined.statuses(started)
+    assert found == [0, 0], told
+    step = checkpoint.steps(workdir)[-1]
+    # Else nothing was interrupted.
+    assert 3 <= step < STEPS
+    # Only process 0 tells.
+    assert told.count(f"stopped after step {step}; to go on: jaxcolor train") == 1
+    return workdir
 
 
 @pytest.mark.slow
-def test_sigterm_to_one_stops_both_after_the_same_step(by_two, photo_folder, tmp_path):
-    started = start(training(photo_folder, tmp_path), count=2, devices=4)
-    wait_for(tmp_path / checkpoint.FOLDER / "3", started)
-    started[1].process.send_signal(signal.SIGTERM)
-    found, told = statuses(started)
-    assert found == [0, 0], told
-    stopped = checkpoint.steps(tmp_path)[-1]
-    # Else nothing was interrupted.
-    assert 3 <= stopped < STEPS
-    # Only process 0 tells.
-    assert told.count(f"stopped after step {stopped}; to go on: jaxcolor train") == 1
-    train(photo_folder, tmp_path, count=2, devices=4)
-    assert_same_state(tmp_path, by_two)
+def test_sigterm_to_one_stops_both_after_the_same_step(
+    by_two, stopped, photo_folder, tmp_path
+):
+    shutil.copytree(stopped, tmp_path / "run")
+    joined.train(photo_folder, tmp_path / "run", count=2, devices=4)
+    assert_same_state(tmp_path / "run", by_two)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "devices"), [(1, 4), (4, 2)])
+def test_others_go_on_with_the_same_stream(
+    by_two, stopped, photo_folder, tmp_path, count, devices
+):
+    shutil.copytree(stopped, tmp_path / "run")
+    joined.train(photo_folder, tmp_path / "run", count=count, devices=devices)
+    # Other pixels would part the losses by a tenth.
+    assert_close_losses(tmp_path / "run", by_two, rtol=OTHER_TOPOLOGY)
 
 
 @pytest.mark.slow
 def test_a_killed_process_takes_the_others_along(by_two, photo_folder, tmp_path):
-    started = start(training(photo_folder, tmp_path), count=2, devices=4)
-    wait_for(tmp_path / checkpoint.FOLDER / "3", started)
+    started = joined.start(joined.training(photo_folder, tmp_path), count=2, devices=4)
+    joined.wait_for(tmp_path / checkpoint.FOLDER / "3", started)
     started[1].process.kill()
     killed = time.monotonic()
-    found, told = statuses(started)
+    found, told = joined.statuses(started)
     assert found[0] not in (0, 2), told
-    assert time.monotonic() - killed < 3 * HEARTBEAT
+    assert time.monotonic() - killed < 3 * joined.HEARTBEAT
     # A checkpoint that lost a file while nobody looked is not gone on from.
     latest = checkpoint.steps(tmp_path)[-1]
     assert latest < STEPS
@@ -204,7 +121,7 @@ def test_a_killed_process_takes_the_others_along(by_two, photo_folder, tmp_path)
         if file.is_file():
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     if latest > 3:
-        train(photo_folder, tmp_path, count=2, devices=4)
+        joined.train(photo_folder, tmp_path, count=2, devices=4)
         assert (tmp_path / checkpoint.DAMAGED / str(latest)).is_dir()
         assert_same_state(tmp_path, by_two)
 
@@ -216,21 +133,21 @@ def test_kills_at_any_moment_change_nothing(by_two, photo_folder, tmp_path):
     moments = random.Random(0)
     kills = 0
     while kills < 10:
-        command = training(photo_folder, tmp_path, **every)
-        started = start(command, count=2, devices=4)
+        command = joined.training(photo_folder, tmp_path, **every)
+        started = joined.start(command, count=2, devices=4)
         known = checkpoint.steps(tmp_path) if checkpoint.is_workdir(tmp_path) else []
         if known:
-            wait_for(tmp_path / checkpoint.FOLDER / str(known[-1] + 1), started)
+            joined.wait_for(tmp_path / checkpoint.FOLDER / str(known[-1] + 1), started)
         else:
-            wait_for(tmp_path / checkpoint.FOLDER / "1", started)
+            joined.wait_for(tmp_path / checkpoint.FOLDER / "1", started)
         time.sleep(moments.uniform(0, 0.2))
         for one in started:
             one.process.kill()
-        statuses(started)
+        joined.statuses(started)
         kills += 1
         if STEPS in checkpoint.steps(tmp_path):
             break
-    train(photo_folder, tmp_path, count=2, devices=4, **every)
+    joined.train(photo_folder, tmp_path, count=2, devices=4, **every)
     assert_same_state(tmp_path, by_two)
 
 
@@ -240,7 +157,7 @@ def test_two_processes_count_the_prior_of_one(photo_folder, tmp_path):
     for count in (1, 2):
         output = tmp_path / f"{count}.json"
         command = ["prior", str(photo_folder), "-o", str(output), "--resize", "64"]
-        ended, told = statuses(start(command, count=count, devices=3))
+        ended, told = joined.statuses(joined.start(command, count=count, devices=3))
         assert ended == [0] * count, told
         found.append(prior.read(output))
     one, two = found
@@ -251,9 +168,9 @@ def test_two_processes_count_the_prior_of_one(photo_folder, tmp_path):
 
 @pytest.mark.slow
 def test_what_process_0_refuses_ends_all(photo_folder, tmp_path):
-    command = training(tmp_path / "nowhere", tmp_path / "run")
-    started = start(command, count=2, devices=1)
-    found, told = statuses(started)
+    command = joined.training(tmp_path / "nowhere", tmp_path / "run")
+    started = joined.start(command, count=2, devices=1)
+    found, told = joined.statuses(started)
     assert found == [2, 2], told
     assert told.count("no folder") == 2
     assert not (tmp_path / "run").exists()

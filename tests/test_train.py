@@ -12,34 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+import tiny
 from PIL import Image
 
-from configs import smoke
 from jaxcolor import build, checkpoint, cielab, interrupt, setting, train
 from jaxcolor.data import splits
 
-STEPS = 12
+STEPS = tiny.STEPS
 ROOT = Path(__file__).parent.parent
-
-
-def tiny_config(photo_folder: Path) -> ConfigDict:
-    config = smoke.get_config()
-    config.training.update(
-        steps=STEPS,
-        batch_size=8,
-        log_every=2,
-        checkpoint_every=3,
-        validation_images=8,
-        sheet_every=0,
-        keep=3,
-    )
-    config.data.update(source=str(photo_folder), held_out_fraction=0.3)
-    config.pipeline.update(resize=32, crop=32)
-    config.gamut.spacing = 20.0
-    config.objective.update(neighbors=5, sigma=10.0)
-    config.schedule.warmup = 1
-    return config
 
 
 def log_of(workdir: Path) -> list[dict]:
@@ -68,7 +48,7 @@ def assert_same_training(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted(photo_folder, tmp_path_factory) -> Path:
     workdir = tmp_path_factory.mktemp("uninterrupted")
-    outcome = train.train(tiny_config(photo_folder), workdir, is_quiet=True)
+    outcome = train.train(tiny.training_config(photo_folder), workdir, is_quiet=True)
     assert outcome == train.Outcome(STEPS, is_finished=True)
     return workdir
 
@@ -83,7 +63,7 @@ def test_a_training_leaves_what_it_promises(uninterrupted):
     rates = {
         line["step"]: line["learning_rate"] for line in log if line["kind"] == "train"
     }
-    schedule = tiny_config(Path()).schedule
+    schedule = tiny.training_config(Path()).schedule
     done = (STEPS - 1 - schedule.warmup) / (STEPS - schedule.warmup)
     expected = schedule.peak * (1 + np.cos(np.pi * done)) / 2
     assert rates[STEPS] == pytest.approx(expected, rel=1e-4)
@@ -102,7 +82,7 @@ def test_a_training_leaves_what_it_promises(uninterrupted):
 def test_averaged_weights_are_kept_with_statistics_of_their_own(
     uninterrupted, photo_folder
 ):
-    config = tiny_config(photo_folder)
+    config = tiny.training_config(photo_folder)
     average = checkpoint.restore_arrays(uninterrupted, step=STEPS)["average"]
     settled = setting.prepare(config, uninterrupted, is_quiet=True)
     network = build.network(config, axis_name=None)
@@ -134,26 +114,28 @@ def test_averaged_weights_are_kept_with_statistics_of_their_own(
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_training(uninterrupted, photo_folder, tmp_path):
-    train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    train.train(tiny.training_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
 
 
 def test_a_finished_training_is_left_alone(uninterrupted, photo_folder):
     before = log_of(uninterrupted)
-    outcome = train.train(tiny_config(photo_folder), uninterrupted, is_quiet=True)
+    outcome = train.train(
+        tiny.training_config(photo_folder), uninterrupted, is_quiet=True
+    )
     assert outcome.is_finished
     assert log_of(uninterrupted) == before
 
 
 def test_another_config_in_the_same_workdir_is_refused(uninterrupted, photo_folder):
-    config = tiny_config(photo_folder)
+    config = tiny.training_config(photo_folder)
     config.objective.rebalancing_lambda = 1.0
     with pytest.raises(ValueError, match=r"objective.rebalancing_lambda was 0.5, now"):
         train.train(config, uninterrupted, is_quiet=True)
 
 
 def test_a_prior_of_other_targets_is_refused(uninterrupted, photo_folder, tmp_path):
-    config = tiny_config(photo_folder)
+    config = tiny.training_config(photo_folder)
     config.prior.path = str(uninterrupted / "prior.json")
     config.objective.neighbors = 4
     with pytest.raises(ValueError, match="has neighbors 5; the config has 4"):
@@ -161,7 +143,7 @@ def test_a_prior_of_other_targets_is_refused(uninterrupted, photo_folder, tmp_pa
 
 
 def test_a_regression_trains(photo_folder, tmp_path):
-    config = tiny_config(photo_folder)
+    config = tiny.training_config(photo_folder)
     del config.gamut, config.prior
     config.objective = {"name": "regression"}
     config.release.update(temperature=None, decoding_lambda=None)
@@ -177,7 +159,7 @@ def test_a_regression_trains(photo_folder, tmp_path):
 def test_a_trunk_is_taken_over_from_a_trained_model(
     uninterrupted, photo_folder, tmp_path
 ):
-    config = tiny_config(photo_folder)
+    config = tiny.training_config(photo_folder)
     del config.gamut, config.prior
     config.objective = {"name": "regression"}
     config.release.update(temperature=None, decoding_lambda=None)
@@ -207,7 +189,7 @@ sys.path[:0] = [{root!r}, {tests!r}]
 from pathlib import Path
 from jaxcolor import train
 from test_train import tiny_config
-config = tiny_config(Path({photos!r}))
+config = tiny.training_config(Path({photos!r}))
 train.train(config, {workdir!r}, is_quiet=True)
 """
 
@@ -247,7 +229,7 @@ def test_a_killed_training_resumes_bit_for_bit(uninterrupted, photo_folder, tmp_
     assert 3 in checkpoint.steps(tmp_path)
     # Else nothing was interrupted.
     assert STEPS not in checkpoint.steps(tmp_path)
-    train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    train.train(tiny.training_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
 
 
@@ -258,7 +240,7 @@ def test_sigterm_saves_and_ends_well(uninterrupted, photo_folder, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=240) == 0
     assert STEPS not in checkpoint.steps(tmp_path)
-    train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    train.train(tiny.training_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
 
 
@@ -275,16 +257,18 @@ def test_an_interrupt_between_two_lines_of_the_log_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(interrupt, "listen", listen)
-        outcome = train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+        outcome = train.train(
+            tiny.training_config(photo_folder), tmp_path, is_quiet=True
+        )
     assert outcome == train.Outcome(5, is_finished=False)
-    train.train(tiny_config(photo_folder), tmp_path, is_quiet=True)
+    train.train(tiny.training_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
 
 
 def test_a_training_that_learns_nothing_is_warned_about(
     photo_folder, tmp_path, caplog, monkeypatch
 ):
-    config = tiny_config(photo_folder)
+    config = tiny.training_config(photo_folder)
     config.schedule.peak = 0.0
     config.training.update(steps=2, log_every=1, checkpoint_every=2)
     config.optimizer.weight_decay = 0.0
@@ -294,7 +278,7 @@ def test_a_training_that_learns_nothing_is_warned_about(
 
 
 def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_path):
-    config = tiny_config(photo_folder)
+    config = tiny.training_config(photo_folder)
     config.training.update(steps=1, log_every=1, checkpoint_every=1, sheet_every=1)
     config.schedule.warmup = 0
     train.train(config, tmp_path, is_quiet=True)
@@ -307,11 +291,11 @@ def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_
 
 
 def test_a_start_that_failed_does_not_bind_the_next_one(photo_folder, tmp_path):
-    wrong = tiny_config(photo_folder)
+    wrong = tiny.training_config(photo_folder)
     wrong.prior.path = str(tmp_path / "nowhere.json")
     with pytest.raises(ValueError, match="no prior at"):
         setting.prepare(wrong, tmp_path / "work", is_quiet=True)
-    config = tiny_config(photo_folder)
+    config = tiny.training_config(photo_folder)
     config.pipeline.flip = False
     assert setting.prepare(config, tmp_path / "work", is_quiet=True).config == config
     config.pipeline.flip = True
@@ -322,7 +306,7 @@ def test_a_start_that_failed_does_not_bind_the_next_one(photo_folder, tmp_path):
 
 
 def test_a_start_without_photographs_leaves_no_folder(tmp_path):
-    config = tiny_config(tmp_path / "nowhere")
+    config = tiny.training_config(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="nowhere"):
         train.train(config, tmp_path / "work", is_quiet=True)
     assert not (tmp_path / "work").exists()
@@ -331,4 +315,6 @@ def test_a_start_without_photographs_leaves_no_folder(tmp_path):
 def test_a_workdir_that_is_a_file_is_refused(photo_folder, tmp_path):
     (tmp_path / "work").touch()
     with pytest.raises(ValueError, match="work is a file; wanted a folder"):
-        train.train(tiny_config(photo_folder), tmp_path / "work", is_quiet=True)
+        train.train(
+            tiny.training_config(photo_folder), tmp_path / "work", is_quiet=True
+        )

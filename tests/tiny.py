@@ -3,14 +3,20 @@
 At their size of 32 the network sees every photograph in one shape: compiled once.
 """
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from ml_collections import ConfigDict
 
+from configs import smoke
 from jaxcolor import pretrained
 from jaxcolor.describe import Description
 from jaxcolor.models.zhang2016 import Zhang2016
 
+STEPS = 12
+"""Of a training."""
 BINS = Description(
     network="zhang2016",
     arguments={"width": 0.125, "outputs": 313, "affine": False, "momentum": 0.9},
@@ -61,3 +67,23 @@ def model(description=BINS, **changes):
     prior = random.dirichlet(np.ones(313))
     parts = {"variables": variables, "prior": prior, "provenance": {"step": 7}}
     return pretrained.assemble(description, **(parts | changes))
+
+
+def training_config(photo_folder: Path) -> ConfigDict:
+    """A training of some seconds on photographs in a folder."""
+    config = smoke.get_config()
+    config.training.update(
+        steps=STEPS,
+        batch_size=8,
+        log_every=2,
+        checkpoint_every=3,
+        validation_images=8,
+        sheet_every=0,
+        keep=3,
+    )
+    config.data.update(source=str(photo_folder), held_out_fraction=0.3)
+    config.pipeline.update(resize=32, crop=32)
+    config.gamut.spacing = 20.0
+    config.objective.update(neighbors=5, sigma=10.0)
+    config.schedule.warmup = 1
+    return config
