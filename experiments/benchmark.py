@@ -4,7 +4,7 @@ Every number is a ratio: the peer's time over ours, measured in one run, the two
 by turns (A B A B ...), each in a process of its own. It is judged on one core, to
 which the processes are bound, by processor time, so that other programs on the
 machine count as little as possible; two cores, by the clock on the wall, stand beside
-it. The GPU, if there is one, is not used.
+it. Only `step` uses a GPU, if there is one.
 
 Needs the extra `bench`.
 """
@@ -41,8 +41,8 @@ EVALUATION_TOLERANCES = {
     "colorfulness": 1e-2,
     "absolute_colorfulness": 1e-2,
 }
-# What is no ratio.
-SCALE = "scale"
+# What is no ratio of one core or two.
+SCALE, STEP = "scale", "step"
 PACKAGES = ("jax", "numpy", "scikit-image", "scikit-learn", "torch", "pillow", "grain")
 
 Facts = dict[str, Any]
@@ -145,6 +145,17 @@ def _evaluation(ours: Facts, peer: Facts) -> tuple[str, bool]:
     return note, all(apart[name] < EVALUATION_TOLERANCES[name] for name in apart)
 
 
+def _step(ours: Facts, peer: Facts) -> tuple[str, bool]:
+    speeds = [facts["images"] / facts["seconds"] for facts in (ours, peer)]
+    share = speeds[0] * ours["operations"] / ours["ceiling"]
+    note = (
+        f"{ours['device']}, batch {ours['batch']}: {speeds[0]:.1f} and"
+        f" {speeds[1]:.1f} images/s; {share:.0%} of the {ours['ceiling'] / 1e12:.3g}"
+        f" TFLOP/s of a matrix product (goal 45 %)"
+    )
+    return note, share >= 0.45
+
+
 def _nothing(_: Facts, __: Facts) -> tuple[str, bool]:
     return "", True
 
@@ -204,6 +215,15 @@ COMPARISONS = {
     ),
 }
 
+# On the accelerator, if there is one, by the clock on the wall.
+ON_ACCELERATOR = Comparison(
+    "benchmark_accelerator",
+    "train step in bfloat16, crops of 176",
+    "PyTorch, channels last, compiled, bfloat16",
+    1.2,
+    _step,
+)
+
 
 def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
     """Measures a comparison, the arms by turns.
@@ -214,14 +234,23 @@ def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
         cores: that each arm may use.
         rounds: turns of each arm.
     """
-    comparison = COMPARISONS[name]
+    is_step = name == STEP
+    comparison = ON_ACCELERATOR if is_step else COMPARISONS[name]
     # Processor time of several threads would not show that they work side by side.
     clock = "processor" if cores == 1 else "wall"
     seconds: tuple[list[float], list[float]] = ([], [])
     with contextlib.ExitStack() as stack:
         arms = [
             stack.enter_context(
-                _worker(f"{comparison.module}.{name}_{side}", photos, cores)
+                _worker(
+                    f"{comparison.module}.{name}_{side}",
+                    photos,
+                    cores,
+                    # Of its memory each side may take what it needs.
+                    {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+                    if is_step
+                    else {"JAX_PLATFORMS": "cpu"},
+                )
             )
             for side in ("ours", "peer")
         ]
@@ -237,7 +266,9 @@ def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
 
 
 @contextlib.contextmanager
-def _worker(arm: str, photos: Path, cores: int) -> Iterator[subprocess.Popen[str]]:
+def _worker(
+    arm: str, photos: Path, cores: int, environment: dict[str, str]
+) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "experiments.benchmark_worker", arm]
     command += ["--photos", str(photos), "--cores", str(cores)]
     process = subprocess.Popen(
@@ -246,7 +277,7 @@ def _worker(arm: str, photos: Path, cores: int) -> Iterator[subprocess.Popen[str
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        env=os.environ | environment,
     )
     try:
         yield process
@@ -283,8 +314,9 @@ def main() -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of {', '.join(COMPARISONS)}; all of these if none is given; or {SCALE}:"
-        " trainings on several devices and processes",
+        help=f"of {', '.join(COMPARISONS)}; all of these if none is given; {STEP}: a"
+        f" train step on the GPU, if there is one; {SCALE}: trainings on several"
+        " devices and processes, the input pipeline, and that step",
     )
     parser.add_argument(
         "--rounds", type=int, default=9, help="turns of each side (default: 9)"
@@ -293,9 +325,10 @@ def main() -> None:
         "--photos", type=Path, help="folder of photographs (default: scikit-image's)"
     )
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - {*COMPARISONS, SCALE}
+    unknown = set(arguments.names) - {*COMPARISONS, SCALE, STEP}
     if unknown:
-        parser.error(f"no comparison {', '.join(unknown)}; {', '.join(COMPARISONS)}")
+        known = ", ".join([*COMPARISONS, SCALE, STEP])
+        parser.error(f"no comparison {', '.join(unknown)}; wanted of {known}")
     if arguments.rounds < 1:
         parser.error(f"rounds is {arguments.rounds}; wanted at least 1")
     print(_machine())
@@ -304,33 +337,49 @@ def main() -> None:
         if photos is None:
             photos = Path(folder)
             benchmark_inputs.make_photographs(photos)
-        if SCALE in arguments.names:
-            benchmark_scale.main(photos.resolve(), rounds=arguments.rounds)
-        names = [name for name in arguments.names or COMPARISONS if name != SCALE]
-        if SCALE in arguments.names and not names:
-            return
-        table = {
-            name: [
-                compare(
-                    name, photos=photos.resolve(), cores=cores, rounds=arguments.rounds
-                )
-                for cores in (1, 2)
-            ]
-            for name in names
-        }
+        _run(arguments.names or list(COMPARISONS), photos.resolve(), arguments.rounds)
+
+
+def _run(names: list[str], photos: Path, rounds: int) -> None:
+    wanted = [name for name in names if name in COMPARISONS]
+    if SCALE in names:
+        benchmark_scale.main(photos, rounds=rounds)
+        wanted.append("decoding")
+    table = {
+        name: [
+            compare(name, photos=photos, cores=cores, rounds=rounds) for cores in (1, 2)
+        ]
+        for name in wanted
+    }
+    has_gpu = _backend() == "gpu"
+    if STEP in names or (SCALE in names and has_gpu):
+        cores = os.cpu_count() or 1
+        table[STEP] = [compare(STEP, photos=photos, cores=cores, rounds=rounds)]
     _show("")
-    print()
+    if table:
+        print()
     for line in _lines(table):
         print(line)
+    if SCALE in names and not has_gpu:
+        print("no GPU is at hand: no train step beside PyTorch's in bfloat16")
+
+
+def _backend() -> str:
+    """Returns JAX's, asked in a process that gives the device back."""
+    script = "import jax; print(jax.default_backend())"
+    return subprocess.check_output([sys.executable, "-c", script], text=True).strip()
 
 
 def _lines(table: dict[str, list[Result]]) -> Iterator[str]:
-    yield f"{'':34}{'ours, ms':>22}{'peer, ms':>22}{'ratio':>7}{'goal':>7}"
+    if table:
+        yield f"{'':34}{'ours, ms':>22}{'peer, ms':>22}{'ratio':>7}{'goal':>7}"
     for name, results in table.items():
-        comparison = COMPARISONS[name]
+        comparison = ON_ACCELERATOR if name == STEP else COMPARISONS[name]
         yield f"{name}: {comparison.title}; peer: {comparison.peer}"
         for cores, result in enumerate(results, start=1):
             label = f"  {cores} core{'s, wall' if cores > 1 else ', processor time'}"
+            if name == STEP:
+                label = "  wall"
             times = f"{_milliseconds(result.ours):>22}{_milliseconds(result.peer):>22}"
             line = f"{label:34}{times}{result.ratio:7.2f}"
             if cores == 1:
@@ -342,7 +391,10 @@ def _lines(table: dict[str, list[Result]]) -> Iterator[str]:
 
 
 def _milliseconds(time: Timing) -> str:
-    first, median, third = (f"{1000 * seconds:.3g}" for seconds in time)
+    # Three digits, and no exponent.
+    first, median, third = (
+        f"{1000 * x:.0f}" if x >= 1 else f"{1000 * x:.3g}" for x in time
+    )
     return f"{median} [{first}, {third}]"
 
 

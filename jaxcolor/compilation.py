@@ -10,11 +10,15 @@ VARIABLE = "JAXCOLOR_CACHE"
 """The environment variable that names the folder; empty or "off": nothing is kept."""
 
 
-def keep() -> None:
+def keep(*, least_seconds: float = 0.0) -> None:
     """Lets JAX keep what it compiles from now on, for this and later processes.
 
     A folder that JAX was told of already stays. One that cannot be made or written to
     is done without.
+
+    Args:
+        least_seconds: what took less to compile is not kept. By default all is: the
+            programs that colorize are small, and several.
     """
     # Not all versions of JAX declare the settings that their configuration has.
     config: Any = jax.config
@@ -24,8 +28,7 @@ def keep() -> None:
     if folder is None or not _is_writable(folder):
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # The programs are small, and several: each alone is below JAX's own threshold.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", least_seconds)
 
 
 def _folder() -> Path | None:

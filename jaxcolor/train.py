@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from jaxcolor import (
     build,
     checkpoint,
+    compilation,
     guard,
     interrupt,
     parallel,
@@ -34,6 +36,10 @@ LOGGER = logging.getLogger(__name__)
 # The share of the steps after which a training should have learnt something, but not
 # before so many steps, and how far below the constant predictor's loss that is.
 PATIENCE, SOONEST, LEARNT = 0.1, 200, 0.99
+
+# To compile what is kept on disk for the next start; a training has many programs that
+# take less.
+LEAST_SECONDS = 1.0
 
 
 class Outcome(NamedTuple):
@@ -66,6 +72,10 @@ def train(config: ConfigDict, workdir: str | Path, *, is_quiet: bool) -> Outcome
         ArithmeticError: nothing finite comes out any more, or the devices differ.
     """
     workdir = Path(workdir)
+    # On CPU, processes that take a program from the disk and some that compile it do
+    # not find each other.
+    if not (processes.are_many() and jax.default_backend() == "cpu"):
+        compilation.keep(least_seconds=LEAST_SECONDS)
     setting = settings.prepare(config, workdir, is_quiet=is_quiet)
     processes.by_first(lambda: checkpoint.set_aside_damaged(workdir))
     manager = checkpoint.open_manager(workdir, keep=setting.training.keep)

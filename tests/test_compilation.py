@@ -46,6 +46,12 @@ def test_it_is_kept_in_the_users_cache(settings, monkeypatch, tmp_path):
     assert folder.stat().st_mode & 0o077 == 0
 
 
+def test_what_is_compiled_in_no_time_need_not_be_kept(settings, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path))
+    compilation.keep(least_seconds=2.0)
+    assert settings["jax_persistent_cache_min_compile_time_secs"] == 2
+
+
 @pytest.mark.parametrize("caches", [None, "", "relative"])
 def test_without_xdg_it_is_below_home(settings, monkeypatch, tmp_path, caches):
     monkeypatch.setenv("HOME", str(tmp_path))
