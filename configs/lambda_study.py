@@ -1,0 +1,35 @@
+"""Trained with and without rebalancing, from two seeds: for experiments.rebalancing.
+
+Run:    jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
+            --config.data.source=PHOTOS
+Expect: four trainings of 32,000 crops of 64 pixels, five to ten minutes each on two CPU
+    cores; experiments/README.md tells what was found.
+"""
+
+from types import ModuleType
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import box
+
+
+def get_config() -> ConfigDict:
+    """Returns the training of the model in the box, made short."""
+    config = box.get_config()
+    # What the schedule's length refers to, too.
+    config.training.steps = 1000
+    config.training.update(checkpoint_every=500, validation_images=256, sheet_every=0)
+    config.pipeline.update(resize=64, crop=64)
+    config.schedule.update(warmup=50, cooldown=600)
+    config.wear.share = 0.0
+    config.average.decay = 0.99
+    return config
+
+
+def get_hyper(hyper: ModuleType) -> list[dict[str, Any]]:
+    """Returns the trainings, by what they change in the config."""
+    return hyper.product(
+        hyper.sweep("objective.rebalancing_lambda", [0.5, 1.0]),
+        hyper.sweep("training.seed", [0, 1]),
+    )

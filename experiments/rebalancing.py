@@ -1,0 +1,447 @@
+"""Is a model that was trained without rebalancing as good once it is reweighted?
+
+Training with class weights w makes a posterior proportional to p w, so that one trained
+at lambda 1 (all weights alike) could be moved to any other lambda afterwards. That is
+exact where a pixel's target is its nearest bin. For soft codes it is not: a pixel has
+the weight of its nearest bin, and its code lies on the neighbors too. And a network is
+no optimum: it may spend its capacity on what its loss weighs.
+
+Three parts. What soft codes alone make of it, for the two extremes of what can be known
+of a pixel (its color, or no more than the colors of all); trained models, read at
+either lambda; and their errors by how saturated the true color is.
+
+Run:    jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
+            --config.data.source=PHOTOS --config.prior.path=PRIOR.json
+        python -m experiments.rebalancing TEST --trainings runs/study -o runs/reweighted
+Expect: table.md, results.json and chroma.png; some minutes for 700 photographs on two
+    CPU cores.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+from tqdm import tqdm
+
+from jaxcolor import (
+    checkpoint,
+    cielab,
+    encode,
+    evaluate,
+    intervals,
+    metrics,
+    plots,
+    pretrained,
+    protocol,
+    rebalance,
+    scores,
+    systems,
+)
+from jaxcolor.colorize import Colorizer
+from jaxcolor.data import sources
+from jaxcolor.pretrained import Pretrained
+
+# The lambda of training without weights, and the one that is wanted.
+PLAIN, WANTED = 1.0, 0.5
+BATCH_SIZE, SPACING = 16, 10.0
+SEED, RESAMPLES = 0, 1000
+# Of a training's coarser map.
+STRIDE = 4
+TEMPERATURE = 0.38
+# Chroma of the true color, CIELAB units.
+EDGES = (0, 5, 10, 20, 40, np.inf)
+
+PerPhoto = dict[str, list[float]]
+Estimate = tuple[float, float, float]
+
+
+class Arm(NamedTuple):
+    """A way to get distributions at a lambda.
+
+    Attributes:
+        trained: lambda of the training.
+        read: lambda of the decoding.
+    """
+
+    trained: float
+    read: float
+
+    def __str__(self) -> str:
+        return f"trained at {self.trained:g}, read at {self.read:g}"
+
+
+ARMS = (
+    Arm(WANTED, WANTED),
+    Arm(PLAIN, WANTED),
+    Arm(PLAIN, PLAIN),
+    Arm(WANTED, PLAIN),
+)
+
+
+def trainings(folder: Path) -> dict[float, list[Pretrained]]:
+    """Returns the trained models of a sweep by their lambda, in the order of folders.
+
+    Raises:
+        ValueError: there are none at one of the lambdas, or fewer than at the other.
+    """
+    found: dict[float, list[Pretrained]] = {PLAIN: [], WANTED: []}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if checkpoint.is_workdir(path):
+            model = pretrained.load(path)
+            found.get(model.description.rebalancing_lambda or -1, []).append(model)
+    counts = [len(found[x]) for x in (PLAIN, WANTED)]
+    if not counts[0] == counts[1] > 0:
+        raise ValueError(
+            f"{folder} has {counts[0]} trainings at lambda {PLAIN:g} and {counts[1]} at"
+            f" {WANTED:g}; wanted as many, one or more"
+        )
+    return found
+
+
+def soft_codes(
+    model: Pretrained, source: sources.Source, *, size: int
+) -> dict[str, Estimate]:
+    """Returns what moving the best distributions misses, for soft codes.
+
+    "certain": the color is known, and the best distribution is its code, whatever the
+    weights. "constant": nothing is known, and the best distributions are means. Nats of
+    the Kullback-Leibler divergence from the best to the moved one, and CIELAB units
+    between their annealed means; for one color means over pixels.
+    """
+    colorizer = Colorizer(model, rebalancing_lambda=WANTED)
+    bins, description = colorizer.gamut, model.description
+    # A training that encodes no bins was refused.
+    assert bins is not None
+    centers = jnp.asarray(bins.centers)
+    weights = rebalance.class_weights(
+        jnp.asarray(model.prior), rebalancing_lambda=WANTED
+    )
+
+    @jax.jit
+    def of_photo(rgb: UInt8[Array, "h w 3"]) -> dict[str, Array]:
+        ab = cielab.rgb8_to_lab(rgb)[::STRIDE, ::STRIDE, 1:]
+        code = encode.soft_encode(
+            ab, bins, neighbors=description.neighbors, sigma=description.sigma
+        )
+        of_bins = weights[code.indices]
+        moved = code.weights * of_bins
+        moved /= moved.sum(axis=-1, keepdims=True)
+        # A neighbor far off has no weight at all.
+        ratio = jnp.log(jnp.where(code.weights > 0, code.weights / moved, 1.0))
+        places = centers[code.indices]
+        apart = _annealed(code.weights, places) - _annealed(moved, places)
+        return {
+            "nats": (code.weights * ratio).sum(axis=-1).mean(),
+            "ab": jnp.linalg.norm(apart, axis=-1).mean(),
+            "code": rebalance.accumulate(code, bins=len(centers)),
+            "weighted": rebalance.accumulate(
+                code, bins=len(centers), per_pixel=of_bins[..., 0]
+            ),
+        }
+
+    how = _protocol("", size)
+    each = [
+        jax.device_get(of_photo(rgb))
+        for truth, _, count in protocol.batches(source, how)
+        for rgb in truth.rgb[:count]
+    ]
+    columns = {key: np.stack([one[key] for one in each]) for key in each[0]}
+
+    def constant(sums: Mapping[str, np.ndarray]) -> tuple[float, float]:
+        best = sums["weighted"] / sums["weighted"].sum()
+        moved = sums["code"] * np.asarray(weights)
+        moved = moved / moved.sum()
+        seen = best > 0
+        nats = np.sum(best[seen] * np.log(best[seen] / moved[seen]))
+        apart = _annealed(jnp.float32(best), centers) - _annealed(
+            jnp.float32(moved), centers
+        )
+        return float(nats), float(jnp.linalg.norm(apart))
+
+    rng = np.random.default_rng(SEED)
+    draws = [rng.integers(len(each), size=len(each)) for _ in range(RESAMPLES)]
+    found: dict[str, Estimate] = {}
+    for n, unit in enumerate(("nats", "ab")):
+        values = columns[unit]
+        drawn = np.array([values[draw].mean() for draw in draws])
+        found[f"certain, {unit}"] = (
+            float(values.mean()),
+            *intervals.interval(drawn),
+        )
+        whole = constant({key: x.sum(axis=0) for key, x in columns.items()})[n]
+        some = [
+            constant({k: columns[k][draw].sum(axis=0) for k in ("code", "weighted")})[n]
+            for draw in draws
+        ]
+        found[f"constant, {unit}"] = (whole, *intervals.interval(np.array(some)))
+    return found
+
+
+def _annealed(probs: Array, places: Array) -> Array:
+    """Returns the annealed mean of some places' probabilities."""
+    sharp = probs ** (1 / TEMPERATURE)
+    sharp = sharp / sharp.sum(axis=-1, keepdims=True)
+    return (sharp[..., None] * places).sum(axis=-2)
+
+
+def readings(models: Mapping[float, Sequence[Pretrained]]) -> dict[str, systems.System]:
+    """Returns every training, read at either lambda, by name."""
+    return {
+        f"{arm}, {n}": systems.of_colorizer(
+            Colorizer(model, rebalancing_lambda=arm.read, temperature=TEMPERATURE)
+        )
+        for arm in ARMS
+        for n, model in enumerate(models[arm.trained])
+    }
+
+
+def by_chroma(
+    measured: Mapping[str, systems.System],
+    source: sources.Source,
+    how: protocol.Protocol,
+) -> dict[str, Float[np.ndarray, "b 10"]]:
+    """Returns of each photograph the errors and the pixels between `EDGES`.
+
+    Pixels are counted at every distance of the true color from gray.
+    """
+
+    @jax.jit
+    def sums(ab: Array, true_ab: Array) -> Array:
+        place = jnp.digitize(
+            jnp.linalg.norm(true_ab, axis=-1), jnp.float32(EDGES[1:-1])
+        )
+        is_there = jax.nn.one_hot(place, len(EDGES) - 1)
+        errors = metrics.ab_distance(ab, true_ab)[..., None] * is_there
+        return jnp.concatenate([errors.sum((1, 2)), is_there.sum((1, 2))], axis=-1)
+
+    found: dict[str, list[np.ndarray]] = {name: [] for name in measured}
+    for truth, index, count in protocol.batches(source, how):
+        for name, system in measured.items():
+            ab = system.answer(truth.lab[..., 0], index).ab
+            found[name].append(np.asarray(sums(ab, truth.lab[..., 1:]))[:count])
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def estimate(
+    per_photo: Sequence[Float[np.ndarray, "b 2"]],
+    minus: Sequence[Float[np.ndarray, "b 2"]] = (),
+) -> Estimate:
+    """Returns a ratio of sums over photographs, a mean over trainings.
+
+    Args:
+        per_photo: of each training, numerators and denominators.
+        minus: of others, whose ratio is taken off, on the same photographs.
+    """
+    columns = np.concatenate([*per_photo, *minus], axis=1)
+    signs = np.array([1.0] * len(per_photo) + [-1.0] * len(minus))
+    signs[: len(per_photo)] /= len(per_photo)
+    signs[len(per_photo) :] /= max(len(minus), 1)
+
+    def value(sums: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " n"]:
+        return (sums[:, ::2] / sums[:, 1::2]) @ signs
+
+    drawn = intervals.resampled_sums(columns, seed=SEED, resamples=RESAMPLES)
+    ends = intervals.interval(value(drawn))
+    return float(value(columns.sum(axis=0, keepdims=True))[0]), *ends
+
+
+def columns_of(numbers: PerPhoto, key: str, truth: PerPhoto) -> np.ndarray:
+    """Returns what a number of the table is the ratio of, photograph by photograph."""
+    if key == "rebalanced_auc":
+        # 100 (1 - error / (150 pixels)), as a ratio of sums.
+        error, pixels = (
+            np.asarray(numbers[f"rebalanced_{what}"]) for what in ("error", "pixels")
+        )
+        return np.stack([100 * pixels - error / 1.5, pixels], axis=1)
+    values = np.asarray(numbers["colorfulness" if key == SHARE else key])
+    below = truth["colorfulness"] if key == SHARE else np.ones_like(values)
+    return np.stack([values, below], axis=1)
+
+
+SHARE = "of the truth's colorfulness"
+NUMBERS = {
+    "auc": "AuC, %",
+    "rebalanced_auc": "rebalanced AuC, %",
+    SHARE: SHARE,
+    "nll": "NLL, nats",
+}
+
+
+def study(
+    models: Mapping[float, Sequence[Pretrained]],
+    source: sources.Source,
+    *,
+    size: int,
+    name: str,
+    on_done: protocol.Progress,
+) -> dict[str, Any]:
+    """Measures it all.
+
+    Args:
+        models: of `trainings`.
+        source: color photographs that none was trained on.
+        size: side of their central squares; a multiple of 8.
+        name: of the source.
+        on_done: as in `evaluate.evaluate`.
+    """
+    how = _protocol(name, size)
+    measured = readings(models)
+    whole = evaluate.evaluate(
+        measured,
+        source,
+        how,
+        prior=None,
+        classifiers={},
+        labels={},
+        lpips=None,
+        fid=None,
+        on_pictures=None,
+        on_done=on_done,
+    )
+    truth = whole.photographs[evaluate.TRUTH]
+
+    def parts(arm: Arm, key: str) -> list[np.ndarray]:
+        return [
+            columns_of(whole.photographs[f"{arm}, {n}"], key, truth)
+            for n in range(len(models[arm.trained]))
+        ]
+
+    arms = {str(arm): {k: estimate(parts(arm, k)) for k in NUMBERS} for arm in ARMS}
+    # The first two are read at the same lambda.
+    best, moved, *_ = ARMS
+    apart = {k: estimate(parts(moved, k), parts(best, k)) for k in NUMBERS}
+    each = {k: [estimate([x])[0] for x in parts(best, k)] for k in NUMBERS}
+    chroma = by_chroma(measured, source, how)
+    bands = len(EDGES) - 1
+
+    def band(arm: Arm, n: int) -> list[np.ndarray]:
+        count = len(models[arm.trained])
+        return [chroma[f"{arm}, {i}"][:, [n, n + bands]] for i in range(count)]
+
+    return {
+        "manifest": whole.manifest,
+        "soft codes": soft_codes(models[WANTED][0], source, size=size),
+        "arms": arms,
+        "moved minus trained": apart,
+        "spread over seeds": {k: max(x) - min(x) for k, x in each.items()},
+        "errors by chroma": {
+            str(arm): [estimate(band(arm, n)) for n in range(bands)] for arm in ARMS
+        },
+        "moved minus trained, by chroma": [
+            estimate(band(moved, n), band(best, n)) for n in range(bands)
+        ],
+    }
+
+
+def _protocol(name: str, size: int) -> protocol.Protocol:
+    return protocol.Protocol(name, size, SPACING, BATCH_SIZE, SEED, RESAMPLES)
+
+
+def bands() -> list[str]:
+    """Returns how the parts of the chroma between `EDGES` are called."""
+    pairs = itertools.pairwise(EDGES[:-1])
+    return [*(f"{low:g} to {high:g}" for low, high in pairs), f"above {EDGES[-2]:g}"]
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """Returns the tables."""
+    heads = ["", *NUMBERS.values()]
+    lines = [[arm, *map(_told, x.values())] for arm, x in found["arms"].items()]
+    apart = found["moved minus trained"].values()
+    lines.append(["second minus first", *(_told(x, sign="+") for x in apart)])
+    spread = found["spread over seeds"].values()
+    lines.append(["first, from seed to seed", *(f"{x:.2f}" for x in spread)])
+    errors = [[arm, *map(_told, x)] for arm, x in found["errors by chroma"].items()]
+    more = found["moved minus trained, by chroma"]
+    errors.append(["second minus first", *(_told(x, sign="+") for x in more)])
+    codes = found["soft codes"]
+    extremes = [
+        [what, *(_told(codes[f"{what}, {unit}"], digits=3) for unit in ("nats", "ab"))]
+        for what in ("certain", "constant")
+    ]
+    return "\n\n".join(
+        [
+            "### Trained, or reweighted\n",
+            _table(heads, lines),
+            "### Distance in ab, by the chroma of the true color\n",
+            _table(["", *bands()], errors),
+            "### What soft codes alone make of it\n",
+            _table(["what is known", "nats", "annealed means apart, ab"], extremes),
+        ]
+    )
+
+
+def _told(number: Estimate, *, sign: str = "", digits: int = 2) -> str:
+    value, low, high = number
+    form = f"{sign}.{digits}f"
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = [":---", *["---:"] * (len(heads) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines))
+
+
+def figure(found: Mapping[str, Any]) -> bytes:
+    """Returns the errors over the chroma, as a PNG file."""
+    curves = {
+        arm: (np.arange(len(EDGES) - 1.0).tolist(), [value for value, *_ in numbers])
+        for arm, numbers in found["errors by chroma"].items()
+    }
+    drawn = plots.lines(
+        curves,
+        x="chroma of the true color, CIELAB units",
+        y="mean distance in ab",
+        is_logarithmic=False,
+        verticals={},
+    )
+    (axes,) = drawn.axes
+    axes.set_xticks(range(len(EDGES) - 1), bands())
+    return plots.png(drawn)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes and prints the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
+    parser.add_argument("--trainings", type=Path, required=True, metavar="DIR")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--size", type=int, default=128, metavar="N")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    arguments = parser.parse_args(argv)
+    try:
+        models = trainings(arguments.trainings)
+        source = sources.open_source(arguments.source)
+        hidden = True if arguments.quiet else None
+        with tqdm(total=2 * len(source), unit="photo", disable=hidden) as bar:
+            found = study(
+                models,
+                source,
+                size=arguments.size,
+                name=arguments.source,
+                on_done=bar.update,
+            )
+    except ValueError as error:
+        parser.error(str(error))
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    scores.replace(
+        arguments.output / scores.RESULTS, json.dumps(found, indent=1) + "\n"
+    )
+    scores.replace(arguments.output / scores.TABLE, markdown(found) + "\n")
+    (arguments.output / "chroma.png").write_bytes(figure(found))
+    print(markdown(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

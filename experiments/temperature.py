@@ -1,0 +1,310 @@
+"""What the temperature of the annealed mean does, and to which pixels.
+
+Models over temperatures, each at its own lambda, from the mean of the distribution (1)
+towards its mode (0): the numbers of `jaxcolor sweep`, a line for each model. And for
+the first model the error and the chroma of a pixel by how sure it is of it: thirds of
+the pixels by the entropy of their distributions.
+
+Run:    python -m experiments.temperature TEST --model box --model mine=runs/mine \
+            -o runs/temperature
+Expect: table.md, results.json, temperature.png, entropy.png and strip.png; some minutes
+    for 700 photographs on two CPU cores.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from tqdm import tqdm
+
+from jaxcolor import (
+    decode,
+    grid,
+    gridded,
+    intervals,
+    metrics,
+    plots,
+    pretrained,
+    protocol,
+    scores,
+    sweep,
+    systems,
+)
+from jaxcolor.colorize import Colorizer
+from jaxcolor.commands import arguments as arguments_of
+from jaxcolor.data import sources
+from jaxcolor.grid import Sweep
+
+TEMPERATURES = (0.05, 0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
+BATCH_SIZE, SPACING = 16, 10.0
+SEED, RESAMPLES = 0, 1000
+# Photographs of the strip.
+SHOWN = 6
+NUMBERS = {
+    "auc": "AuC, %",
+    "rebalanced_auc": "rebalanced AuC, %",
+    "colorfulness_share": "of the truth's colorfulness",
+    "ciede2000": "CIEDE2000",
+}
+THIRDS = ("sure", "between", "unsure")
+
+Estimate = tuple[float, float, float]
+
+
+class BySureness(NamedTuple):
+    """Of the pixels that the model is more or less sure of.
+
+    Attributes:
+        entropies: nats, between which the thirds are.
+        error: by third, distance in ab at each temperature.
+        chroma: by third, of the predicted color at each temperature.
+        true_chroma: by third.
+    """
+
+    entropies: tuple[float, float]
+    error: dict[str, list[Estimate]]
+    chroma: dict[str, list[Estimate]]
+    true_chroma: dict[str, Estimate]
+
+
+def by_sureness(
+    colorizer: Colorizer,
+    source: sources.Source,
+    how: protocol.Protocol,
+    temperatures: Sequence[float],
+    *,
+    on_done: protocol.Progress,
+) -> BySureness:
+    """Measures a model on the thirds of the pixels by entropy, in two passes.
+
+    Args:
+        colorizer: of a model with bins.
+        source: color photographs.
+        how: as for a sweep.
+        temperatures: of the annealed mean.
+        on_done: called with the number of photographs that were done, in either pass.
+    """
+    bins = colorizer.gamut
+    assert bins is not None
+    entropy_of = jax.jit(decode.entropy)
+    entropies = []
+    for truth, _, count in protocol.batches(source, how):
+        entropies.append(
+            np.asarray(entropy_of(colorizer.logits(truth.lab[..., 0])))[:count]
+        )
+        on_done(count)
+    ends = np.quantile(np.concatenate(entropies), [1 / 3, 2 / 3])
+
+    @jax.jit
+    def sums(entropy: Array, ab: Array, true_ab: Array) -> Array:
+        third = jax.nn.one_hot(jnp.digitize(entropy, jnp.float32(ends)), len(THIRDS))
+        numbers = [
+            metrics.ab_distance(ab, true_ab),
+            jnp.linalg.norm(ab, axis=-1),
+            jnp.linalg.norm(true_ab, axis=-1),
+            jnp.ones(ab.shape[:-1]),
+        ]
+        return jnp.einsum("bhwi,nbhw->bni", third, jnp.stack(numbers))
+
+    found: list[list[np.ndarray]] = [[] for _ in temperatures]
+    for truth, _, count in protocol.batches(source, how):
+        lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
+        height, width = lightness.shape[1:]
+        logits = colorizer.logits(lightness)
+        # Each of the map's pixels stands for as many of the photograph.
+        entropy = entropy_of(logits)
+        for axis, side in ((1, height), (2, width)):
+            entropy = jnp.repeat(entropy, side // entropy.shape[axis], axis)
+        annealed = decode.annealed_mean(
+            logits, bins, temperature=jnp.float32(temperatures)
+        )
+        for small, parts in zip(annealed, found, strict=True):
+            ab = systems.enlarge(small, height=height, width=width)
+            parts.append(np.asarray(sums(entropy, ab, true_ab))[:count])
+        on_done(count)
+    each = [np.concatenate(parts) for parts in found]
+
+    def estimates(n: int, third: int) -> list[Estimate]:
+        return [_mean(columns[:, [n, 3], third]) for columns in each]
+
+    named = list(enumerate(THIRDS))
+    return BySureness(
+        entropies=(float(ends[0]), float(ends[1])),
+        error={name: estimates(0, i) for i, name in named},
+        chroma={name: estimates(1, i) for i, name in named},
+        true_chroma={name: estimates(2, i)[0] for i, name in named},
+    )
+
+
+def _mean(columns: Float[np.ndarray, "b 2"]) -> Estimate:
+    """Returns a ratio of sums over photographs, with its interval."""
+
+    def value(sums: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
+        return sums[:, 0] / sums[:, 1]
+
+    ends = intervals.bootstrap(value, columns, seed=SEED, resamples=RESAMPLES)
+    return float(value(columns.sum(axis=0, keepdims=True))[0]), *ends
+
+
+def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
+    """Returns the tables."""
+    lines = []
+    for name, one in swept.items():
+        lines.append([f"{name}: gray", "–", *_of(one.gray)])
+        lines += [[name, f"{c.temperature:g}", *_of(c.numbers)] for c in one.cells]
+    first = next(iter(swept.values()))
+    sure = [
+        [
+            name,
+            _told(found.true_chroma[name]),
+            *(
+                f"{_told(error)}; {_told(chroma)}"
+                for error, chroma in zip(
+                    found.error[name], found.chroma[name], strict=True
+                )
+            ),
+        ]
+        for name in THIRDS
+    ]
+    low, high = found.entropies
+    heads = [f"at {x:g}" for x in first.grid.temperatures]
+    return "\n\n".join(
+        [
+            "### By temperature",
+            _table(["model", "temperature", *NUMBERS.values()], lines),
+            "### Distance in ab; chroma of the prediction, by temperature",
+            f"Thirds of the pixels by entropy: below {low:.2f} nats, between, above"
+            f" {high:.2f}.",
+            _table(["the model is", "true chroma", *heads], sure),
+        ]
+    )
+
+
+def _of(numbers: Mapping[str, scores.Number]) -> list[str]:
+    return [
+        _told((x.value, x.low, x.high)) if (x := numbers.get(key)) else "–"
+        for key in NUMBERS
+    ]
+
+
+def _told(number: Any) -> str:
+    value, low, high = number
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = [":---", *["---:"] * (len(heads) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines))
+
+
+def figures(swept: Mapping[str, Sweep], found: BySureness) -> dict[str, bytes]:
+    """Returns PNG files by name."""
+    first = next(iter(swept.values()))
+    temperatures = first.grid.temperatures
+    panels = {
+        head: {
+            name: [tuple(c.numbers[key][:3]) for c in one.cells]
+            for name, one in swept.items()
+        }
+        for key, head in NUMBERS.items()
+    }
+    levels = {
+        head: ("gray", first.gray[key].value)
+        for key, head in NUMBERS.items()
+        if key in ("auc", "rebalanced_auc")
+    }
+    sure = {"distance in ab": found.error, "chroma of the prediction": found.chroma}
+    drawn = {
+        "temperature": plots.against_temperature(panels, temperatures, levels=levels),
+        "entropy": plots.against_temperature(sure, temperatures, levels={}),
+    }
+    return {f"{name}.png": plots.png(figure) for name, figure in drawn.items()}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes the tables and the figures, and prints the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
+    parser.add_argument(
+        "--model", action="append", required=True, metavar="NAME=MODEL", help="one each"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--size", type=arguments_of.count, default=128, metavar="N")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    arguments = parser.parse_args(argv)
+    try:
+        source = sources.open_source(arguments.source)
+        named = arguments_of.named(arguments.model, what="model")
+        (own, *_), swept, found = measure(named, source, arguments)
+    except ValueError as error:
+        parser.error(str(error))
+    output = arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    cells = {
+        name: {
+            "gray": {key: x.value for key, x in one.gray.items()},
+            "cells": [c._asdict() for c in one.cells],
+            "manifest": one.manifest,
+        }
+        for name, one in swept.items()
+    }
+    results = {"models": cells, "by sureness": found._asdict()}
+    scores.replace(output / scores.RESULTS, json.dumps(results, indent=1) + "\n")
+    scores.replace(output / scores.TABLE, markdown(swept, found) + "\n")
+    for name, content in figures(swept, found).items():
+        (output / name).write_bytes(content)
+    spread = np.linspace(0, len(source) - 1, min(SHOWN, len(source))).round()
+    few = sources.Part(source, spread.astype(int))
+    chosen = next(iter(swept.values())).grid
+    strip = sweep.strip(own, few, _protocol(arguments), chosen)
+    gridded.write_strip(strip.heads, strip.rows, output)
+    print(markdown(swept, found))
+    return 0
+
+
+def measure(
+    named: Mapping[str, str], source: sources.Source, arguments: argparse.Namespace
+) -> tuple[list[Colorizer], dict[str, Sweep], BySureness]:
+    """Returns the models' colorizers, their sweeps, and the first one by sureness.
+
+    Raises:
+        ValueError: a model is missing or has no bins, or there are no photographs.
+    """
+    colorizers, swept = [], {}
+    how = _protocol(arguments)
+    # Photographs for the survey and each temperature of each model, and two passes.
+    total = len(source) * (len(named) * (1 + len(TEMPERATURES)) + 2)
+    hidden = True if arguments.quiet else None
+    with tqdm(total=total, unit="picture", disable=hidden) as bar:
+        for name, path in named.items():
+            (colorizer,) = sweep.readings(pretrained.load(path), [None])
+            if colorizer.rebalancing_lambda is None:
+                raise ValueError(f"{name} predicts ab itself; wanted one with bins")
+            chosen = grid.make([*TEMPERATURES], [colorizer.rebalancing_lambda])
+            swept[name] = sweep.sweep(
+                [colorizer], source, how, chosen, on_done=bar.update
+            )
+            colorizers.append(colorizer)
+        found = by_sureness(
+            colorizers[0], source, how, TEMPERATURES, on_done=bar.update
+        )
+    return colorizers, swept, found
+
+
+def _protocol(arguments: argparse.Namespace) -> protocol.Protocol:
+    return protocol.Protocol(
+        arguments.source, arguments.size, SPACING, BATCH_SIZE, SEED, RESAMPLES
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
