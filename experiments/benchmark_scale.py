@@ -5,7 +5,8 @@ faster: what is seen is what dividing the work costs. A topology is a training a
 starts it, photographs and all, in processes of its own; the topologies take turns.
 
 Run:    python -m experiments.benchmark scale
-Expect: on two cores about the same number for all, less where 8 devices share them.
+Expect: on two cores about the same number for all, less where 8 devices share them; a
+    minute or two for each of the six in each round, so ask for few: --rounds 2.
 """
 
 import json
@@ -102,7 +103,11 @@ def _train(photos: Path, topology: Topology) -> tuple[float, float]:
             )
             for n in range(count)
         ]
-        told = [process.communicate(timeout=LIMIT)[1] for process in started]
+        try:
+            told = [process.communicate(timeout=LIMIT)[1] for process in started]
+        finally:
+            for process in started:
+                process.kill()
         if any(process.returncode for process in started):
             raise RuntimeError(f"{topology}: a training failed\n{''.join(told)}")
         lines = (Path(folder) / "run" / "log.jsonl").read_text().splitlines()

@@ -90,13 +90,21 @@ def trainings(folder: Path) -> dict[float, list[Pretrained]]:
     """Returns the trained models of a sweep by their lambda, in the order of folders.
 
     Raises:
-        ValueError: there are none at one of the lambdas, or fewer than at the other.
+        ValueError: there are none at one of the lambdas, fewer than at the other, or
+            some are not finished.
     """
     found: dict[float, list[Pretrained]] = {PLAIN: [], WANTED: []}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if checkpoint.is_workdir(path):
-            model = pretrained.load(path)
+            # Not the best of each: the same for all.
+            model = pretrained.load(f"{path}@{checkpoint.steps(path)[-1]}")
             found.get(model.description.rebalancing_lambda or -1, []).append(model)
+    steps = {m.provenance.get("step") for part in found.values() for m in part}
+    if len(steps) > 1:
+        raise ValueError(
+            f"the trainings of {folder} are at steps {sorted(map(str, steps))};"
+            " wanted all at the same one"
+        )
     counts = [len(found[x]) for x in (PLAIN, WANTED)]
     if not counts[0] == counts[1] > 0:
         raise ValueError(
@@ -318,7 +326,13 @@ def study(
     # The first two are read at the same lambda.
     best, moved, *_ = ARMS
     apart = {k: estimate(parts(moved, k), parts(best, k)) for k in NUMBERS}
-    each = {k: [estimate([x])[0] for x in parts(best, k)] for k in NUMBERS}
+    pairs = {
+        k: [
+            estimate([x], [y])[0]
+            for x, y in zip(parts(moved, k), parts(best, k), strict=True)
+        ]
+        for k in NUMBERS
+    }
     chroma = by_chroma(measured, source, how)
     bands = len(EDGES) - 1
 
@@ -331,7 +345,7 @@ def study(
         "soft codes": soft_codes(models[WANTED][0], source, size=size),
         "arms": arms,
         "moved minus trained": apart,
-        "spread over seeds": {k: max(x) - min(x) for k, x in each.items()},
+        "moved minus trained, by seed": pairs,
         "errors by chroma": {
             str(arm): [estimate(band(arm, n)) for n in range(bands)] for arm in ARMS
         },
@@ -351,14 +365,20 @@ def bands() -> list[str]:
     return [*(f"{low:g} to {high:g}" for low, high in pairs), f"above {EDGES[-2]:g}"]
 
 
+LEGEND = (
+    "Means over the trainings, with 95 % intervals over photographs of these trainings:"
+    " how much other seeds would differ is not in them, but in the last line."
+)
+
+
 def markdown(found: Mapping[str, Any]) -> str:
     """Returns the tables."""
     heads = ["", *NUMBERS.values()]
     lines = [[arm, *map(_told, x.values())] for arm, x in found["arms"].items()]
     apart = found["moved minus trained"].values()
     lines.append(["second minus first", *(_told(x, sign="+") for x in apart)])
-    spread = found["spread over seeds"].values()
-    lines.append(["first, from seed to seed", *(f"{x:.2f}" for x in spread)])
+    pairs = found["moved minus trained, by seed"].values()
+    lines.append(["of each seed", *("; ".join(f"{x:+.2f}" for x in y) for y in pairs)])
     errors = [[arm, *map(_told, x)] for arm, x in found["errors by chroma"].items()]
     more = found["moved minus trained, by chroma"]
     errors.append(["second minus first", *(_told(x, sign="+") for x in more)])
@@ -371,6 +391,7 @@ def markdown(found: Mapping[str, Any]) -> str:
         [
             "### Trained, or reweighted\n",
             _table(heads, lines),
+            LEGEND,
             "### Distance in ab, by the chroma of the true color\n",
             _table(["", *bands()], errors),
             "### What soft codes alone make of it\n",

@@ -1,6 +1,7 @@
 """SIGTERM and Ctrl-C as a wish to stop after the current step."""
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -19,20 +20,36 @@ def listen() -> Iterator[IsWanted]:
     """Yields what tells, at every step, whether to stop after it.
 
     The first signal asks for that; the second one acts as usual. Of several processes
-    one signal to any of them stops all, after the same step. Off the main thread,
-    where Python lets nobody handle signals, it is never wanted.
+    one signal to any of them stops all, after the same step; a second SIGTERM does
+    nothing there. Off the main thread, where Python lets nobody handle signals, it is
+    never wanted of a process that is alone.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield processes.is_preempted
-        return
     if processes.are_many():
-        # JAX's service listens for SIGTERM itself and lets the processes agree.
-        with _handled((signal.SIGINT,), lambda: os.kill(os.getpid(), signal.SIGTERM)):
-            yield processes.is_preempted
+        # JAX's service listens for SIGTERM itself and lets the processes agree, on a
+        # number that follows the largest one that was asked for: 1 before the first.
+        asked = itertools.count(1)
+        with _as_sigterm():
+            yield lambda _: processes.is_preempted(next(asked))
+        return
+    if not _may_handle():
+        yield lambda _: False
         return
     wanted = threading.Event()
     with _handled(SIGNALS, wanted.set):
         yield lambda step: wanted.is_set()
+
+
+def _may_handle() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextlib.contextmanager
+def _as_sigterm() -> Iterator[None]:
+    if not _may_handle():
+        yield
+        return
+    with _handled((signal.SIGINT,), lambda: os.kill(os.getpid(), signal.SIGTERM)):
+        yield
 
 
 @contextlib.contextmanager

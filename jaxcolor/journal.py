@@ -85,6 +85,13 @@ class Speed:
         self._start, self._steps, self._waited = time.monotonic(), 0, 0.0
 
     @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Is around what is no training: validating, drawing, saving."""
+        start = time.monotonic()
+        yield
+        self._start += time.monotonic() - start
+
+    @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
         """Is around what waits for photographs."""
         start = time.monotonic()

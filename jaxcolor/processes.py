@@ -22,8 +22,12 @@ T = TypeVar("T")
 
 # Seconds that the others have to fail in their own words.
 GRACE = 2
-# What process 0 tells the others of an error, in bytes.
+# What process 0 tells the others of an error, in bytes: which of these it is, or else
+# the last, and what it says.
 MESSAGE = 1024
+KINDS = (ValueError, OSError, Exception)
+# What the others make of it.
+RAISED = (ValueError, OSError, RuntimeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,20 +45,21 @@ class Place:
     index: int | None
 
 
-def join(place: Place, *, heartbeat_seconds: int) -> None:
+def join(place: Place, *, heartbeat_seconds: int, is_preemptible: bool) -> None:
     """Waits for the other processes; before anything asks JAX for its devices.
 
     Args:
         place: of this process.
         heartbeat_seconds: a process that is silent for so long is taken for dead, and
             the others end.
+        is_preemptible: SIGTERM is for `is_preempted` to tell of, and ends no process.
 
     Raises:
         ValueError: the place is not known, or makes no sense.
     """
     # Before the others are joined: the service is started with them. Not all versions
     # of JAX declare the setting.
-    jax.config.update("jax_enable_preemption_service", True)
+    jax.config.update("jax_enable_preemption_service", is_preemptible)
     try:
         jax.distributed.initialize(
             coordinator_address=place.coordinator,
@@ -100,6 +105,8 @@ def by_first(act: Callable[[], T]) -> T | None:
 
     Raises:
         ValueError: in every process, where process 0 had one.
+        OSError: likewise.
+        RuntimeError: in the others, where process 0 had any other error.
     """
     if not are_many():
         return act()
@@ -107,17 +114,26 @@ def by_first(act: Callable[[], T]) -> T | None:
     if is_first():
         try:
             result = act()
-        except ValueError as error:
+        except Exception as error:
             failure = error
-    told = np.zeros(MESSAGE, np.uint8)
-    text = (str(failure) or "an error").encode()[:MESSAGE] if failure else b""
-    told[: len(text)] = np.frombuffer(text, np.uint8)
-    heard = np.asarray(multihost_utils.broadcast_one_to_all(told))
+    heard = np.asarray(multihost_utils.broadcast_one_to_all(_told(failure)))
     if failure is not None:
         raise failure
     if heard.any():
-        raise ValueError(heard.tobytes().rstrip(b"\0").decode(errors="replace"))
+        kind, *text = heard.tobytes().rstrip(b"\0")
+        raised = RAISED[kind - 1]
+        raise raised(bytes(text).decode(errors="replace"))
     return result
+
+
+def _told(failure: Exception | None) -> np.ndarray:
+    told = np.zeros(MESSAGE, np.uint8)
+    if failure is not None:
+        kind = next(n for n, x in enumerate(KINDS, 1) if isinstance(failure, x))
+        # Names of files need not be UTF-8.
+        text = str(failure).encode(errors="backslashreplace")[: MESSAGE - 1]
+        told[: len(text) + 1] = [kind, *text]
+    return told
 
 
 def first_then_all(act: Callable[[], T]) -> T:

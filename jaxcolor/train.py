@@ -122,7 +122,8 @@ def _run(setting: Setting, manager: Any) -> Outcome:
             if every and step % every == 0:
                 guard.check_replicas(state, step)
             is_ending = is_wanted(step)
-            _look(setting, manager, journal, state, interval, step, is_ending)
+            with speed.paused():
+                _look(setting, manager, journal, state, interval, step, is_ending)
             if is_ending:
                 return Outcome(step, is_finished=step == end)
         watch.end()

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ LOGGER = logging.getLogger(__name__)
 
 # A released model has a config.json: this is another thing.
 CONFIG, LISTING, PRIOR = "training.json", "listing.json", "prior.json"
+# Seconds that a shared folder may take to show what was written, and between two looks.
+APPEARING, POLL = 60, 0.5
 # What may differ from the config that a training was started with: nothing that
 # changes the numbers, apart from its length.
 MAY_CHANGE = {
@@ -46,7 +49,8 @@ def check_config(config: ConfigDict, workdir: Path) -> None:
     if not path.exists():
         # Left by a start that failed, perhaps of another config.
         for name in (LISTING, PRIOR):
-            (workdir / name).unlink(missing_ok=True)
+            if processes.is_first():
+                (workdir / name).unlink(missing_ok=True)
         return
     before = flat(json.loads(path.read_text()))
     now = flat(json.loads(json.dumps(config.to_dict())))
@@ -81,7 +85,7 @@ def settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
 
 def _settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
     path = workdir / LISTING
-    if not processes.is_first() and not path.exists():
+    if not processes.is_first() and not _appears(path):
         raise ValueError(
             f"process 0 wrote {path}, and another process does not see it;"
             " wanted a workdir that all share"
@@ -119,6 +123,7 @@ def settle_prior(
     }
     path = workdir / PRIOR
     if processes.agree(path.exists()):
+        _appears(path)
         return priors.read(path)
     if config.prior.path is not None:
         prior = priors.read(Path(config.prior.path))
@@ -147,6 +152,18 @@ def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[prefix + name] = value
     return found
+
+
+def _appears(path: Path) -> bool:
+    """Waits for a file that another process has written; False if it never comes."""
+    end = time.monotonic() + APPEARING
+    # A network file system may say for a while that what was asked for before it was
+    # written is not there; to list the folder makes it look.
+    while not path.parent.is_dir() or path not in path.parent.iterdir():
+        if time.monotonic() > end:
+            return False
+        time.sleep(POLL)
+    return True
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -69,8 +69,18 @@ def start(command: list[str], *, count: int, devices: int) -> list[Running]:
 
 def statuses(started: list[Running]) -> tuple[list[int], str]:
     """Waits for all, and returns their statuses and what they printed."""
-    ended = [one.end() for one in started]
+    try:
+        ended = [one.end() for one in started]
+    finally:
+        kill(started)
     return [status for status, _ in ended], "\n".join(told for _, told in ended)
+
+
+def kill(started: list[Running]) -> None:
+    """Ends what still runs."""
+    for one in started:
+        one.process.kill()
+        one.process.wait()
 
 
 def training(photos: Path, workdir: Path, **overrides) -> list[str]:
@@ -107,8 +117,13 @@ def train(photos: Path, workdir: Path, *, count: int, devices: int, **overrides)
 
 
 def wait_for(path: Path, started: list[Running]) -> None:
+    """Waits for a file that running processes write."""
     deadline = time.monotonic() + LIMIT
-    while not path.exists():
-        assert time.monotonic() < deadline, f"no {path}"
-        assert all(one.process.poll() is None for one in started)
-        time.sleep(0.01)
+    try:
+        while not path.exists():
+            assert time.monotonic() < deadline, f"no {path}"
+            assert all(one.process.poll() is None for one in started)
+            time.sleep(0.01)
+    except AssertionError:
+        kill(started)
+        raise

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from jaxcolor import interrupt
+from jaxcolor import interrupt, processes
 
 
 @pytest.mark.parametrize("number", interrupt.SIGNALS)
@@ -44,3 +44,13 @@ def test_off_the_main_thread_nothing_is_handled():
     thread.start()
     thread.join()
     assert found == [False]
+
+
+def test_several_processes_ask_by_the_steps_since_their_start(monkeypatch):
+    asked = []
+    monkeypatch.setattr(processes, "are_many", lambda: True)
+    monkeypatch.setattr(processes, "is_preempted", lambda n: asked.append(n) or n == 3)
+    with interrupt.listen() as wanted:
+        # As a training that goes on after step 1000 does.
+        assert [wanted(step) for step in (1001, 1002, 1003)] == [False, False, True]
+    assert asked == [1, 2, 3]

@@ -3,6 +3,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 
+from jaxcolor import journal
 from jaxcolor.journal import Interval, Journal
 
 
@@ -61,3 +62,22 @@ def test_skipped_steps_are_counted_and_in_no_mean():
     none = Interval({}, 0)
     none.add({"loss": jnp.float32(np.nan), "skipped": jnp.float32(1)})
     assert none.means() == {"skipped": 1.0}
+
+
+def test_what_is_no_training_does_not_count(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(journal.time, "monotonic", lambda: clock[0])
+    speed = journal.Speed(8, ceiling=10.0)
+    for _ in range(4):
+        with speed.waiting():
+            clock[0] += 1
+        clock[0] += 3
+        speed.add()
+    with speed.paused():
+        clock[0] += 50
+    # 32 images in 16 seconds, 4 of which were waited.
+    assert speed.numbers() == {
+        "images_per_second": 2.0,
+        "input_wait": 0.25,
+        "flop_utilization": 0.2,
+    }

@@ -95,6 +95,24 @@ def test_sigterm_to_one_stops_both_after_the_same_step(
 
 
 @pytest.mark.slow
+def test_sigterm_stops_a_training_that_was_gone_on_with(
+    stopped, photo_folder, tmp_path
+):
+    run = tmp_path / "run"
+    shutil.copytree(stopped, run)
+    first = checkpoint.steps(run)[-1]
+    # Many more than can be made before the signal is there.
+    longer = joined.training(photo_folder, run, **{"training.steps": 500})
+    command = [*longer, "--status-if-stopped=75"]
+    started = joined.start(command, count=2, devices=4)
+    joined.wait_for(run / checkpoint.FOLDER / str(3 * (first // 3 + 1)), started)
+    started[0].process.send_signal(signal.SIGTERM)
+    found, told = joined.statuses(started)
+    assert found == [75, 75], told
+    assert first < checkpoint.steps(run)[-1] < 500
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "devices"), [(1, 4), (4, 2)])
 def test_others_go_on_with_the_same_stream(
     by_two, stopped, photo_folder, tmp_path, count, devices
@@ -108,22 +126,21 @@ def test_others_go_on_with_the_same_stream(
 @pytest.mark.slow
 def test_a_killed_process_takes_the_others_along(by_two, photo_folder, tmp_path):
     started = joined.start(joined.training(photo_folder, tmp_path), count=2, devices=4)
-    joined.wait_for(tmp_path / checkpoint.FOLDER / "3", started)
+    joined.wait_for(tmp_path / checkpoint.FOLDER / "6", started)
     started[1].process.kill()
     killed = time.monotonic()
     found, told = joined.statuses(started)
     assert found[0] not in (0, 2), told
     assert time.monotonic() - killed < 3 * joined.HEARTBEAT
-    # A checkpoint that lost a file while nobody looked is not gone on from.
+    # A checkpoint that lost half of its files while nobody looked is not gone on from.
     latest = checkpoint.steps(tmp_path)[-1]
-    assert latest < STEPS
+    assert 6 <= latest < STEPS
     for file in (tmp_path / checkpoint.FOLDER / str(latest) / "state").rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    if latest > 3:
-        joined.train(photo_folder, tmp_path, count=2, devices=4)
-        assert (tmp_path / checkpoint.DAMAGED / str(latest)).is_dir()
-        assert_same_state(tmp_path, by_two)
+    joined.train(photo_folder, tmp_path, count=2, devices=4)
+    assert (tmp_path / checkpoint.DAMAGED / str(latest)).is_dir()
+    assert_same_state(tmp_path, by_two)
 
 
 @pytest.mark.slow
@@ -164,6 +181,36 @@ def test_two_processes_count_the_prior_of_one(photo_folder, tmp_path):
     # Sums in float64 in another order.
     np.testing.assert_allclose(two.counts, one.counts, rtol=1e-12)
     assert two._replace(counts=None) == one._replace(counts=None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [
+        (ValueError("no folder na\udcefve"), ValueError),
+        (PermissionError("not yours"), OSError),
+        (ArithmeticError("x" * 5000), RuntimeError),
+    ],
+)
+def test_the_others_hear_of_any_error(monkeypatch, failure, raised):
+    told = []
+
+    def fail():
+        raise failure
+
+    monkeypatch.setattr(processes, "are_many", lambda: True)
+    tell = processes.multihost_utils
+    monkeypatch.setattr(
+        tell, "broadcast_one_to_all", lambda x: told.append(x) or told[0]
+    )
+    with pytest.raises(type(failure)) as mine:
+        processes.by_first(fail)
+    assert mine.value is failure
+    monkeypatch.setattr(processes, "is_first", lambda: False)
+    with pytest.raises(raised) as yours:
+        processes.by_first(fail)
+    assert type(yours.value) is raised
+    heard = str(failure).encode(errors="backslashreplace").decode()
+    assert heard.startswith(str(yours.value))
 
 
 @pytest.mark.slow

@@ -63,8 +63,20 @@ def add_processes(parser: ArgumentParser) -> None:
     group.add_argument("--process", type=int, metavar="I", help="which, from 0")
 
 
-def join(arguments: Namespace, *, heartbeat_seconds: int) -> None:
-    """Joins the other processes, if there are any.
+def add_stopped(parser: ArgumentParser) -> None:
+    """Adds the flag that tells a stopped training from a finished one."""
+    parser.add_argument(
+        "--status-if-stopped",
+        type=int,
+        default=0,
+        metavar="N",
+        help="exit status where a signal stopped the training before its end; 75 for"
+        " schedulers that start again what failed (%(default)s)",
+    )
+
+
+def join(arguments: Namespace, *, heartbeat_seconds: int, is_preemptible: bool) -> None:
+    """Joins the other processes, if there are any; see `processes.join`.
 
     Raises:
         ValueError: some of the flags lack.
@@ -83,7 +95,11 @@ def join(arguments: Namespace, *, heartbeat_seconds: int) -> None:
     if all(given) or arguments.distributed:
         from jaxcolor import processes
 
-        processes.join(processes.Place(*place), heartbeat_seconds=heartbeat_seconds)
+        processes.join(
+            processes.Place(*place),
+            heartbeat_seconds=heartbeat_seconds,
+            is_preemptible=is_preemptible,
+        )
 
 
 def count(text: str) -> int:

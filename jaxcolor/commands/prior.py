@@ -46,7 +46,9 @@ def _prior(arguments: Namespace) -> int:
     from jaxcolor import gamut, images, prior, processes
     from jaxcolor.data import sources
 
-    arguments_of.join(arguments, heartbeat_seconds=HEARTBEAT_SECONDS)
+    arguments_of.join(
+        arguments, heartbeat_seconds=HEARTBEAT_SECONDS, is_preemptible=False
+    )
     # Before the work, which may take hours.
     if not arguments.overwrite:
         images.refuse_existing(arguments.output)

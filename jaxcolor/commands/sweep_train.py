@@ -4,6 +4,7 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.commands.arguments import Command
 
 
@@ -33,6 +34,7 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
     what.add_argument(
         "--collect", action="store_true", help="only make the table of what there is"
     )
+    arguments_of.add_stopped(parser)
 
 
 def _sweep_train(arguments: Namespace) -> int:
@@ -56,7 +58,8 @@ def _sweep_train(arguments: Namespace) -> int:
         if arguments.index is not None:
             command.append(f"--index={arguments.index}")
         print(f"stopped; to go on: {shlex.join(command)}")
-        return 0
+        status: int = arguments.status_if_stopped
+        return status
     # Of a job array each would write it; it is collected afterwards.
     if arguments.index is None:
         print(trainings.collect(configs, arguments.workdir))

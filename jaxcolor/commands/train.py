@@ -23,6 +23,7 @@ def _add_train(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="for checkpoints and logs; a training in it goes on",
     )
+    arguments_of.add_stopped(parser)
     arguments_of.add_processes(parser)
 
 
@@ -31,10 +32,15 @@ def _train(arguments: Namespace) -> int:
 
     config = configuration.read(arguments.config, arguments.overrides)
     build.check_sections(config)
-    arguments_of.join(arguments, heartbeat_seconds=config.parallel.heartbeat_seconds)
+    arguments_of.join(
+        arguments,
+        heartbeat_seconds=config.parallel.heartbeat_seconds,
+        is_preemptible=True,
+    )
     outcome = train.train(config, arguments.workdir, is_quiet=arguments.quiet)
+    status = 0 if outcome.is_finished else arguments.status_if_stopped
     if not processes.is_first():
-        return 0
+        return status
     if not outcome.is_finished:
         command = ["jaxcolor", "train", f"--config={arguments.config}"]
         command += [f"--workdir={arguments.workdir}", *arguments.overrides]
@@ -46,7 +52,7 @@ def _train(arguments: Namespace) -> int:
         print(f"stopped after step {outcome.step}; to go on: {shlex.join(command)}")
     elif not arguments.quiet:
         print(f"finished: {arguments.workdir} has step {outcome.step}")
-    return 0
+    return status
 
 
 COMMAND = Command(

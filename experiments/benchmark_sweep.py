@@ -1,0 +1,297 @@
+"""A sweep over temperature and lambda beside its cells one by one.
+
+Thirty cells, both sides warm and compiled. For the model that is named, everything that
+`jaxcolor sweep` measures, beside `evaluate` of each cell, as one would call it: each of
+these counts the colors of the set and measures the ground truth and gray as well. The
+numbers of both are compared. For the paper's network at full width, of random weights,
+the raw and rebalanced AuC and the colorfulness alone. What a batch takes forwards, in
+decoding and in measuring is told apart.
+
+Run:    python -m experiments.benchmark_sweep PHOTOS --model box
+Expect: ratios of about 5 and 15 on two CPU cores; some minutes.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from tqdm import tqdm
+
+from jaxcolor import (
+    compilation,
+    decode,
+    evaluate,
+    grid,
+    measures,
+    metrics,
+    pretrained,
+    protocol,
+    sweep,
+    systems,
+)
+from jaxcolor.colorize import Colorizer
+from jaxcolor.commands import arguments as arguments_of
+from jaxcolor.data import sources
+from jaxcolor.models.zhang2016 import Zhang2016
+from jaxcolor.pretrained import Pretrained
+
+TEMPERATURES = (0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
+LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+BATCH_SIZE, SPACING = 16, 10.0
+# No intervals: they are no part of what is compared.
+RESAMPLES = 1
+
+
+class Comparison(NamedTuple):
+    """Seconds, medians over the rounds.
+
+    Attributes:
+        swept: all cells from one pass.
+        alone: each cell by itself.
+        parts: of a batch and a cell: forwards, decoding, measuring.
+    """
+
+    swept: float
+    alone: float
+    parts: dict[str, float]
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast the sweep is."""
+        return self.alone / self.swept
+
+
+def whole(
+    model: Pretrained, source: sources.Source, *, size: int, rounds: int
+) -> tuple[Comparison, float]:
+    """Compares `sweep` with `evaluate`, and their numbers: the farthest apart."""
+    how = protocol.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
+    chosen = grid.make([*TEMPERATURES], [*LAMBDAS])
+    colorizers = sweep.readings(model, chosen.lambdas)
+
+    def swept() -> list[dict[str, float]]:
+        found = sweep.sweep(colorizers, source, how, chosen, on_done=_ignore)
+        return [_values(cell.numbers) for cell in found.cells]
+
+    def alone() -> list[dict[str, float]]:
+        found = []
+        for x in chosen.lambdas:
+            for t in chosen.temperatures:
+                one = Colorizer(model, temperature=t, rebalancing_lambda=x)
+                rows = evaluate.evaluate(
+                    {"cell": systems.of_colorizer(one)},
+                    source,
+                    how,
+                    prior=None,
+                    classifiers={},
+                    labels={},
+                    lpips=None,
+                    fid=None,
+                    on_pictures=None,
+                    on_done=_ignore,
+                ).rows
+                found.append(_values(rows[-1].numbers))
+        return found
+
+    times, results = _by_turns([swept, alone], rounds)
+    first, second = results
+    apart = max(
+        abs(mine[key] - yours[key]) / max(1.0, abs(yours[key]))
+        for mine, yours in zip(first, second, strict=True)
+        for key in mine.keys() & yours.keys()
+    )
+    measure = partial(_everything, weights=_weights(source, how))
+    return Comparison(*times, _parts(model, source, how, measure)), apart
+
+
+def few(
+    model: Pretrained, source: sources.Source, *, size: int, rounds: int
+) -> Comparison:
+    """Compares both ways where AuC and colorfulness alone are measured."""
+    how = protocol.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
+    colorizers = sweep.readings(model, LAMBDAS)
+    bins = colorizers[0].gamut
+    # `readings` has seen to it.
+    assert bins is not None
+    batches = [(truth, count) for truth, _, count in protocol.batches(source, how)]
+    weights = _weights(source, how)
+    temperatures = jnp.float32(TEMPERATURES)
+
+    shown = partial(_few_of_small, weights=weights)
+
+    def swept() -> list[Any]:
+        found = []
+        for truth, _ in batches:
+            outputs = colorizers[0].outputs(truth.lab[..., 0])
+            for one in colorizers:
+                annealed = _anneal(one.move(outputs), bins, temperature=temperatures)
+                found += [shown(small, truth) for small in annealed]
+        return jax.block_until_ready(found)
+
+    def alone() -> list[Any]:
+        found = []
+        for truth, _ in batches:
+            for one in colorizers:
+                for t in temperatures:
+                    logits = one.logits(truth.lab[..., 0])
+                    small = _anneal(logits, bins, temperature=t)
+                    found.append(shown(small, truth))
+        return jax.block_until_ready(found)
+
+    times, (first, second) = _by_turns([swept, alone], rounds)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4), first, second)
+    measure = partial(_few, weights=weights)
+    return Comparison(*times, _parts(model, source, how, measure))
+
+
+_anneal = jax.jit(decode.annealed_mean)
+
+
+def _everything(
+    truth: measures.Truth, ab: Array, *, weights: measures.Weights
+) -> measures.Measures:
+    rgb = measures.colored(truth.lab[..., 0], ab)
+    return measures.measure(truth, ab, rgb, weights, spacing=SPACING)
+
+
+@jax.jit
+def _few(truth: measures.Truth, ab: Array, *, weights: measures.Weights) -> Any:
+    def of_photo(whole: measures.Truth, ab: Array, rgb: Array) -> dict[str, Array]:
+        distance = metrics.ab_distance(ab, whole.lab[..., 1:])
+        errors, pixels = metrics.error_sums(
+            distance, whole.bins, count=len(weights.own)
+        )
+        return {
+            "auc": metrics.auc_from_sums(errors, pixels),
+            "error": (weights.own * errors).sum(),
+            "colorfulness": metrics.colorfulness(rgb / 255),
+        }
+
+    rgb = measures.colored(truth.lab[..., 0], ab)
+    return jax.lax.map(lambda each: of_photo(*each), (truth, ab, rgb))
+
+
+def _few_of_small(
+    small: Array, truth: measures.Truth, *, weights: measures.Weights
+) -> Any:
+    height, width = truth.lab.shape[1:3]
+    ab = systems.enlarge(small, height=height, width=width)
+    return _few(truth, ab, weights=weights)
+
+
+def _weights(source: sources.Source, how: protocol.Protocol) -> measures.Weights:
+    survey = protocol.survey(source, how, _ignore)
+    return measures.Weights(metrics.bin_weights(jnp.float32(survey.pixels)), None)
+
+
+def _parts(
+    model: Pretrained,
+    source: sources.Source,
+    how: protocol.Protocol,
+    measure: Callable[..., Any],
+) -> dict[str, float]:
+    """Returns the seconds of a batch: forwards, decoding, and measuring."""
+    (one,) = sweep.readings(model, LAMBDAS[:1])
+    assert one.gamut is not None
+    truth, _, _ = next(iter(protocol.batches(source, how)))
+    lightness = truth.lab[..., 0]
+    outputs = one.outputs(lightness)
+    height, width = lightness.shape[1:]
+
+    def decoded() -> Array:
+        small = _anneal(one.move(outputs), one.gamut, temperature=jnp.float32(0.38))
+        return systems.enlarge(small, height=height, width=width)
+
+    ab = decoded()
+    calls: list[Callable[[], Any]] = [
+        lambda: one.outputs(lightness),
+        decoded,
+        lambda: measure(truth, ab),
+    ]
+    times, _ = _by_turns([lambda c=c: jax.block_until_ready(c()) for c in calls], 5)
+    return dict(zip(("forwards", "decoding", "measuring"), times, strict=True))
+
+
+def _by_turns(
+    calls: Sequence[Callable[[], Any]], rounds: int
+) -> tuple[list[float], list[Any]]:
+    """Times each call, by turns, after one that compiles; the last results, too."""
+    results = [call() for call in calls]
+    taken: list[list[float]] = [[] for _ in calls]
+    for _ in range(rounds):
+        for n, call in enumerate(calls):
+            start = time.perf_counter()
+            results[n] = call()
+            taken[n].append(time.perf_counter() - start)
+    return [statistics.median(times) for times in taken], results
+
+
+def _values(numbers: Any) -> dict[str, float]:
+    return {key: number.value for key, number in numbers.items()}
+
+
+def _ignore(_: int) -> None:
+    pass
+
+
+def full_width(small: Pretrained) -> Pretrained:
+    """Returns the paper's network, of random weights, with a model's bins."""
+    assert small.prior is not None
+    arguments = {"width": 1.0, "outputs": len(small.prior)}
+    arguments |= {"affine": False, "momentum": 0.9}
+    network = Zhang2016(**arguments)
+    variables = jax.jit(partial(network.init, train=False))(
+        jax.random.key(0), jnp.zeros((1, 8, 8))
+    )
+    description = small.description._replace(arguments=arguments)
+    return small._replace(network=network, variables=variables, description=description)
+
+
+def _line(name: str, found: Comparison) -> str:
+    parts = ", ".join(f"{key} {1000 * x:.0f}" for key, x in found.parts.items())
+    return (
+        f"{name}: {found.swept:.2f} s swept, {found.alone:.2f} s cell by cell,"
+        f" {found.ratio:.1f} times as fast; a batch of {BATCH_SIZE}, ms: {parts}"
+    )
+
+
+def main() -> int:
+    """Prints both comparisons."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
+    parser.add_argument("--model", default="box", help="with bins (%(default)s)")
+    parser.add_argument("--size", type=arguments_of.count, default=128)
+    parser.add_argument("--photographs", type=arguments_of.count, default=32)
+    parser.add_argument("--rounds", type=arguments_of.count, default=3)
+    arguments = parser.parse_args()
+    compilation.keep()
+    model = pretrained.load(arguments.model)
+    source = sources.open_source(arguments.source)
+    count = min(arguments.photographs, len(source))
+    source = sources.Part(source, np.arange(count))
+    cells = len(TEMPERATURES) * len(LAMBDAS)
+    print(f"{count} photographs of {arguments.size} x {arguments.size}, {cells} cells")
+    with tqdm(total=2, unit="comparison") as bar:
+        options = {"size": arguments.size, "rounds": arguments.rounds}
+        found, apart = whole(model, source, **options)
+        bar.update()
+        print(_line(f"{arguments.model}, everything", found))
+        print(f"  numbers at most {apart:.0e} apart, relatively")
+        large = few(full_width(model), source, **options)
+        bar.update()
+        print(_line("full width, AuC and colorfulness", large))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
