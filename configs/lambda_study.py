@@ -1,6 +1,8 @@
 """Trained with and without rebalancing, from two seeds: for experiments.rebalancing.
 
-Run:    jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
+Run:    jaxcolor train --config configs/lambda_study.py --workdir runs/one \
+            --config.data.source=PHOTOS
+        jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
             --config.data.source=PHOTOS
 Expect: four trainings of 32,000 crops of 64 pixels, five to ten minutes each on two CPU
     cores; experiments/README.md tells what was found.
