@@ -3,7 +3,7 @@
 Run:    jaxcolor train --config configs/box.py --workdir runs/box \
             --config.data.source=PHOTOS
 Expect: 640,000 crops, three to four hours on two CPU cores, in as many sittings as you
-    like; experiments/README.md tells what came out of 416,000.
+    like; experiments/README.md tells what came out of 528,000.
 """
 
 from ml_collections import ConfigDict
