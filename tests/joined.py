@@ -53,6 +53,8 @@ def start(command: list[str], *, count: int, devices: int) -> list[Running]:
         **os.environ,
         "JAX_PLATFORMS": "cpu",
         "JAX_NUM_CPU_DEVICES": str(devices),
+        # The same arithmetic, compiled in two thirds of the time.
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "PYTHONPATH": str(ROOT),
     }
     port = free_port()

@@ -188,7 +188,7 @@ jax.config.update("jax_num_cpu_devices", 8)
 sys.path[:0] = [{root!r}, {tests!r}]
 from pathlib import Path
 from jaxcolor import train
-from test_train import tiny_config
+import tiny
 config = tiny.training_config(Path({photos!r}))
 train.train(config, {workdir!r}, is_quiet=True)
 """
