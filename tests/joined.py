@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 STEPS = 12
 # No process may live longer.
-LIMIT = 240
+LIMIT = 600
 HEARTBEAT = 10
 
 
