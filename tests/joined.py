@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 STEPS = 12
 # No process may live longer.
 LIMIT = 600
-HEARTBEAT = 10
+HEARTBEAT = 30
 
 
 def free_port() -> int:
