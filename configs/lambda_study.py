@@ -5,7 +5,7 @@ Run:    jaxcolor train --config configs/lambda_study.py --workdir runs/one \
         jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
             --config.data.source=PHOTOS
 Expect: four trainings of 32,000 crops of 64 pixels, five to ten minutes each on two CPU
-    cores; experiments/README.md tells what was found.
+    cores; experiments/rebalancing.py makes tables and a figure of them.
 """
 
 from types import ModuleType
