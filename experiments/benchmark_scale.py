@@ -40,7 +40,7 @@ TOPOLOGIES = (
     Topology(2, 4),
 )
 # Steps of a training; the first intervals compile and warm up.
-STEPS, INTERVAL, SKIPPED = 40, 10, 1
+STEPS, INTERVAL, SKIPPED = 20, 5, 1
 
 
 def run(photos: Path, *, rounds: int) -> Iterator[str]:
@@ -78,6 +78,7 @@ def _train(photos: Path, topology: Topology) -> tuple[float, float]:
             "data.source": photos,
             "data.held_out_fraction": 0.0,
             "training.steps": STEPS,
+            "schedule.warmup": 0,
             "training.log_every": INTERVAL,
             "training.checkpoint_every": STEPS,
             "training.validation_images": 0,
