@@ -31,6 +31,8 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
+from experiments import tables
+from experiments.tables import Estimate
 from jaxcolor import (
     checkpoint,
     cielab,
@@ -60,7 +62,6 @@ TEMPERATURE = 0.38
 EDGES = (0, 5, 10, 20, 40, np.inf)
 
 PerPhoto = dict[str, list[float]]
-Estimate = tuple[float, float, float]
 
 
 class Arm(NamedTuple):
@@ -374,41 +375,40 @@ LEGEND = (
 def markdown(found: Mapping[str, Any]) -> str:
     """Returns the tables."""
     heads = ["", *NUMBERS.values()]
-    lines = [[arm, *map(_told, x.values())] for arm, x in found["arms"].items()]
+    lines = [[arm, *map(tables.told, x.values())] for arm, x in found["arms"].items()]
     apart = found["moved minus trained"].values()
-    lines.append(["second minus first", *(_told(x, sign="+") for x in apart)])
+    lines.append(["second minus first", *(tables.told(x, sign="+") for x in apart)])
     pairs = found["moved minus trained, by seed"].values()
     lines.append(["of each seed", *("; ".join(f"{x:+.2f}" for x in y) for y in pairs)])
-    errors = [[arm, *map(_told, x)] for arm, x in found["errors by chroma"].items()]
+    errors = [
+        [arm, *map(tables.told, x)] for arm, x in found["errors by chroma"].items()
+    ]
     more = found["moved minus trained, by chroma"]
-    errors.append(["second minus first", *(_told(x, sign="+") for x in more)])
+    errors.append(["second minus first", *(tables.told(x, sign="+") for x in more)])
     codes = found["soft codes"]
     extremes = [
-        [what, *(_told(codes[f"{what}, {unit}"], digits=3) for unit in ("nats", "ab"))]
+        [
+            what,
+            *(
+                tables.told(codes[f"{what}, {unit}"], digits=3)
+                for unit in ("nats", "ab")
+            ),
+        ]
         for what in ("certain", "constant")
     ]
     return "\n\n".join(
         [
             "### Trained, or reweighted\n",
-            _table(heads, lines),
+            tables.table(heads, lines),
             LEGEND,
             "### Distance in ab, by the chroma of the true color\n",
-            _table(["", *bands()], errors),
+            tables.table(["", *bands()], errors),
             "### What soft codes alone make of it\n",
-            _table(["what is known", "nats", "annealed means apart, ab"], extremes),
+            tables.table(
+                ["what is known", "nats", "annealed means apart, ab"], extremes
+            ),
         ]
     )
-
-
-def _told(number: Estimate, *, sign: str = "", digits: int = 2) -> str:
-    value, low, high = number
-    form = f"{sign}.{digits}f"
-    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = [":---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines))
 
 
 def figure(found: Mapping[str, Any]) -> bytes:

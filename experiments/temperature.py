@@ -16,7 +16,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from tqdm import tqdm
 
+from experiments import tables
+from experiments.tables import Estimate
 from jaxcolor import (
     decode,
     grid,
@@ -54,8 +56,6 @@ NUMBERS = {
     "ciede2000": "CIEDE2000",
 }
 THIRDS = ("sure", "between", "unsure")
-
-Estimate = tuple[float, float, float]
 
 
 class BySureness(NamedTuple):
@@ -163,9 +163,9 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
     sure = [
         [
             name,
-            _told(found.true_chroma[name]),
+            tables.told(found.true_chroma[name]),
             *(
-                f"{_told(error)}; {_told(chroma)}"
+                f"{tables.told(error)}; {tables.told(chroma)}"
                 for error, chroma in zip(
                     found.error[name], found.chroma[name], strict=True
                 )
@@ -178,30 +178,20 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
     return "\n\n".join(
         [
             "### By temperature",
-            _table(["model", "temperature", *NUMBERS.values()], lines),
+            tables.table(["model", "temperature", *NUMBERS.values()], lines),
             "### Distance in ab; chroma of the prediction, by temperature",
             f"Thirds of the pixels by entropy: below {low:.2f} nats, between, above"
             f" {high:.2f}.",
-            _table(["the model is", "true chroma", *heads], sure),
+            tables.table(["the model is", "true chroma", *heads], sure),
         ]
     )
 
 
 def _of(numbers: Mapping[str, scores.Number]) -> list[str]:
     return [
-        _told((x.value, x.low, x.high)) if (x := numbers.get(key)) else "–"
+        tables.told((x.value, x.low, x.high)) if (x := numbers.get(key)) else "–"
         for key in NUMBERS
     ]
-
-
-def _told(number: Any) -> str:
-    value, low, high = number
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = [":---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines))
 
 
 def figures(swept: Mapping[str, Sweep], found: BySureness) -> dict[str, bytes]:
