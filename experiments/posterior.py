@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
+from experiments import tables
 from jaxcolor import cielab, encode, intervals, losses, pretrained, rebalance
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
@@ -171,11 +172,11 @@ def _xlogy(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 def markdown(found: dict[str, Found]) -> str:
     """Returns a table with a line for each model."""
     heads = ["model", "weighted loss", "a constant's", "KL at λ = 1", "a constant's"]
-    lines = [[*heads, "below it"], [":---", *["---:"] * 5]]
-    for name, numbers in found.items():
-        told = [f"{x:.3f} [{low:.3f}, {high:.3f}]" for x, low, high in numbers]
-        lines.append([name, *told])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = [
+        [name, *(tables.told(number, digits=3) for number in numbers)]
+        for name, numbers in found.items()
+    ]
+    return tables.table([*heads, "below it"], lines)
 
 
 def main() -> int:

@@ -14,6 +14,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 IsWanted = Callable[[int], bool]
 
+# Of the process, and not of a training: another one in it goes on counting.
+ASKED = itertools.count(1)
+
 
 @contextlib.contextmanager
 def listen() -> Iterator[IsWanted]:
@@ -27,9 +30,8 @@ def listen() -> Iterator[IsWanted]:
     if processes.are_many():
         # JAX's service listens for SIGTERM itself and lets the processes agree, on a
         # number that follows the largest one that was asked for: 1 before the first.
-        asked = itertools.count(1)
         with _as_sigterm():
-            yield lambda _: processes.is_preempted(next(asked))
+            yield lambda _: processes.is_preempted(next(ASKED))
         return
     if not _may_handle():
         yield lambda _: False

@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import threading
@@ -48,6 +49,7 @@ def test_off_the_main_thread_nothing_is_handled():
 
 def test_several_processes_ask_by_the_steps_since_their_start(monkeypatch):
     asked = []
+    monkeypatch.setattr(interrupt, "ASKED", itertools.count(1))
     monkeypatch.setattr(processes, "are_many", lambda: True)
     monkeypatch.setattr(processes, "is_preempted", lambda n: asked.append(n) or n == 3)
     with interrupt.listen() as wanted:
