@@ -90,12 +90,6 @@ def whole(
                     {"cell": systems.of_colorizer(one)},
                     source,
                     how,
-                    prior=None,
-                    classifiers={},
-                    labels={},
-                    lpips=None,
-                    fid=None,
-                    on_pictures=None,
                     on_done=_ignore,
                 ).rows
                 found.append(_values(rows[-1].numbers))

@@ -307,12 +307,6 @@ def study(
         measured,
         source,
         how,
-        prior=None,
-        classifiers={},
-        labels={},
-        lpips=None,
-        fid=None,
-        on_pictures=None,
         on_done=on_done,
     )
     truth = whole.photographs[evaluate.TRUTH]
@@ -398,12 +392,12 @@ def markdown(found: Mapping[str, Any]) -> str:
     ]
     return "\n\n".join(
         [
-            "### Trained, or reweighted\n",
+            "### Trained, or reweighted",
             tables.table(heads, lines),
             LEGEND,
-            "### Distance in ab, by the chroma of the true color\n",
+            "### Distance in ab, by the chroma of the true color",
             tables.table(["", *bands()], errors),
-            "### What soft codes alone make of it\n",
+            "### What soft codes alone make of it",
             tables.table(
                 ["what is known", "nats", "annealed means apart, ab"], extremes
             ),

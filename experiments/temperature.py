@@ -234,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         source = sources.open_source(arguments.source)
         named = arguments_of.named(arguments.model, what="model")
-        (own, *_), swept, found = measure(named, source, arguments)
+        own, swept, found = measure(named, source, arguments)
     except ValueError as error:
         parser.error(str(error))
     output = arguments.output
@@ -263,31 +263,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(
     named: Mapping[str, str], source: sources.Source, arguments: argparse.Namespace
-) -> tuple[list[Colorizer], dict[str, Sweep], BySureness]:
-    """Returns the models' colorizers, their sweeps, and the first one by sureness.
+) -> tuple[Colorizer, dict[str, Sweep], BySureness]:
+    """Returns the first model's colorizer, all sweeps, and the first by sureness.
 
     Raises:
         ValueError: a model is missing or has no bins, or there are no photographs.
     """
-    colorizers, swept = [], {}
+    colorizers, swept = {}, {}
     how = _protocol(arguments)
+    for name, path in named.items():
+        (colorizers[name],) = sweep.readings(pretrained.load(path), [None])
+        if colorizers[name].rebalancing_lambda is None:
+            raise ValueError(f"{name} predicts ab itself; wanted one with bins")
     # Photographs for the survey and each temperature of each model, and two passes.
     total = len(source) * (len(named) * (1 + len(TEMPERATURES)) + 2)
     hidden = True if arguments.quiet else None
     with tqdm(total=total, unit="picture", disable=hidden) as bar:
-        for name, path in named.items():
-            (colorizer,) = sweep.readings(pretrained.load(path), [None])
-            if colorizer.rebalancing_lambda is None:
-                raise ValueError(f"{name} predicts ab itself; wanted one with bins")
+        for name, colorizer in colorizers.items():
             chosen = grid.make([*TEMPERATURES], [colorizer.rebalancing_lambda])
             swept[name] = sweep.sweep(
                 [colorizer], source, how, chosen, on_done=bar.update
             )
-            colorizers.append(colorizer)
-        found = by_sureness(
-            colorizers[0], source, how, TEMPERATURES, on_done=bar.update
-        )
-    return colorizers, swept, found
+        own = next(iter(colorizers.values()))
+        found = by_sureness(own, source, how, TEMPERATURES, on_done=bar.update)
+    return own, swept, found
 
 
 def _protocol(arguments: argparse.Namespace) -> protocol.Protocol:

@@ -7,6 +7,7 @@ photograph. Pictures are made again for the report, so that none has to be kept.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +29,8 @@ from jaxcolor.tally import Tally
 TRUTH, GRAY = "ground truth", "gray"
 # Numbers of the ground truth that would tell of rounding only.
 OF_ROUNDING = ("psnr", "ssim", "ciede2000", "histogram_kl", "absolute_delta")
+# No default that a caller could change.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 # Sides of photographs: the network's coarsest map has a pixel for each 8.
 STRIDE = 8
 # Smaller ones have no window of SSIM.
@@ -44,12 +47,12 @@ def evaluate(
     source: Source,
     protocol: Protocol,
     *,
-    prior: Float[np.ndarray, " q"] | None,
-    classifiers: Mapping[str, Sequence[Any]],
-    labels: Mapping[str, Int[np.ndarray, " n"]],
-    lpips: Distance | None,
-    fid: Mapping[str, float] | None,
-    on_pictures: OnPictures | None,
+    prior: Float[np.ndarray, " q"] | None = None,
+    classifiers: Mapping[str, Sequence[Any]] = NOTHING,
+    labels: Mapping[str, Int[np.ndarray, " n"]] = NOTHING,
+    lpips: Distance | None = None,
+    fid: Mapping[str, float] | None = None,
+    on_pictures: OnPictures | None = None,
     on_done: Progress,
 ) -> Evaluation:
     """Measures the ground truth, gray, and systems on the centers of photographs.

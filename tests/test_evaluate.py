@@ -30,18 +30,12 @@ def _plain(rgb, size=(SIZE, SIZE)):
     return np.full((*size, 3), rgb, np.uint8)
 
 
-OPTIONAL = {
-    "prior": None,
-    "classifiers": {},
-    "labels": {},
-    "lpips": None,
-    "fid": None,
-    "on_pictures": None,
-}
+# Of `evaluate.evaluate`; the others are of the protocol.
+OPTIONAL = ("prior", "classifiers", "labels", "lpips", "fid", "on_pictures")
 
 
 def _run(source, measured=None, **changes):
-    given = {name: changes.pop(name, value) for name, value in OPTIONAL.items()}
+    given = {name: changes.pop(name) for name in OPTIONAL if name in changes}
     return evaluate.evaluate(
         measured or {},
         source,

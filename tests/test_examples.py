@@ -20,12 +20,6 @@ def evaluated(photo_folder):
         measured,
         source,
         PROTOCOL,
-        prior=None,
-        classifiers={},
-        labels={},
-        lpips=None,
-        fid=None,
-        on_pictures=None,
         on_done=lambda _: None,
     )
     return found, measured, source

@@ -42,12 +42,6 @@ def evaluated(source):
         {name: systems.of_colorizer(one) for name, one in measured.items()},
         source,
         PROTOCOL,
-        prior=None,
-        classifiers={},
-        labels={},
-        lpips=None,
-        fid=None,
-        on_pictures=None,
         on_done=lambda _: None,
     )
     return found, {row.system: row.numbers for row in found.rows}

@@ -113,6 +113,9 @@ def count(text: str) -> int:
 def named(given: Sequence[str], *, what: str) -> dict[str, str]:
     """Returns paths by name, from NAME=PATH, or PATH, whose last part names it.
 
+    A path may have an equals sign, as the workdirs of `sweep-train` do: a name has no
+    slash, and what is there as it stands is a path.
+
     Args:
         given: on the command line.
         what: they are, for the error.
@@ -122,8 +125,9 @@ def named(given: Sequence[str], *, what: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for one in given:
-        name, _, path = one.rpartition("=")
-        name = name or Path(path).name
+        name, separator, path = one.partition("=")
+        if not separator or "/" in name or Path(one).exists():
+            name, path = Path(one).name, one
         if name in found:
             raise ValueError(f"two {what}s have the same name; name them by NAME=PATH")
         found[name] = path

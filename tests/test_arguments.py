@@ -1,0 +1,25 @@
+import pytest
+
+from jaxcolor.commands import arguments
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "path"),
+    [
+        ("mine=runs/mine", "mine", "runs/mine"),
+        ("runs/mine", "mine", "runs/mine"),
+        ("runs/study/seed=0@1000", "seed=0@1000", "runs/study/seed=0@1000"),
+        ("first=runs/study/seed=0", "first", "runs/study/seed=0"),
+        ("here=0", "here=0", "here=0"),
+        ("there=0", "there", "0"),
+    ],
+)
+def test_a_path_may_have_an_equals_sign(given, name, path, tmp_path, monkeypatch):
+    (tmp_path / "here=0").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert arguments.named([given], what="model") == {name: path}
+
+
+def test_one_name_is_for_one_path():
+    with pytest.raises(ValueError, match="two models have the same name"):
+        arguments.named(["a=x", "a=y"], what="model")
