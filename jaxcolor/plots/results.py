@@ -125,18 +125,20 @@ def against_temperature(
     *,
     levels: Mapping[str, tuple[str, float]],
 ) -> "Figure":
-    """Draws numbers with their intervals against the temperature, a line per lambda.
+    """Draws numbers with their intervals against the temperature, two to a row.
 
     Args:
-        panels: by the label of a number, then by the label of a lambda: its value, low
-            and high end at each temperature.
+        panels: by the label of a number, then by that of a line, as a lambda: its
+            value, low and high end at each temperature.
         temperatures: two or more, ascending.
         levels: by the label of a number, the name and the number of something else that
             is drawn across.
     """
-    figure = page.figure(5.5 * len(panels) + 1, 4.2)
-    grid = np.atleast_1d(figure.subplots(1, len(panels)))
-    for axes, (label, curves) in zip(grid, panels.items(), strict=True):
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = page.figure(5.5 * columns + 1, 4.2 * rows)
+    for place, (label, curves) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(rows, columns, place)
         # Side by side, so that no interval hides another one.
         step = 0.5 * np.diff(temperatures).min() / len(curves)
         for n, (name, numbers) in enumerate(curves.items()):
