@@ -6,15 +6,16 @@ exact where a pixel's target is its nearest bin. For soft codes it is not: a pix
 the weight of its nearest bin, and its code lies on the neighbors too. And a network is
 no optimum: it may spend its capacity on what its loss weighs.
 
-Three parts. What soft codes alone make of it, for the two extremes of what can be known
+Four parts. What soft codes alone make of it, for the two extremes of what can be known
 of a pixel (its color, or no more than the colors of all); trained models, read at
-either lambda; and their errors by how saturated the true color is.
+either lambda; their errors by how saturated the true color is; and what each trades
+for what over all lambdas it could be read at.
 
 Run:    jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
             --config.data.source=PHOTOS --config.prior.path=PRIOR.json
         python -m experiments.rebalancing TEST --trainings runs/study -o runs/reweighted
-Expect: table.md, results.json and chroma.png; some minutes for 700 photographs on two
-    CPU cores.
+Expect: table.md, results.json, chroma.png, frontier.png and vividness.png; 25 minutes
+    for 2,800 photographs and four trainings on two CPU cores.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import itertools
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +40,7 @@ from jaxcolor import (
     cielab,
     encode,
     evaluate,
+    grid,
     intervals,
     metrics,
     plots,
@@ -45,6 +48,7 @@ from jaxcolor import (
     protocol,
     rebalance,
     scores,
+    sweep,
     systems,
 )
 from jaxcolor.colorize import Colorizer
@@ -58,6 +62,8 @@ SEED, RESAMPLES = 0, 1000
 # Of a training's coarser map.
 STRIDE = 4
 TEMPERATURE = 0.38
+# That each training is read at for what it trades.
+LAMBDAS = (0.25, 0.35, 0.5, 0.6, 0.7, 0.85, 1.0)
 # Chroma of the true color, CIELAB units.
 EDGES = (0, 5, 10, 20, 40, np.inf)
 
@@ -239,6 +245,32 @@ def by_chroma(
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
+def traded(
+    models: Mapping[float, Sequence[Pretrained]],
+    source: sources.Source,
+    how: protocol.Protocol,
+    *,
+    on_done: protocol.Progress,
+) -> dict[str, dict[str, list[float]]]:
+    """Returns of each training some numbers of `NUMBERS` at each of `LAMBDAS`."""
+    keys = {
+        "auc": "auc",
+        "rebalanced_auc": "rebalanced_auc",
+        SHARE: "colorfulness_share",
+    }
+    chosen = grid.make([TEMPERATURE], [*LAMBDAS])
+    found = {}
+    for trained in (WANTED, PLAIN):
+        for n, model in enumerate(models[trained]):
+            read = sweep.readings(model, LAMBDAS)
+            cells = sweep.sweep(read, source, how, chosen, on_done=on_done).cells
+            found[f"trained at {trained:g}, {n}"] = {
+                ours: [cell.numbers[theirs].value for cell in cells]
+                for ours, theirs in keys.items()
+            }
+    return found
+
+
 def estimate(
     per_photo: Sequence[Float[np.ndarray, "b 2"]],
     minus: Sequence[Float[np.ndarray, "b 2"]] = (),
@@ -347,6 +379,7 @@ def study(
         "moved minus trained, by chroma": [
             estimate(band(moved, n), band(best, n)) for n in range(bands)
         ],
+        "by lambda": traded(models, source, how, on_done=on_done),
     }
 
 
@@ -379,6 +412,16 @@ def markdown(found: Mapping[str, Any]) -> str:
     ]
     more = found["moved minus trained, by chroma"]
     errors.append(["second minus first", *(tables.told(x, sign="+") for x in more)])
+    trades = [
+        [
+            name,
+            *(
+                f"{a:.2f}; {b:.2f}; {c:.2f}"
+                for a, b, c in zip(*x.values(), strict=True)
+            ),
+        ]
+        for name, x in found["by lambda"].items()
+    ]
     codes = found["soft codes"]
     extremes = [
         [
@@ -397,6 +440,8 @@ def markdown(found: Mapping[str, Any]) -> str:
             LEGEND,
             "### Distance in ab, by the chroma of the true color",
             tables.table(["", *bands()], errors),
+            "### AuC, rebalanced AuC, share of the truth's colorfulness, by lambda",
+            tables.table(["", *(f"read at {x:g}" for x in LAMBDAS)], trades),
             "### What soft codes alone make of it",
             tables.table(
                 ["what is known", "nats", "annealed means apart, ab"], extremes
@@ -405,22 +450,27 @@ def markdown(found: Mapping[str, Any]) -> str:
     )
 
 
-def figure(found: Mapping[str, Any]) -> bytes:
-    """Returns the errors over the chroma, as a PNG file."""
+def figures(found: Mapping[str, Any]) -> dict[str, bytes]:
+    """Returns the errors over the chroma and what is traded, as PNG files by name."""
     curves = {
         arm: (np.arange(len(EDGES) - 1.0).tolist(), [value for value, *_ in numbers])
         for arm, numbers in found["errors by chroma"].items()
     }
-    drawn = plots.lines(
-        curves,
-        x="chroma of the true color, CIELAB units",
-        y="mean distance in ab",
-        is_logarithmic=False,
-        verticals={},
+    draw = partial(plots.lines, is_logarithmic=False, verticals={})
+    chroma = draw(
+        curves, x="chroma of the true color, CIELAB units", y="mean distance in ab"
     )
-    (axes,) = drawn.axes
+    (axes,) = chroma.axes
     axes.set_xticks(range(len(EDGES) - 1), bands())
-    return plots.png(drawn)
+    drawn = {"chroma": chroma}
+    for name, key in (("frontier", "auc"), ("vividness", SHARE)):
+        trades = found["by lambda"].items()
+        drawn[name] = draw(
+            {training: (x[key], x["rebalanced_auc"]) for training, x in trades},
+            x=NUMBERS[key],
+            y=NUMBERS["rebalanced_auc"],
+        )
+    return {f"{name}.png": plots.png(figure) for name, figure in drawn.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -438,7 +488,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         models = trainings(arguments.trainings)
         source = sources.open_source(arguments.source)
         hidden = True if arguments.quiet else None
-        with tqdm(total=2 * len(source), unit="photo", disable=hidden) as bar:
+        # Two passes for the table, and of each training one and the cells.
+        passes = 2 + (1 + len(LAMBDAS)) * sum(map(len, models.values()))
+        with tqdm(total=passes * len(source), unit="picture", disable=hidden) as bar:
             found = study(
                 models,
                 source,
@@ -453,7 +505,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.output / scores.RESULTS, json.dumps(found, indent=1) + "\n"
     )
     scores.replace(arguments.output / scores.TABLE, markdown(found) + "\n")
-    (arguments.output / "chroma.png").write_bytes(figure(found))
+    for name, content in figures(found).items():
+        (arguments.output / name).write_bytes(content)
     print(markdown(found))
     return 0
 

@@ -66,7 +66,15 @@ def test_the_study_on_any_photographs(models, photo_folder):
     text = rebalancing.markdown(found)
     assert all(str(arm) in text for arm in rebalancing.ARMS)
     assert all(band in text for band in rebalancing.bands())
-    assert rebalancing.figure(found).startswith(b"\x89PNG")
+    drawn = rebalancing.figures(found)
+    assert set(drawn) == {"chroma.png", "frontier.png", "vividness.png"}
+    # A model that is read where an arm is has the arm's numbers.
+    at = rebalancing.LAMBDAS.index(rebalancing.WANTED)
+    for trained in ("0.5", "1"):
+        swept = found["by lambda"][f"trained at {trained}, 0"]
+        arm = found["arms"][f"trained at {trained}, read at 0.5"]
+        for key, numbers in swept.items():
+            assert numbers[at] == pytest.approx(arm[key][0], rel=1e-4)
     for unit in ("nats", "ab"):
         value, low, high = found["soft codes"][f"certain, {unit}"]
         assert 0 < low <= value <= high
