@@ -5,7 +5,8 @@ Run:    jaxcolor train --config configs/lambda_study.py --workdir runs/one \
         jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
             --config.data.source=PHOTOS
 Expect: four trainings of 32,000 crops of 64 pixels, five to ten minutes each on two CPU
-    cores; experiments/rebalancing.py makes tables and a figure of them.
+    cores; experiments/rebalancing.py makes tables and figures of them, and
+    experiments/README.md tells what was found.
 """
 
 from types import ModuleType
