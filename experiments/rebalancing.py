@@ -52,6 +52,7 @@ from jaxcolor import (
     systems,
 )
 from jaxcolor.colorize import Colorizer
+from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.pretrained import Pretrained
 
@@ -264,7 +265,7 @@ def traded(
         for n, model in enumerate(models[trained]):
             read = sweep.readings(model, LAMBDAS)
             cells = sweep.sweep(read, source, how, chosen, on_done=on_done).cells
-            found[f"trained at {trained:g}, {n}"] = {
+            found[f"trained at {trained:g}, training {n}"] = {
                 ours: [cell.numbers[theirs].value for cell in cells]
                 for ours, theirs in keys.items()
             }
@@ -287,7 +288,9 @@ def estimate(
     signs[len(per_photo) :] /= max(len(minus), 1)
 
     def value(sums: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " n"]:
-        return (sums[:, ::2] / sums[:, 1::2]) @ signs
+        # Of few photographs some resamples have no pixel of a kind.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (sums[:, ::2] / sums[:, 1::2]) @ signs
 
     drawn = intervals.resampled_sums(columns, seed=SEED, resamples=RESAMPLES)
     ends = intervals.interval(value(drawn))
@@ -369,6 +372,11 @@ def study(
 
     return {
         "manifest": whole.manifest,
+        "trainings": {
+            f"trained at {trained:g}, training {n}": model.provenance
+            for trained, part in models.items()
+            for n, model in enumerate(part)
+        },
         "soft codes": soft_codes(models[WANTED][0], source, size=size),
         "arms": arms,
         "moved minus trained": apart,
@@ -463,11 +471,18 @@ def figures(found: Mapping[str, Any]) -> dict[str, bytes]:
     (axes,) = chroma.axes
     axes.set_xticks(range(len(EDGES) - 1), bands())
     drawn = {"chroma": chroma}
-    for name, key in (("frontier", "auc"), ("vividness", SHARE)):
+    for name, key, x in (
+        (
+            "frontier",
+            "auc",
+            f"AuC, %, read at λ from {LAMBDAS[0]:g} to {LAMBDAS[-1]:g}",
+        ),
+        ("vividness", SHARE, "colorfulness over the truth's"),
+    ):
         trades = found["by lambda"].items()
         drawn[name] = draw(
-            {training: (x[key], x["rebalanced_auc"]) for training, x in trades},
-            x=NUMBERS[key],
+            {training: (of[key], of["rebalanced_auc"]) for training, of in trades},
+            x=x,
             y=NUMBERS["rebalanced_auc"],
         )
     return {f"{name}.png": plots.png(figure) for name, figure in drawn.items()}
@@ -485,6 +500,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     arguments = parser.parse_args(argv)
     try:
+        arguments_of.check_folder(arguments.output)
         models = trainings(arguments.trainings)
         source = sources.open_source(arguments.source)
         hidden = True if arguments.quiet else None
@@ -502,7 +518,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     arguments.output.mkdir(parents=True, exist_ok=True)
     scores.replace(
-        arguments.output / scores.RESULTS, json.dumps(found, indent=1) + "\n"
+        arguments.output / scores.RESULTS,
+        json.dumps(tables.plain(found), indent=1) + "\n",
     )
     scores.replace(arguments.output / scores.TABLE, markdown(found) + "\n")
     for name, content in figures(found).items():

@@ -31,6 +31,7 @@ from jaxcolor import (
     grid,
     gridded,
     intervals,
+    manifest,
     metrics,
     plots,
     pretrained,
@@ -232,6 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     arguments = parser.parse_args(argv)
     try:
+        arguments_of.check_folder(arguments.output)
         source = sources.open_source(arguments.source)
         named = arguments_of.named(arguments.model, what="model")
         own, swept, found = measure(named, source, arguments)
@@ -248,7 +250,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, one in swept.items()
     }
     results = {"models": cells, "by sureness": found._asdict()}
-    scores.replace(output / scores.RESULTS, json.dumps(results, indent=1) + "\n")
+    scores.replace(
+        output / scores.RESULTS, json.dumps(tables.plain(results), indent=1) + "\n"
+    )
     scores.replace(output / scores.TABLE, markdown(swept, found) + "\n")
     for name, content in figures(swept, found).items():
         (output / name).write_bytes(content)
@@ -284,6 +288,10 @@ def measure(
             swept[name] = sweep.sweep(
                 [colorizer], source, how, chosen, on_done=bar.update
             )
+            swept[name].manifest["model"] = {
+                "path": named[name],
+                "sha256": manifest.hash_of_model(named[name]),
+            }
         own = next(iter(colorizers.values()))
         found = by_sureness(own, source, how, TEMPERATURES, on_done=bar.update)
     return own, swept, found

@@ -57,7 +57,8 @@ def read_sweep(path: Path, overrides: Sequence[str]) -> list[tuple[str, ConfigDi
         overrides: as in `read`; of all configs, before the sweep's own changes.
 
     Raises:
-        ValueError: as `read`; the file has no `get_hyper`, or it names no setting.
+        ValueError: as `read`; the file has no `get_hyper`, it names no setting, or an
+            override is of one that it sets.
     """
     read(path, overrides)
     try:
@@ -65,6 +66,7 @@ def read_sweep(path: Path, overrides: Sequence[str]) -> list[tuple[str, ConfigDi
         if not hasattr(module, "get_hyper"):
             raise ValueError("it has no function get_hyper(hyper)")
         changes: list[hyper.Change] = module.get_hyper(hyper)
+        _check_free(overrides, set().union(*changes))
         found = [
             (f"{n:03d}-{hyper.label(change)}", _changed(path, overrides, change))
             for n, change in enumerate(changes)
@@ -74,6 +76,14 @@ def read_sweep(path: Path, overrides: Sequence[str]) -> list[tuple[str, ConfigDi
     if not found:
         raise ValueError(f"{path}: get_hyper gives nothing to train")
     return found
+
+
+def _check_free(overrides: Sequence[str], swept: set[str]) -> None:
+    """Refuses an override that the sweep would undo."""
+    for one in overrides:
+        name = one.partition("=")[0].removeprefix(f"--{FLAG}.")
+        if name in swept:
+            raise ValueError(f"get_hyper sets {name}; got {one}, wanted no override")
 
 
 def _changed(path: Path, overrides: Sequence[str], change: hyper.Change) -> ConfigDict:
@@ -133,6 +143,10 @@ def _importable(folder: str) -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     told = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, KeyError):
+        return f"there is no setting {told} there"
+    if "SyntaxError" in told:
+        return "what is before = is no name of a setting, or after it no value"
     # Of a misspelt name the library tells its whole story first.
     meant = re.search(r'(Did you mean "[^"]*" instead of "[^"]*"\?)', told)
     return meant.group(1) if meant else told

@@ -33,9 +33,11 @@ def annealed_mean(
     """
     if isinstance(temperature, int | float) and not temperature > 0:
         raise ValueError(f"temperature is {temperature}; wanted more than 0")
-    temperature = jnp.asarray(temperature, jnp.float32)
+    # The largest logit goes first, so that no temperature is too small; one that
+    # float32 has not would be 0, and make 0 / 0 of it.
+    smallest = jnp.finfo(jnp.float32).tiny
+    temperature = jnp.maximum(jnp.asarray(temperature, jnp.float32), smallest)
     logits = logits.astype(jnp.float32)
-    # The largest logit goes first, so that no temperature is too small.
     below = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
     if temperature.ndim == 0:
         return _annealed_mean(below, gamut, temperature)

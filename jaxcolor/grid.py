@@ -84,8 +84,11 @@ def make(temperatures: list[float], lambdas: list[float]) -> Grid:
     for what, values in (("temperatures", temperatures), ("lambdas", lambdas)):
         if not values:
             raise ValueError(f"the grid has no {what}")
-        if len(set(values)) < len(values):
-            raise ValueError(f"the {what} {_listed(values)} name one twice")
+        # As the tables have them.
+        if len({f"{value:g}" for value in values}) < len(values):
+            raise ValueError(
+                f"the {what} are {_listed(values)}; wanted each of them once"
+            )
     if not all(0 < t < math.inf for t in temperatures):
         raise ValueError(
             f"the temperatures are {_listed(temperatures)};"
@@ -106,8 +109,11 @@ def check(criterion: Criterion) -> None:
         raise ValueError(
             f"the criterion is {criterion.key!r}; wanted one of {', '.join(BY_KEY)}"
         )
-    if criterion.raw_above_gray is not None and math.isnan(criterion.raw_above_gray):
-        raise ValueError("the least raw AuC above gray's is no number")
+    least = criterion.raw_above_gray
+    if least is not None and not math.isfinite(least):
+        raise ValueError(
+            f"the least raw AuC above gray's is {least}; wanted a finite number"
+        )
     if criterion.colorfulness is not None:
         low, high = criterion.colorfulness
         if not low <= high:
@@ -146,8 +152,8 @@ def told(criterion: Criterion) -> str:
     name, is_more_better = BY_KEY[criterion.key]
     conditions = []
     if (least := criterion.raw_above_gray) is not None:
-        sign = "-" if least < 0 else "+"
-        conditions.append(f"a raw AuC of at least gray's {sign} {abs(least):g}")
+        more = f" {'-' if least < 0 else '+'} {abs(least):g}" if least else ""
+        conditions.append(f"a raw AuC of at least gray's{more}")
     if criterion.colorfulness is not None:
         low, high = criterion.colorfulness
         conditions.append(f"a colorfulness from {low:g} to {high:g} times the truth's")

@@ -15,6 +15,7 @@ from jaxcolor.grid import Cell, Criterion, Sweep
 from jaxcolor.scores import Column, Number
 
 PLOTS, STRIP = "plots", "strip.png"
+DRAWN = ("heat_maps", "curves")
 # Of the table's cells, then of what no temperature changes.
 CELLS = ("auc", "rebalanced_auc", "ciede2000", "psnr", "colorfulness")
 SHARE = "colorfulness_share"
@@ -41,8 +42,13 @@ def write(sweep: Sweep, folder: Path, criterion: Criterion) -> None:
     scores.replace(folder / scores.MANIFEST, manifest)
     scores.replace(folder / scores.TABLE, markdown(sweep, criterion))
     scores.replace(folder / scores.CSV, comma_separated(sweep, criterion))
-    for name, content in figures(sweep, criterion).items():
-        (folder / PLOTS / f"{name}.png").write_bytes(content)
+    drawn = figures(sweep, criterion)
+    for name in DRAWN:
+        path = folder / PLOTS / f"{name}.png"
+        # That of an earlier grid would pass for this one's.
+        path.unlink(missing_ok=True)
+        if name in drawn:
+            path.write_bytes(drawn[name])
 
 
 def write_strip(
@@ -114,7 +120,11 @@ def verdict(sweep: Sweep, criterion: Criterion) -> str:
     if best is None:
         nearest = max(grid.raw_above_gray(cell, sweep.gray) for cell in sweep.cells)
         shares = [c.numbers[SHARE].value for c in sweep.cells if SHARE in c.numbers]
-        spread = f"from {min(shares):.2f} to {max(shares):.2f}" if shares else "unknown"
+        spread = (
+            f"from {min(shares):.2f} to {max(shares):.2f}"
+            if shares
+            else "unknown, as the photographs have no color"
+        )
         return (
             f"No cell of {len(sweep.cells)} meets the conditions ({told}): the highest"
             f" raw AuC is gray's {nearest:+.2f}, shares of colorfulness are {spread}."

@@ -56,7 +56,7 @@ def manifest(
         "prior_sha256": None if shares is None else _hash(shares.tobytes()),
         "classifiers": classifiers,
         "versions": versions.recorded(),
-        "command": shlex.join(["jaxcolor", *sys.argv[1:]]),
+        "command": shlex.join([*_program(), *sys.argv[1:]]),
         "files": [{"name": name, "sha256": found} for name, found in listed],
     }
 
@@ -109,6 +109,14 @@ def hash_of_model(path: str | Path) -> str:
         digest.update(str(file.relative_to(folder)).encode("utf-8", "surrogateescape"))
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _program() -> list[str]:
+    """Returns what the arguments were given to: `jaxcolor`, or an experiment."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    name = "" if spec is None else spec.name
+    is_experiment = name.startswith("experiments.")
+    return ["python", "-m", name] if is_experiment else ["jaxcolor"]
 
 
 def _hash(content: bytes) -> str:

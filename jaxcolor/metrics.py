@@ -226,4 +226,6 @@ def _floored(histogram: BinWeights) -> BinWeights:
 
 def _root(square: PerPixel) -> PerPixel:
     # A slope of zero at zero, where the root has none.
-    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
+    # What is no number stays none.
+    is_zero = square <= 0
+    return jnp.where(is_zero, 0.0, jnp.sqrt(jnp.where(is_zero, 1.0, square)))

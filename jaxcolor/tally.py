@@ -24,6 +24,9 @@ MEANS = (
 )
 RATIOS = ("rebalanced_error", "rebalanced_pixels", "prior_error", "prior_pixels")
 
+# Photographs whose mean colorfulness is below it have no color that a system could have
+# a share of, but roundings: gray has 0.1.
+COLORLESS = 0.5
 # Before the number of a training of a classifier, in the name of its hits.
 MEMBER = ".training"
 
@@ -63,7 +66,12 @@ class Tally:
             likely: likewise; None where there is no distribution.
             more: by name, 1 for a photograph that a classifier recognized and else 0;
                 and `lpips`, if it was measured.
+
+        Raises:
+            ValueError: the predicted colors are not all finite.
         """
+        if not np.isfinite(found.auc).all():
+            raise ValueError("a model gives colors that are not finite numbers")
         numbers = {
             name: getattr(found, name)
             for name in (*MEANS, *RATIOS)
@@ -123,12 +131,16 @@ def numbers(
     whole: Columns = dict(zip(per_image, sums.sum(axis=0)[:, None], strict=True))
     again: Columns = dict(zip(per_image, drawn.T, strict=True))
     count = len(sums)
+    statistics = _statistics(tally.photographs, count)
+    if np.mean(truth.photographs["colorfulness"]) < COLORLESS:
+        del statistics["colorfulness_share"]
     found: dict[str, Number] = {}
-    for key, statistic in _statistics(tally.photographs, count).items():
+    for key, statistic in statistics.items():
         value, values = float(statistic(whole)[0]), statistic(again)
         found[key] = Number(value)
-        # A share of nothing, in some resample: too few photographs to tell.
-        if np.isfinite(values).all():
+        # One photograph has no spread; in some resample there may be a share of
+        # nothing: too few to tell.
+        if count > 1 and np.isfinite(values).all():
             found[key] = Number(value, *intervals.interval(values))
     found["histogram_kl"] = Number(
         float(

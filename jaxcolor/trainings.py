@@ -18,6 +18,11 @@ CSV, TABLE, PLOT = "table.csv", "table.md", "losses.png"
 # Of the last validation, as the log names them.
 NUMBERS = ("loss", "constant_loss", "kl", "colorfulness", "colorfulness_of_truth")
 
+OTHER_LOSSES = (
+    "Each loss is that of its own objective: trainings that differ in it are compared"
+    " by `jaxcolor evaluate`."
+)
+
 Named = tuple[str, ConfigDict]
 
 
@@ -67,7 +72,20 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     """Writes table.csv, table.md and losses.png; returns the table as Markdown.
 
     A training that has no validation yet has empty cells.
+
+    Raises:
+        ValueError: none was started, or one was with another config.
     """
+    started = [(n, config) for n, config in configs if (folder / n).is_dir()]
+    if not started:
+        raise ValueError(
+            f"{folder} has no training of this config; wanted some of"
+            f" {', '.join(name for name, _ in configs[:3])} ..."
+        )
+    for name, config in started:
+        # One that has just started has none yet.
+        if (folder / name / workdir.CONFIG).exists():
+            workdir.check_config(config, folder / name)
     logs = {name: _validations(folder / name) for name, _ in configs}
     varied = _varied([config for _, config in configs])
     heads = ["training", *varied, "step", *NUMBERS]
@@ -89,6 +107,8 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
             *([_shown(x) for x in r] for r in rows),
         ]
     )
+    if any(setting.startswith("objective.") for setting in varied):
+        table += f"\n\n{OTHER_LOSSES}"
     scores.replace(folder / TABLE, table + "\n")
     curves = {
         name: ([float(one["step"]) for one in log], [one["loss"] for one in log])

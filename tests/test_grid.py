@@ -142,7 +142,8 @@ def test_heads_stand_above_their_columns():
         ([1.0], [0.5, 1.5], "lambdas are 0.5, 1.5; wanted all from 0 to 1"),
         ([], [0.5], "no temperatures"),
         ([1.0], [], "no lambdas"),
-        ([1.0, 1.0], [0.5], "name one twice"),
+        ([1.0, 1.0], [0.5], "wanted each of them once"),
+        ([0.38, 0.3800001], [0.5], "wanted each of them once"),
     ],
 )
 def test_bad_grids_are_refused(temperatures, lambdas, message):
@@ -154,7 +155,8 @@ def test_bad_grids_are_refused(temperatures, lambdas, message):
     ("changes", "message"),
     [
         ({"key": "ssim"}, "criterion is 'ssim'; wanted one of rebalanced_auc"),
-        ({"raw_above_gray": float("nan")}, "no number"),
+        ({"raw_above_gray": float("nan")}, "is nan; wanted a finite number"),
+        ({"raw_above_gray": float("inf")}, "is inf; wanted a finite number"),
         ({"colorfulness": (1.1, 0.85)}, "from 1.1 to 0.85"),
     ],
 )

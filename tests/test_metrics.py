@@ -57,6 +57,12 @@ def test_distance_is_euclidean_and_has_a_slope_at_zero():
     np.testing.assert_allclose(slope, [[0.6, 0.8], [0, 0]], rtol=1e-6)
 
 
+def test_what_is_no_number_has_no_distance():
+    # It was taken for a hit.
+    nothing = jnp.array([jnp.nan, 0.0])
+    assert jnp.isnan(metrics.ab_distance(nothing, jnp.zeros(2)))
+
+
 def test_auc_by_hand():
     # Errors of 0, 1/2, 1 and, beyond the sweep, 1.
     distance = jnp.array([[0.0, 75.0], [150.0, 300.0]])

@@ -71,7 +71,7 @@ def test_the_study_on_any_photographs(models, photo_folder):
     # A model that is read where an arm is has the arm's numbers.
     at = rebalancing.LAMBDAS.index(rebalancing.WANTED)
     for trained in ("0.5", "1"):
-        swept = found["by lambda"][f"trained at {trained}, 0"]
+        swept = found["by lambda"][f"trained at {trained}, training 0"]
         arm = found["arms"][f"trained at {trained}, read at 0.5"]
         for key, numbers in swept.items():
             assert numbers[at] == pytest.approx(arm[key][0], rel=1e-4)

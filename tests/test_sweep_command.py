@@ -84,6 +84,8 @@ def test_no_cell_that_meets_the_conditions_is_told(
         (("--lambdas", 0.5, -0.1), "lambdas are 0.5, -0.1"),
         (("--colorfulness", 1.1, 0.85), "from 1.1 to 0.85"),
         (("--held-out", 1), "--held-out is 1"),
+        (("--raw-above-gray", "inf"), "is inf; wanted a finite number"),
+        (("-o", Path(__file__) / "in"), "test_sweep_command.py is a file; wanted a"),
     ],
 )
 def test_bad_numbers_are_refused_before_any_work(
@@ -96,6 +98,30 @@ def test_bad_numbers_are_refused_before_any_work(
     assert run("nowhere", "--model", "m", "-o", output, *flags) == cli.MISUSED
     assert message in error_of(capsys)
     assert not output.exists()
+
+
+def test_photographs_without_color_have_no_share_of_it(model, tmp_path, capsys):
+    source = tmp_path / "gray"
+    source.mkdir()
+    for n in range(2):
+        ramp = np.linspace(n, 255, 32 * 32).astype(np.uint8).reshape(32, 32)
+        Image.fromarray(ramp).convert("RGB").save(source / f"{n}.png")
+    command = (source, "--model", model, "-o", tmp_path / "sweep", *CELLS, *FAST)
+    assert run(*command) == 0
+    assert capsys.readouterr().out.splitlines()[2].endswith("| – |")
+    assert run(*command, "--colorfulness", 0.8, 1.2) == cli.FAILED
+    assert "the photographs have no color" in capsys.readouterr().out
+
+
+def test_a_plot_of_an_earlier_grid_does_not_stay(model, photo_folder, tmp_path):
+    command = (photo_folder, "--model", model, "-o", tmp_path, *FAST, "--lambdas", 0.5)
+    assert run(*command, "--temperatures", 0.38, 1, "--photographs", 1) == 0
+    assert (tmp_path / "plots" / "curves.png").exists()
+    assert run(*command, "--temperatures", 0.38, "--photographs", 1) == 0
+    assert not (tmp_path / "plots" / "curves.png").exists()
+    gray, cell = (tmp_path / "table.md").read_text().splitlines()[5:7]
+    # One photograph has no interval.
+    assert "[" not in gray + cell
 
 
 def test_an_empty_grid_is_refused(tmp_path, capsys):

@@ -84,6 +84,26 @@ def test_a_table_is_made_of_what_there_is(tmp_path):
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_no_table_is_made_of_other_trainings(tmp_path):
+    configs = configuration.read_sweep(CONFIG, [])
+    with pytest.raises(ValueError, match="has no training of this config"):
+        trainings.collect(configs, tmp_path)
+    assert not list(tmp_path.iterdir())
+    name, config = configs[0]
+    validate(tmp_path / name, {10: 3.5})
+    plain = config.to_dict() | {"training": {**config.training, "batch_size": 7}}
+    (tmp_path / name / "training.json").write_text(json.dumps(plain))
+    with pytest.raises(ValueError, match=r"training\.batch_size was 7"):
+        trainings.collect(configs, tmp_path)
+    assert not (tmp_path / "table.md").exists()
+
+
+def test_an_override_that_the_sweep_would_undo_is_refused():
+    overrides = ["--config.objective.rebalancing_lambda=0.3"]
+    with pytest.raises(ValueError, match=r"get_hyper sets objective\.rebal"):
+        configuration.read_sweep(CONFIG, overrides)
+
+
 def test_the_command_lists_and_refuses(tmp_path, capsys):
     command = ["sweep-train", f"--config={CONFIG}", f"--workdir={tmp_path / 'runs'}"]
     assert cli.main([*command, "--list"]) == 0

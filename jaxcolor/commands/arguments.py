@@ -110,6 +110,25 @@ def count(text: str) -> int:
     return number
 
 
+def seed(text: str) -> int:
+    """Returns a seed: 0 or more, of 32 bits."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 2^32 - 1")
+    return number
+
+
+def check_folder(path: Path) -> None:
+    """Refuses a folder to write to that is, or is within, a file.
+
+    Raises:
+        ValueError: it is.
+    """
+    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise ValueError(f"{existing} is a file; wanted a folder to write to")
+
+
 def named(given: Sequence[str], *, what: str) -> dict[str, str]:
     """Returns paths by name, from NAME=PATH, or PATH, whose last part names it.
 

@@ -60,7 +60,11 @@ def _add_evaluate(parser: ArgumentParser) -> None:
         )
     arguments_of.add_decoding(parser)
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of all chances (%(default)s)"
+        "--seed",
+        type=arguments_of.seed,
+        default=0,
+        metavar="N",
+        help="of all chances (%(default)s)",
     )
     parser.add_argument("--data-dir", help="where TensorFlow Datasets looks")
 
@@ -72,8 +76,8 @@ def _evaluate(arguments: Namespace) -> int:
     from jaxcolor.data import sources
 
     output = arguments.output
-    if output is not None and output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file; wanted a folder")
+    if output is not None:
+        arguments_of.check_folder(output)
     chosen = protocol.Protocol(
         name=arguments.source,
         size=arguments.size,

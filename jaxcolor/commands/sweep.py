@@ -60,7 +60,11 @@ def _add_sweep(parser: ArgumentParser) -> None:
             help=f"{told} (%(default)s)",
         )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of all chances (%(default)s)"
+        "--seed",
+        type=arguments_of.seed,
+        default=0,
+        metavar="N",
+        help="of all chances (%(default)s)",
     )
     parser.add_argument("--data-dir", help="where TensorFlow Datasets looks")
 
@@ -106,7 +110,7 @@ def _add_criterion(parser: ArgumentParser) -> None:
 def _sweep(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import grid, gridded, pretrained, protocol, scores, sweep
+    from jaxcolor import describe, grid, gridded, pretrained, protocol, scores, sweep
 
     chosen = grid.make(arguments.temperatures, arguments.lambdas)
     criterion = grid.Criterion(
@@ -118,9 +122,13 @@ def _sweep(arguments: Namespace) -> int:
     if (fraction := arguments.held_out) is not None and not 0 < fraction < 1:
         raise ValueError(f"--held-out is {fraction:g}; wanted above 0 and below 1")
     output = arguments.output
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file; wanted a folder")
+    arguments_of.check_folder(output)
     model = pretrained.load(arguments.model)
+    if model.description.head != describe.BINS:
+        raise ValueError(
+            f"{arguments.model} predicts ab itself; wanted a model with bins, which has"
+            " a temperature and a lambda"
+        )
     own, *colorizers = sweep.readings(model, [None, *chosen.lambdas])
     source, skipped = photographs(arguments)
     how = protocol.Protocol(

@@ -44,6 +44,7 @@ def _sweep_train(arguments: Namespace) -> int:
     if arguments.list:
         print("\n".join(name for name, _ in configs))
         return 0
+    arguments_of.check_folder(arguments.workdir)
     if arguments.collect:
         if not arguments.workdir.is_dir():
             raise ValueError(f"there is no folder {arguments.workdir}")
