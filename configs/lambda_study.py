@@ -4,8 +4,9 @@ Run:    jaxcolor train --config configs/lambda_study.py --workdir runs/one \
             --config.data.source=PHOTOS
         jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
             --config.data.source=PHOTOS
-Expect: four trainings of 32,000 crops of 64 pixels, five to ten minutes each on two CPU
-    cores; experiments/rebalancing.py makes tables and figures of them, and
+Expect: of the first, one training of 32,000 crops of 64 pixels, five to ten minutes on
+    two CPU cores; of the second, four such, of two lambdas and two seeds;
+    experiments/rebalancing.py makes tables and figures of them, and
     experiments/README.md tells what was found.
 """
 

@@ -1,10 +1,11 @@
 """The rebalancing lambda of the training, three seeds each, on a folder of photographs.
 
-Run:    jaxcolor train --config configs/lambda_sweep.py --workdir runs/lambda \
+Run:    jaxcolor train --config configs/lambda_sweep.py --workdir runs/one \
             --config.data.source=PHOTOS
         jaxcolor sweep-train --config configs/lambda_sweep.py --workdir runs/lambdas \
             --config.data.source=PHOTOS
-Expect: nine trainings as scenes_small's, about an hour each on two CPU cores; a loss
+Expect: of the first, scenes_small's own training; of the second, nine like it, of
+    other lambdas and seeds, about an hour each on two CPU cores; a loss
     weighted by another lambda is another loss, so compare by `jaxcolor evaluate`.
 """
 

@@ -94,6 +94,13 @@ ARMS = (
 )
 
 
+# Of the ways that are read at the same lambda.
+APART = {
+    "second minus first": (ARMS[1], ARMS[0]),
+    "fourth minus third": (ARMS[3], ARMS[2]),
+}
+
+
 def trainings(folder: Path) -> dict[float, list[Pretrained]]:
     """Returns the trained models of a sweep by their lambda, in the order of folders.
 
@@ -353,15 +360,19 @@ def study(
         ]
 
     arms = {str(arm): {k: estimate(parts(arm, k)) for k in NUMBERS} for arm in ARMS}
-    # The first two are read at the same lambda.
-    best, moved, *_ = ARMS
-    apart = {k: estimate(parts(moved, k), parts(best, k)) for k in NUMBERS}
+    apart = {
+        what: {k: estimate(parts(moved, k), parts(own, k)) for k in NUMBERS}
+        for what, (moved, own) in APART.items()
+    }
     pairs = {
-        k: [
-            estimate([x], [y])[0]
-            for x, y in zip(parts(moved, k), parts(best, k), strict=True)
-        ]
-        for k in NUMBERS
+        what: {
+            k: [
+                estimate([x], [y])[0]
+                for x, y in zip(parts(moved, k), parts(own, k), strict=True)
+            ]
+            for k in NUMBERS
+        }
+        for what, (moved, own) in APART.items()
     }
     chroma = by_chroma(measured, source, how)
     bands = len(EDGES) - 1
@@ -384,9 +395,10 @@ def study(
         "errors by chroma": {
             str(arm): [estimate(band(arm, n)) for n in range(bands)] for arm in ARMS
         },
-        "moved minus trained, by chroma": [
-            estimate(band(moved, n), band(best, n)) for n in range(bands)
-        ],
+        "moved minus trained, by chroma": {
+            what: [estimate(band(moved, n), band(own, n)) for n in range(bands)]
+            for what, (moved, own) in APART.items()
+        },
         "by lambda": traded(models, source, how, on_done=on_done),
     }
 
@@ -403,7 +415,7 @@ def bands() -> list[str]:
 
 LEGEND = (
     "Means over the trainings, with 95 % intervals over photographs of these trainings:"
-    " how much other seeds would differ is not in them, but in the last line."
+    " how much other seeds would differ is not in them, but in the lines below."
 )
 
 
@@ -411,15 +423,16 @@ def markdown(found: Mapping[str, Any]) -> str:
     """Returns the tables."""
     heads = ["", *NUMBERS.values()]
     lines = [[arm, *map(tables.told, x.values())] for arm, x in found["arms"].items()]
-    apart = found["moved minus trained"].values()
-    lines.append(["second minus first", *(tables.told(x, sign="+") for x in apart)])
-    pairs = found["moved minus trained, by seed"].values()
-    lines.append(["of each seed", *("; ".join(f"{x:+.2f}" for x in y) for y in pairs)])
+    for what, apart in found["moved minus trained"].items():
+        lines.append([what, *(tables.told(x, sign="+") for x in apart.values())])
+        pairs = found["moved minus trained, by seed"][what].values()
+        of_each = ("; ".join(f"{x:+.2f}" for x in pair) for pair in pairs)
+        lines.append(["of each seed", *of_each])
     errors = [
         [arm, *map(tables.told, x)] for arm, x in found["errors by chroma"].items()
     ]
-    more = found["moved minus trained, by chroma"]
-    errors.append(["second minus first", *(tables.told(x, sign="+") for x in more)])
+    more = found["moved minus trained, by chroma"].items()
+    errors += [[what, *(tables.told(x, sign="+") for x in y)] for what, y in more]
     trades = [
         [
             name,

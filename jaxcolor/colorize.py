@@ -70,7 +70,8 @@ class Colorizer:
 
         Args:
             model: as `pretrained.load` gives it.
-            temperature: lower is more vivid, higher calmer; the model's own if None.
+            temperature: towards 0 the likeliest color, 1 the mean; the model's own if
+                None.
             rebalancing_lambda: 0 leans to rare colors, 1 to common ones; the model's
                 own if None.
             size: long side of a photograph for the network; the model's own if None.

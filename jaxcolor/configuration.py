@@ -143,8 +143,9 @@ def _importable(folder: str) -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     told = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, KeyError):
-        return f"there is no setting {told} there"
+    # Of what is no setting it says the name alone.
+    if name := re.fullmatch(r"[\"']*(\w+)[\"']*", told):
+        return f"there is no setting {name.group(1)}"
     if "SyntaxError" in told:
         return "what is before = is no name of a setting, or after it no value"
     # Of a misspelt name the library tells its whole story first.

@@ -82,8 +82,9 @@ def _use(description: Description) -> str:
     options = ""
     if description.head == describe.BINS:
         options = (
-            "\nA higher `--temperature` gives calmer colors, a lower one more vivid"
-            " ones;\n`--rebalancing-lambda` 1 leans to common colors, 0 to rare ones.\n"
+            "\n`--temperature` 1 gives the mean of what is likely, smooth and often"
+            " paler; towards\n0 the likeliest color, patchy and often more vivid."
+            " `--rebalancing-lambda` 1 leans\nto common colors, 0 to rare ones.\n"
         )
     return f"""\
 ```sh

@@ -135,18 +135,19 @@ Image(plots.png(figure))
 # %% [markdown]
 # ## The prior of your photographs
 #
-# `jaxcolor prior` counts how often each bin occurs. The same in a terminal:
+# `jaxcolor prior` counts how often each bin occurs: of each photograph, made 256 pixels
+# wide and high, in every fourth pixel of every fourth row. The same in a terminal:
 # `jaxcolor prior PHOTOS -o prior.json`.
 
 # %%
-command = f"prior {PHOTOS} -o runs/prior.json --overwrite --quiet"
-assert cli.main(command.split()) == 0
+command = ["prior", PHOTOS, "-o", "runs/prior.json", "--overwrite", "--quiet"]
+assert cli.main(command) == 0
 counted = prior.read(Path("runs/prior.json"))
 f"{counted.images} photographs, {counted.pixels} pixels"
 
 # %% [markdown]
-# The common bins are near gray. The scale on the right is logarithmic: in a photograph
-# the most common bin is thousands of times as common as a saturated one.
+# Most of the common bins are near gray. The scale on the right is logarithmic: the most
+# common bin is thousands of times as common as a saturated one.
 
 # %%
 shares = prior.probabilities(counted)
@@ -167,10 +168,13 @@ print(f"the 10 most common bins: {shares[order[:10]].sum():.0%} of the pixels")
 # only.
 
 # %%
+known = Pillow.registered_extensions()
+paths = [p for p in sorted(Path(PHOTOS).rglob("*")) if p.suffix.lower() in known]
+# A hundred are enough.
 pixels = np.concatenate(
     [
         np.asarray(Pillow.open(path).convert("RGB"))[::4, ::4].reshape(-1, 3)
-        for path in sorted(Path(PHOTOS).glob("*.jpg"))
+        for path in paths[:100]
     ]
 )
 lab = cielab.rgb8_to_lab(pixels)

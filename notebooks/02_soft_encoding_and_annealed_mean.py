@@ -97,8 +97,8 @@ print("color:", ab, "mean of its code:", returned)
 # %% [markdown]
 # ## Two answers to one question
 #
-# A network cannot know that the saucer is red. Say that it saw as many blue ones,
-# nearly, and answers: red with 70 percent, blue with 30.
+# A network cannot know that the saucer is red. Say that of the saucers it saw 70
+# percent were red and 30 blue, and that it answers so.
 
 # %%
 blue = ab - jnp.array([50.0, 80.0])
@@ -112,8 +112,8 @@ logits = jnp.log(unsure)
 # %% [markdown]
 # - The **mean** lies between the two, where no saucer ever was. That is what a network
 #   learns that is trained to be near the truth on average: brown and gray.
-# - The **mode** is the center of the likeliest bin: vivid, but it jumps from one pixel
-#   to the next where two answers are nearly as likely.
+# - The **mode** is the center of the likeliest bin: as vivid as that is, but it jumps
+#   from one pixel to the next where two answers are nearly as likely.
 # - The **annealed mean** is the mean after each share is raised to the power 1/T and
 #   all are scaled to sum to one:
 #
@@ -223,9 +223,10 @@ panels = {title: says / says.sum()}
 Image(plots.png(plots.distributions(panels, bins.centers, marks=marks)))
 
 # %% [markdown]
-# It has not settled on a color: most is on warm ones, from brown to red, and some on
-# blue and green. Neither reading is as red as the saucer: the answers lie side by side
-# here, and the annealed mean cannot leave them.
+# As the notebook comes, on the saucer: it has not settled on a color. Most is on warm
+# ones, from brown to red, and some on blue and green. No reading is as red as the
+# saucer, and the mode is the palest of them, for the likeliest bin is a brown one: the
+# answers lie side by side here, and no reading can leave them.
 #
 # Its entropy tells how unsure it is: 0 nats if one bin takes all, log 313 = 5.7 if all
 # are alike. The soft code that it was to learn has some entropy of its own.

@@ -94,8 +94,8 @@ Image(plots.png(figure))
 
 # %% [markdown]
 # At λ = 0 the rarest bin weighs a billion times as much as gray: a few odd pixels
-# would drive the training. The uniform part bends the line: whatever is rarer than
-# about 1/Q weighs the same.
+# would drive the training. The uniform part bends the line: at λ = 0.5, whatever is
+# rarer than about 1/Q weighs the same.
 
 # %% [markdown]
 # ## On a photograph
@@ -187,9 +187,12 @@ for x, w in weights.items():
 # %% [markdown]
 # ## What it does to pictures
 #
-# Training with weights $w$ makes a network's distribution proportional to $p\,w$. So a
-# trained one can be moved to another λ: multiply by the ratio of the weights, and
-# scale. The model in the box was trained at λ = 0.5; its card says at which it is read.
+# Of a pixel that may have any of some colors, each with its probability, training with
+# weights $w$ teaches these probabilities times $w$, scaled to sum to one. So a trained
+# network can be moved to another λ: multiply by the ratio of the weights, and scale.
+# That is exact for a perfect network and targets of one bin; how near it comes to
+# training at that λ, `experiments/README.md` tells. The model in the box was trained at
+# λ = 0.5; its card says at which it is read.
 
 # %%
 photo = data.rocket()

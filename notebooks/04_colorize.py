@@ -14,9 +14,9 @@
 # # Colorize a photograph
 #
 # The model that comes with jaxcolor, on your photograph: how vivid, how sure, and what
-# else it could have been. It has a quarter of the paper's width and was trained for an
-# hour: expect skies and trees, not faces and clothes. What it paints is a guess; say so
-# wherever a picture could be taken for a document.
+# else it could have been. It has a quarter of the paper's width and was trained for
+# three hours on two CPU cores: expect skies and trees, not faces and clothes. What it
+# paints is a guess; say so wherever a picture could be taken for a document.
 
 # %%
 # Gets and installs jaxcolor where it is missing, as on Colab.
@@ -75,8 +75,9 @@ Image(plots.jpeg(plots.photographs(pictures, columns=3, marked={})))
 # %% [markdown]
 # ## Temperature
 #
-# The network ran once; its distributions are read at several temperatures. At 1 they
-# give their mean, safe and pale; towards 0 the likeliest bin, vivid and patchy.
+# The network runs once; its distributions are read at several temperatures. At 1 they
+# give their mean, smooth; towards 0 the likeliest bin, patchy. Of many models the mean
+# is the paler one; of this one, on most photographs, it is not.
 
 # %%
 logits = colorizer.logits_of(photo)

@@ -49,20 +49,22 @@ from jaxcolor import Colorizer, cli, gamut, plots, prior
 # %% [markdown]
 # ## Parameters
 #
-# `PHOTOS` is your folder; `None` stands for crops of photographs of scikit-image and
-# scikit-learn. `STEPS` is how long the training takes: 300 are minutes on two CPU
-# cores. The environment variable `JAXCOLOR_STEPS` shortens it.
+# `PHOTOS` is your folder, and `TEST` another one, of photographs that are not in it;
+# `None` stands for crops of photographs of scikit-image and scikit-learn. `STEPS` is
+# how long the training takes: 300 are minutes on two CPU cores. The environment
+# variable `JAXCOLOR_STEPS` shortens it.
 
 # %%
 PHOTOS = None
+TEST = None
 STEPS = int(os.environ.get("JAXCOLOR_STEPS", "300"))
 WORK = Path("runs/train_notebook")
 
 # %% [markdown]
 # ## Photographs
 #
-# Some are kept apart, to test with. Crops of one photograph are all on one side: else
-# the test would ask for what was learnt by heart.
+# Two of those seven are kept apart, to test with. Crops of one photograph are all on
+# one side: else the test would ask for what was learnt by heart.
 
 # %%
 whole = {
@@ -85,7 +87,7 @@ for name, pixels in whole.items():
 
 # %%
 training = str(WORK / "training") if PHOTOS is None else PHOTOS
-test = str(WORK / "test")
+test = str(WORK / "test") if TEST is None else TEST
 
 # %% [markdown]
 # ## Prior
@@ -95,8 +97,8 @@ test = str(WORK / "test")
 # In a terminal: `jaxcolor prior PHOTOS -o prior.json --resize 64`.
 
 # %%
-command = f"prior {training} -o {WORK}/prior.json --resize 64 --overwrite --quiet"
-assert cli.main(command.split()) == 0
+command = ["prior", training, "-o", f"{WORK}/prior.json"]
+assert cli.main([*command, "--resize", "64", "--overwrite", "--quiet"]) == 0
 counted = prior.read(WORK / "prior.json")
 bins = gamut.from_srgb(spacing=10.0)
 shares = prior.probabilities(counted)
@@ -114,22 +116,23 @@ Image(plots.png(plots.bins_and_prior(bins.centers, shares, source=source)))
 # --config.data.source=PHOTOS --config.training.steps=300`.
 
 # %%
-configs = next(p for p in (Path("../configs"), Path("clone/configs")) if p.is_dir())
+# Beside the notebooks, or in what Colab has cloned.
+configs = Path("../configs" if Path("../configs").is_dir() else "clone/configs")
 workdir = WORK / f"workdir_{STEPS}"
-command = f"""
-train --config {configs}/smoke.py --workdir {workdir} --quiet
---config.data.source={training}
---config.prior.path={WORK}/prior.json
---config.training.steps={STEPS}
---config.training.sheet_every={STEPS}
-"""
-assert cli.main(command.split()) == 0
+command = ["train", "--config", f"{configs}/smoke.py", "--workdir", f"{workdir}"]
+overrides = [
+    f"--config.data.source={training}",
+    f"--config.prior.path={WORK}/prior.json",
+    f"--config.training.steps={STEPS}",
+    f"--config.training.sheet_every={STEPS}",
+]
+assert cli.main([*command, *overrides, "--quiet"]) == 0
 
 # %% [markdown]
 # ## What was learnt
 #
-# The loss beside that of a constant answer, which has seen no photograph: below it, the
-# network has learnt something from them.
+# The loss beside that of the best constant answer, which does not look at the
+# photograph it is asked about: below it, the network has learnt to look.
 
 # %%
 log = [json.loads(line) for line in (workdir / "log.jsonl").read_text().splitlines()]
@@ -145,8 +148,9 @@ figure = plots.lines(
 Image(plots.png(figure))
 
 # %% [markdown]
-# The training holds some crops out by itself. Of each: its lightness, colorized, and
-# as it was.
+# The training holds some pictures out by itself. Of each: its lightness, colorized, and
+# as it was. (Of a folder of photographs nothing of them was seen. Of crops, others of
+# the same photographs were: these look better than they should.)
 
 # %%
 sheet = sorted((workdir / "sheets").glob("*.png"))[-1]
@@ -164,19 +168,17 @@ Image(plots.jpeg(plots.photographs(rows, columns=1, marked={})))
 # results/`, whose `report.html` shows the best and the worst pictures.
 
 # %%
-command = f"""
-evaluate {test} --model mine={workdir} --model box --size 64 --resamples 200
--o {WORK}/results --quiet
-"""
+command = ["evaluate", test, "--model", f"mine={workdir}", "--model", "box"]
+flags = ["--size", "64", "--resamples", "200", "-o", f"{WORK}/results", "--quiet"]
 with contextlib.redirect_stdout(io.StringIO()) as printed:
-    assert cli.main(command.split()) == 0
+    assert cli.main([*command, *flags]) == 0
 accuracy, *others = printed.getvalue().split("### Colors")
 Markdown(accuracy)
 
 # %% [markdown]
-# Expect no wonder: crops of five photographs teach nothing about a cat or a rocket, and
-# the network may do worse than gray, which at least is never far off. The model in the
-# box has seen 13,000 photographs.
+# Expect no wonder: crops of five photographs, as this notebook comes, teach nothing
+# about a cat or a rocket, and the network may do worse than gray, which at least is
+# never far off. The model in the box has seen 13,000 photographs.
 
 # %% [markdown]
 # ## Release
@@ -186,31 +188,31 @@ Markdown(accuracy)
 # In a terminal: `jaxcolor release WORKDIR -o models/mine`.
 
 # %%
-command = f"release {workdir} -o {WORK}/mine --name mine --overwrite --quiet"
-assert cli.main(command.split()) == 0
+command = ["release", f"{workdir}", "-o", f"{WORK}/mine", "--name", "mine"]
+assert cli.main([*command, "--overwrite", "--quiet"]) == 0
 {path.name: path.stat().st_size for path in sorted((WORK / "mine").iterdir())}
 
 # %% [markdown]
 # ## Use
 #
-# On a photograph that it was trained on, and on one that it has not seen.
+# On a picture of the folder that it was trained on, and on one that it has not seen.
 
 # %%
 mine = Colorizer.load(WORK / "mine")
-china, rocket = whole["training/china"], whole["test/rocket"]
-pictures = {
-    "trained on: colorized": mine(china),
-    "as it was": china,
-    "not seen: colorized": mine(rocket),
-    "as it was ": rocket,
-}
+known = Pillow.registered_extensions()
+pictures = {}
+for title, folder in (("training", training), ("test", test)):
+    paths = [p for p in sorted(Path(folder).rglob("*")) if p.suffix.lower() in known]
+    rgb = np.asarray(Pillow.open(paths[len(paths) // 2]).convert("RGB"))
+    pictures |= {f"{title}: colorized": mine(rgb), f"{title}: as it was": rgb}
 Image(plots.jpeg(plots.photographs(pictures, columns=2, marked={})))
 
 # %% [markdown]
 # ## To go on
 #
-# - A thousand photographs of one kind, such as your own travels, teach more than seven
-#   of seven kinds. `configs/scenes_small.py` is the training for that: an hour on two
+# - A thousand photographs of one kind, such as your own travels, teach more than five
+#   of five kinds. `configs/scenes_small.py` is the training for that: an hour on two
 #   cores.
-# - `JAXCOLOR_STEPS=3000`: when does the loss on photographs held out (`"kind":
-#   "validation"` in the log) stop falling, while that of the training falls on?
+# - A folder of your own and `JAXCOLOR_STEPS=3000`: when does the loss on photographs
+#   held out (`"kind": "validation"` in the log) stop falling, while that of the
+#   training falls on?

@@ -36,7 +36,8 @@ def add_decoding(parser: ArgumentParser) -> None:
         "--temperature",
         type=float,
         metavar="T",
-        help="of the annealed mean: lower is more vivid, 1 is the mean (the model's)",
+        help="of the annealed mean: 1 is the mean, smooth; towards 0 the likeliest"
+        " color, patchy and often more vivid (the model's)",
     )
     parser.add_argument(
         "--rebalancing-lambda",

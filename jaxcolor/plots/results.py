@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Shares of the cells of a heat map below and above which colors do not change.
 OUTER = (0.2, 0.8)
+# Of the width of a plot, over which the points of one temperature are spread.
+ASIDE = 0.03
 
 
 def accuracy_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figure":
@@ -139,8 +141,9 @@ def against_temperature(
     figure = page.figure(5.5 * columns + 1, 4.2 * rows)
     for place, (label, curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
-        # Side by side, so that no interval hides another one.
-        step = 0.5 * np.diff(temperatures).min() / len(curves)
+        # A little aside, so that intervals can be told apart; no farther, for a point
+        # is read at its temperature.
+        step = ASIDE * np.ptp(temperatures) / len(curves)
         for n, (name, numbers) in enumerate(curves.items()):
             value, low, high = np.array(numbers).T
             ends = np.maximum(0, [value - low, high - value])
