@@ -60,11 +60,12 @@ def check_config(config: ConfigDict, workdir: Path) -> None:
         if name not in MAY_CHANGE and before.get(name) != now.get(name)
     )
     if changed:
-        first = changed[0]
+        told = [f"{n} was {before.get(n)!r}, now {now.get(n)!r}" for n in changed[:3]]
+        if len(changed) > len(told):
+            told.append(f"and {len(changed) - len(told)} more")
         raise ValueError(
-            f"{workdir} was started with another config: {first} was"
-            f" {before.get(first)!r}, now {now.get(first)!r}"
-            f" ({len(changed)} such); wanted the same, or another workdir"
+            f"{workdir} was started with another config: {', '.join(told)};"
+            " wanted the same, or another workdir"
         )
 
 

@@ -124,6 +124,19 @@ def test_a_plot_of_an_earlier_grid_does_not_stay(model, photo_folder, tmp_path):
     assert "[" not in gray + cell
 
 
+def test_photographs_of_the_training_are_warned_of(photo_folder, tmp_path, caplog):
+    config = {"data": {"held_out_fraction": 0.5}}
+    trained = tiny.model()._replace(provenance={"config": config})
+    pretrained.save(trained, tmp_path / "trained", card="A card.")
+    command = (photo_folder, "--model", tmp_path / "trained", "-o", tmp_path / "sweep")
+    assert run(*command, *CELLS, *FAST, "--held-out", 0.9) == 0
+    (warning,) = caplog.messages
+    assert "more than the 0.5 that the model's training" in warning
+    caplog.clear()
+    assert run(*command, *CELLS, *FAST, "--held-out", 0.5) == 0
+    assert not caplog.messages
+
+
 def test_an_empty_grid_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         run("nowhere", "--model", "m", "-o", tmp_path, "--lambdas", "--size", 32)

@@ -1,5 +1,6 @@
 """`jaxcolor sweep`: a model at many temperatures and lambdas, to choose from."""
 
+import logging
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.commands.arguments import Command
 
+LOGGER = logging.getLogger(__name__)
 TEMPERATURES = [0.2, 0.38, 0.5, 0.65, 0.8, 1.0]
 LAMBDAS = [0.0, 0.25, 0.35, 0.5, 0.65, 0.8, 1.0]
 # As people write them; `grid.BY_KEY` has an underscore.
@@ -129,6 +131,7 @@ def _sweep(arguments: Namespace) -> int:
             f"{arguments.model} predicts ab itself; wanted a model with bins, which has"
             " a temperature and a lambda"
         )
+    _warn_of_trained(arguments.held_out, model.provenance)
     own, *colorizers = sweep.readings(model, [None, *chosen.lambdas])
     source, skipped = photographs(arguments)
     how = protocol.Protocol(
@@ -157,6 +160,19 @@ def _sweep(arguments: Namespace) -> int:
     if not arguments.quiet:
         print(f"written to {output}; see {output / scores.TABLE}")
     return 0 if best else 1
+
+
+def _warn_of_trained(fraction: float | None, provenance: dict[str, Any]) -> None:
+    """Warns of photographs that are held out here, and were not in the training."""
+    config = provenance.get("config", {})
+    trained = config.get("data", {}).get("held_out_fraction")
+    if fraction is not None and trained is not None and fraction > trained:
+        LOGGER.warning(
+            "--held-out %g takes more than the %g that the model's training held out:"
+            " of the same photographs it has seen the others",
+            fraction,
+            trained,
+        )
 
 
 def photographs(arguments: Namespace) -> tuple[Any, list[str]]:
