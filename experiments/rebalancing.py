@@ -14,8 +14,8 @@ for what over all lambdas it could be read at.
 Run:    jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
             --config.data.source=PHOTOS --config.prior.path=PRIOR.json
         python -m experiments.rebalancing TEST --trainings runs/study -o runs/reweighted
-Expect: table.md, results.json, chroma.png, frontier.png and vividness.png; 25 minutes
-    for 2,800 photographs and four trainings on two CPU cores.
+Expect: table.md, results.json, chroma.png, frontier.png and vividness.png; four
+    minutes for 2,800 photographs and four trainings on two CPU cores.
 """
 
 import argparse
@@ -509,7 +509,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
     parser.add_argument("--trainings", type=Path, required=True, metavar="DIR")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--size", type=int, default=128, metavar="N")
+    parser.add_argument(
+        "--size",
+        type=arguments_of.count,
+        default=64,
+        metavar="N",
+        help="of the photographs; configs/lambda_study.py trains for 64 (%(default)s)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     arguments = parser.parse_args(argv)
     try:
