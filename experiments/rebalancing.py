@@ -40,6 +40,7 @@ from jaxcolor import (
     cielab,
     encode,
     evaluate,
+    folders,
     grid,
     intervals,
     metrics,
@@ -519,7 +520,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     arguments = parser.parse_args(argv)
     try:
-        arguments_of.check_folder(arguments.output)
+        folders.check_folder(arguments.output)
         models = trainings(arguments.trainings)
         source = sources.open_source(arguments.source)
         hidden = True if arguments.quiet else None

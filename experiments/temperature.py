@@ -28,6 +28,7 @@ from experiments import tables
 from experiments.tables import Estimate
 from jaxcolor import (
     decode,
+    folders,
     grid,
     gridded,
     intervals,
@@ -233,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     arguments = parser.parse_args(argv)
     try:
-        arguments_of.check_folder(arguments.output)
+        folders.check_folder(arguments.output)
         source = sources.open_source(arguments.source)
         named = arguments_of.named(arguments.model, what="model")
         own, swept, found = measure(named, source, arguments)

@@ -127,11 +127,20 @@ def colorize_files(
 def _check_output(inputs: Sequence[Path], output: Path) -> None:
     if _is_file_name(output) and (len(inputs) > 1 or inputs[0].is_dir()):
         raise ValueError(f"{output} names a file; wanted a folder for several photos")
-    folder = output.parent if _is_file_name(output) else output
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is a file; wanted a folder to write to")
+    check_folder(output.parent if _is_file_name(output) else output)
+
+
+def check_folder(path: Path) -> None:
+    """Refuses a folder to write to that is, or would be within, a file.
+
+    Raises:
+        ValueError: it is.
+    """
+    existing = path
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise ValueError(f"{existing} is a file; wanted a folder to write to")
 
 
 def _is_file_name(output: Path) -> bool:

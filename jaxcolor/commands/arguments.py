@@ -119,17 +119,6 @@ def seed(text: str) -> int:
     return number
 
 
-def check_folder(path: Path) -> None:
-    """Refuses a folder to write to that is, or is within, a file.
-
-    Raises:
-        ValueError: it is.
-    """
-    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
-    if not existing.is_dir():
-        raise ValueError(f"{existing} is a file; wanted a folder to write to")
-
-
 def named(given: Sequence[str], *, what: str) -> dict[str, str]:
     """Returns paths by name, from NAME=PATH, or PATH, whose last part names it.
 

@@ -72,12 +72,12 @@ def _add_evaluate(parser: ArgumentParser) -> None:
 def _evaluate(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import evaluate, protocol, scores
+    from jaxcolor import evaluate, folders, protocol, scores
     from jaxcolor.data import sources
 
     output = arguments.output
     if output is not None:
-        arguments_of.check_folder(output)
+        folders.check_folder(output)
     chosen = protocol.Protocol(
         name=arguments.source,
         size=arguments.size,

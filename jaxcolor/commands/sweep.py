@@ -112,7 +112,16 @@ def _add_criterion(parser: ArgumentParser) -> None:
 def _sweep(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import describe, grid, gridded, pretrained, protocol, scores, sweep
+    from jaxcolor import (
+        describe,
+        folders,
+        grid,
+        gridded,
+        pretrained,
+        protocol,
+        scores,
+        sweep,
+    )
 
     chosen = grid.make(arguments.temperatures, arguments.lambdas)
     criterion = grid.Criterion(
@@ -124,7 +133,7 @@ def _sweep(arguments: Namespace) -> int:
     if (fraction := arguments.held_out) is not None and not 0 < fraction < 1:
         raise ValueError(f"--held-out is {fraction:g}; wanted above 0 and below 1")
     output = arguments.output
-    arguments_of.check_folder(output)
+    folders.check_folder(output)
     model = pretrained.load(arguments.model)
     if model.description.head != describe.BINS:
         raise ValueError(

@@ -38,13 +38,13 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
 
 
 def _sweep_train(arguments: Namespace) -> int:
-    from jaxcolor import configuration, trainings
+    from jaxcolor import configuration, folders, trainings
 
     configs = configuration.read_sweep(arguments.config, arguments.overrides)
     if arguments.list:
         print("\n".join(name for name, _ in configs))
         return 0
-    arguments_of.check_folder(arguments.workdir)
+    folders.check_folder(arguments.workdir)
     if arguments.collect:
         if not arguments.workdir.is_dir():
             raise ValueError(f"there is no folder {arguments.workdir}")
