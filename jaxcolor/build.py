@@ -109,7 +109,6 @@ def check(config: ConfigDict) -> None:
     limits.check_finite(config.to_dict())
     limits.check_numbers(
         section_of(config, "training"),
-        section_of(config, "pipeline"),
         section_of(config, "data"),
     )
     method = config.initialization.method
@@ -270,6 +269,13 @@ def _check_section(section: str, values: ConfigDict) -> None:
         raise ValueError(f"config.{section} lacks {missing}")
 
 
+def _check_crop(crop: int, *, multiple: int) -> None:
+    if crop % multiple:
+        raise ValueError(
+            f"config.pipeline.crop is {crop}; wanted a multiple of {multiple}"
+        )
+
+
 def _check_factories(config: ConfigDict) -> None:
     """Makes what needs no photographs, for its errors."""
     try:
@@ -283,8 +289,10 @@ def _check_factories(config: ConfigDict) -> None:
         # Shapes only: nothing is computed.
         pixel = jnp.zeros((1, 1, 1, outputs)), jnp.zeros((1, 1, 1, 2))
         jax.eval_shape(terms, *pixel)
+        smallest = jnp.zeros((1, module.multiple, module.multiple))
         jax.eval_shape(
-            lambda: module.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)
+            lambda: module.init(jax.random.key(0), smallest, train=False)
         )
+        _check_crop(config.pipeline.crop, multiple=module.multiple)
     except TypeError as error:
         raise ValueError(f"the config has a value of a wrong type: {error}") from error

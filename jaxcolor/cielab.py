@@ -108,6 +108,12 @@ def lab_to_rgb(lab: Lab) -> Rgb:
     return _srgb_from_linear(_linear_from_lab(lab.astype(jnp.float32)))
 
 
+def gray_from_lightness(lightness: PerPixel) -> PerPixel:
+    """Returns the sRGB level, in [0, 1], of grays of a lightness in [0, 100]."""
+    f = (lightness.astype(jnp.float32) + 16) / 116
+    return _srgb_from_linear(jnp.clip(_cube(f), 0, 1))
+
+
 @partial(jnp.vectorize, signature="(c)->(c)")
 def clip_chroma(lab: Lab) -> Lab:
     """Reduces chroma, at constant lightness and hue, until sRGB has the color.
@@ -160,7 +166,7 @@ def _linear_from_srgb(srgb: Rgb) -> Rgb:
     return jnp.where(srgb > SRGB_KNEE, power, srgb / 12.92)
 
 
-def _srgb_from_linear(linear: Rgb) -> Rgb:
+def _srgb_from_linear(linear: PerPixel) -> PerPixel:
     root = 1.055 * jnp.maximum(linear, LINEAR_KNEE) ** (1 / 2.4) - 0.055
     return jnp.where(linear > LINEAR_KNEE, root, 12.92 * linear)
 

@@ -211,7 +211,8 @@ def _check_prior(prior: np.ndarray | None, bins: int) -> None:
 
 
 def _shapes(module: nn.Module) -> PyTree:
+    side = module.multiple
     # All of it within the trace: outside, each small operation is compiled.
     return jax.eval_shape(
-        lambda: module.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)
+        lambda: module.init(jax.random.key(0), jnp.zeros((1, side, side)), train=False)
     )

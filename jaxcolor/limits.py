@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxcolor import sections
-from jaxcolor.models import zhang2016
 from jaxcolor.wear import Wear
 
 DTYPES = ("float32", "bfloat16")
@@ -88,9 +87,7 @@ def check_parallel(
         )
 
 
-def check_numbers(
-    training: sections.Training, chain: sections.Pipeline, data: sections.Data
-) -> None:
+def check_numbers(training: sections.Training, data: sections.Data) -> None:
     """Refuses counts and sizes that no training can have.
 
     Raises:
@@ -108,9 +105,4 @@ def check_numbers(
     if not 0 <= fraction < 1:
         raise ValueError(
             f"config.data.held_out_fraction is {fraction}; wanted from 0 to below 1"
-        )
-    if chain.crop % zhang2016.STRIDE:
-        raise ValueError(
-            f"config.pipeline.crop is {chain.crop};"
-            f" wanted a multiple of {zhang2016.STRIDE}"
         )

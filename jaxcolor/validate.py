@@ -89,6 +89,7 @@ def _validation_batches(
     whole = setting.split.validation
     # Spread over the set: names are sorted, often by class.
     size = min(images, len(whole))
+    multiple = build.network(setting.config, axis_name=None).multiple
     few = sources.Part(whole, np.arange(size) * len(whole) // max(size, 1))
     return pipeline.validation_batches(
         few,
@@ -96,7 +97,7 @@ def _validation_batches(
         resize=chain.resize,
         squash=chain.squash,
         # As much of the photograph as fits: the paper validates on all of it.
-        crop=chain.resize // 8 * 8,
+        crop=chain.resize // multiple * multiple,
         draft=chain.draft,
         process_index=index,
         process_count=count,

@@ -11,7 +11,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor.models import blocks
+from jaxcolor.models import blocks, same_convolutions
 
 BLOCK = "block"
 """The name, for `jax.checkpoint`, of what leaves a block of layers."""
@@ -43,6 +43,26 @@ def _he(key: Array, shape: tuple[int, ...]) -> Array:
 def _he_transpose(key: Array, shape: tuple[int, ...]) -> Array:
     # Of the 16 taps only 4 meet in one output pixel.
     return 2 * _he(key, shape)
+
+
+def doubled(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
+    """Doubles height and width bilinearly; pixels have their centers at halves.
+
+    Equal to PyTorch's `interpolate(scale_factor=2, mode="bilinear")`.
+    """
+    for axis in (1, 2):
+        length = x.shape[axis]
+        edge = [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)]
+        padded = jnp.pad(x, edge, mode="edge")
+        before, after = (
+            jax.lax.slice_in_dim(padded, start, start + length, axis=axis)
+            for start in (0, 2)
+        )
+        pair = jnp.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], axis + 1)
+        shape = list(x.shape)
+        shape[axis] = 2 * length
+        x = pair.reshape(shape)
+    return x
 
 
 class Conv(nn.Module):
@@ -89,6 +109,78 @@ class ConvTranspose(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
         return blocks.conv_transpose(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+
+
+class SameConv(nn.Module):
+    """A convolution with bias, padded as TensorFlow pads: see `same_convolutions`.
+
+    Attributes:
+        features: channels out.
+        dtype: of the computation and the result; parameters are float32.
+        size: height and width of the kernel.
+        stride: pixels from one output to the next.
+    """
+
+    features: int
+    dtype: DTypeLike
+    size: int = 3
+    stride: int = 1
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", _he, shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        x = same_convolutions.conv(x, kernel, stride=self.stride)
+        return x + jnp.reshape(bias, (1, 1, 1, -1))
+
+
+class Depthwise(nn.Module):
+    """A kernel and a bias for each channel, padded as TensorFlow pads.
+
+    Attributes:
+        dtype: of the computation and the result; parameters are float32.
+        size: height and width of the kernels.
+        stride: pixels from one output to the next.
+    """
+
+    dtype: DTypeLike
+    size: int = 3
+    stride: int = 1
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:
+        channels = x.shape[-1]
+        # An axis of one, so that the kernel is drawn for what a pixel sees.
+        kernel = self.param("kernel", _he, (self.size, self.size, 1, channels))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        x = same_convolutions.depthwise(x, kernel[:, :, 0], self.stride)
+        return x + jnp.reshape(bias, (1, 1, 1, -1))
+
+
+class Pointwise(nn.Module):
+    """A 1x1 convolution with bias, in the compute dtype.
+
+    Attributes:
+        features: channels out.
+        dtype: of the computation and the result; parameters are float32.
+        is_zero: whether it starts as zero, as the last layer of a residual branch.
+    """
+
+    features: int
+    dtype: DTypeLike
+    is_zero: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b h w o"]:
+        initial = nn.initializers.zeros if self.is_zero else _he
+        kernel = self.param("kernel", initial, (1, 1, x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        x = blocks.conv1x1(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+        return x.astype(self.dtype)
 
 
 class Head(nn.Module):

@@ -80,6 +80,8 @@ class Zhang2016(nn.Module):
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
 
+    multiple = STRIDE
+
     @nn.compact
     def __call__(
         self, lightness: Float[Array, "b h w"], *, train: bool
