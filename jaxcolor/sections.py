@@ -1,5 +1,6 @@
 """The sections of a config that are plain values; `build` knows the others."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -98,6 +99,27 @@ class Prior(NamedTuple):
     """
 
     path: str | None
+
+
+class Layers(NamedTuple):
+    """The section `layers`: what differs from layer to layer, see `optim.by_layer`.
+
+    Prefixes are of names such as "encoder/block_3/conv/kernel", and end where a part
+    of the name ends; of several that match, the longest counts. "" matches all.
+
+    Attributes:
+        rates: factors on the learning rate, by prefix of parameter names; 1 where none
+            matches. At 0 parameters are frozen: they have no gradient, their backward
+            pass is not computed, and nothing changes them, weight decay included.
+        warmup: updates, by prefix, during which parameters stay as they are; then they
+            learn. The optimizer's moments accumulate meanwhile.
+        fixed_statistics: prefixes of modules whose batch normalization normalizes by
+            its running statistics and keeps them, also in training.
+    """
+
+    rates: Mapping[str, float]
+    warmup: Mapping[str, int]
+    fixed_statistics: Sequence[str]
 
 
 class Average(NamedTuple):
