@@ -105,6 +105,9 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
 
     crop = config.pipeline.crop
     flops = TRAINED * network.flops(crop, crop)
+    statistics = steps.make_statistics_step(
+        network, fixed_statistics=layers.fixed_statistics
+    )
     lifted = parallel.lift(make_step, kind=devices.lift)
     # Last, so that a start that failed does not bind the next one.
     workdirs.write_config(config, workdir)
@@ -116,11 +119,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         prior=prior,
         lifted=lifted,
         evaluate=parallel.lift_sums(steps.make_eval_step(network, objective)),
-        statistics=parallel.lift_sums(
-            steps.make_statistics_step(
-                network, fixed_statistics=layers.fixed_statistics
-            )
-        ),
+        statistics=parallel.lift_sums(statistics),
         predict=predict,
         # Means over many batches come from the host.
         constant_loss=lambda means: float(
