@@ -14,5 +14,6 @@ from configs import l2
 def get_config() -> ConfigDict:
     """Returns the regression, its trunk taken over from a trained full method."""
     config = l2.get_config()
-    config.initialization.checkpoint = "runs/zhang2016"
+    # All but the head, which has two outputs here.
+    config.initialization.update(checkpoint="runs/zhang2016", partial=True)
     return config

@@ -58,11 +58,14 @@ def get_config() -> ConfigDict:
         images=64,
         head_deviation=0.1,
         checkpoint=placeholder(str),
+        partial=False,
     )
     config.optimizer = dict(
         name="adamw", b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.01, clip_norm=5.0
     )
     config.schedule = dict(name="warmup_cosine", peak=1e-3, warmup=200, length=steps)
+    # All layers alike; frozen ones and slower ones are named here.
+    config.layers = dict(rates={}, warmup={}, fixed_statistics=())
     # What is learnt from is as it is; old photographs are not, see `jaxcolor.wear`.
     config.wear = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0

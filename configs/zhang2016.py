@@ -70,11 +70,14 @@ def get_config() -> ConfigDict:
         images=80,
         head_deviation=0.1,
         checkpoint=placeholder(str),
+        partial=False,
     )
     config.optimizer = dict(
         name="adam", b1=0.9, b2=0.99, eps=1e-8 / PIXELS, weight_decay=1e-3 / PIXELS
     )
     config.schedule = dict(name="steps", peak=3.16e-5, factor=0.316, every=215_000)
+    # All layers alike; frozen ones and slower ones are named here.
+    config.layers = dict(rates={}, warmup={}, fixed_statistics=())
     # What is learnt from is as it is; old photographs are not, see `jaxcolor.wear`.
     config.wear = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0

@@ -70,6 +70,7 @@ FACTORIES: dict[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] = {
     "initialization": sections.Initialization,
     "optimizer": optim.OPTIMIZERS,
     "schedule": optim.SCHEDULES,
+    "layers": sections.Layers,
     "average": sections.Average,
     "wear": wears.Wear,
     "parallel": sections.Parallel,
@@ -190,9 +191,11 @@ def schedule(config: ConfigDict) -> optax.Schedule:
 
 
 def optimizer(config: ConfigDict) -> optax.GradientTransformation:
-    """Returns the optimizer with its schedule."""
+    """Returns the optimizer with its schedule and its factors by layer."""
     factory, arguments = _factory("optimizer", config.optimizer)
-    return factory(schedule(config), **arguments)
+    layers: sections.Layers = section_of(config, "layers")
+    inner = factory(schedule(config), **arguments)
+    return optim.by_layer(inner, rates=layers.rates, warmup=layers.warmup)
 
 
 def head_mean(
@@ -290,9 +293,10 @@ def _check_factories(config: ConfigDict) -> None:
         pixel = jnp.zeros((1, 1, 1, outputs)), jnp.zeros((1, 1, 1, 2))
         jax.eval_shape(terms, *pixel)
         smallest = jnp.zeros((1, module.multiple, module.multiple))
-        jax.eval_shape(
+        variables = jax.eval_shape(
             lambda: module.init(jax.random.key(0), smallest, train=False)
         )
+        limits.check_layers(section_of(config, "layers"), variables)
         _check_crop(config.pipeline.crop, multiple=module.multiple)
     except TypeError as error:
         raise ValueError(f"the config has a value of a wrong type: {error}") from error

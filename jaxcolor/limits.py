@@ -1,13 +1,18 @@
 """Which numbers of a config are of use: the errors name the setting."""
 
+import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxcolor import sections
+from jaxtyping import PyTree
+
+from jaxcolor import layerwise, sections
 from jaxcolor.wear import Wear
 
 DTYPES = ("float32", "bfloat16")
+# Names that an error tells of those that were probably meant.
+TOLD = 3
 
 
 def check_finite(config: Mapping[str, Mapping[str, Any]]) -> None:
@@ -53,6 +58,55 @@ def check_wear(wear: Wear) -> None:
         if not 0 <= value <= highest:
             wanted = f"from 0 to {highest:.2f}" if name in below else "0 or more"
             raise ValueError(f"config.wear.{name} is {value}; wanted {wanted}")
+
+
+def check_layers(section: sections.Layers, variables: PyTree) -> None:
+    """Refuses settings by layer that are of no use, or match nothing in the network.
+
+    Args:
+        section: of the config.
+        variables: of the network, shapes suffice.
+
+    Raises:
+        ValueError: naming the first prefix, with some that are known.
+    """
+    for name, factor in section.rates.items():
+        if not 0 <= factor < math.inf:
+            raise ValueError(
+                f"config.layers.rates has {name!r}: {factor}; wanted 0 or more"
+            )
+    for name, count in section.warmup.items():
+        if not isinstance(count, int) or count < 0:
+            raise ValueError(
+                f"config.layers.warmup has {name!r}: {count}; wanted a number of steps"
+            )
+    fixed = section.fixed_statistics
+    if isinstance(fixed, str) or not isinstance(fixed, Sequence):
+        raise ValueError(
+            f"config.layers.fixed_statistics is {fixed!r}; wanted a tuple of prefixes"
+        )
+    names = layerwise.names_of(variables["params"])
+    _check_prefixes("rates", section.rates, names)
+    _check_prefixes("warmup", section.warmup, names)
+    statistics = layerwise.names_of(variables.get("batch_stats", {}))
+    modules = [layerwise.module_of(name) for name in statistics]
+    _check_prefixes("fixed_statistics", fixed, modules)
+
+
+def _check_prefixes(
+    setting: str, prefixes: Iterable[str], names: Sequence[str]
+) -> None:
+    for prefix in prefixes:
+        if any(layerwise.match(name, [prefix]) is not None for name in names):
+            continue
+        parts = [name.split("/") for name in names]
+        known = {"/".join(p[:n]) for p in parts for n in range(1, len(p) + 1)}
+        meant = difflib.get_close_matches(prefix, sorted(known), n=TOLD, cutoff=0.0)
+        raise ValueError(
+            f"config.layers.{setting} has {prefix!r}, which matches nothing in the"
+            f" network; known are {', '.join(meant) or 'none'}"
+            + (" and others" if len(known) > len(meant) else "")
+        )
 
 
 def check_parallel(

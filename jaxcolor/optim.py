@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules: the paper's, and those of short trainings."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -11,8 +11,12 @@ import optax.contrib
 from jax.typing import ArrayLike
 from jaxtyping import PyTree
 
+from jaxcolor import layerwise
+
 # The first and the last layer of the networks.
 OUTER = ("conv1_1", "head")
+# Added to a parameter it changes no bit, not even of -0.0, which 0.0 would.
+NOTHING = -0.0
 
 
 def adam(
@@ -117,6 +121,49 @@ def muon(
 def sgd(schedule: optax.Schedule, *, momentum: float) -> optax.GradientTransformation:
     """Returns gradient descent; its updates show every factor in the gradient."""
     return optax.sgd(schedule, momentum=momentum or None)
+
+
+def by_layer(
+    inner: optax.GradientTransformation,
+    *,
+    rates: Mapping[str, float],
+    warmup: Mapping[str, int],
+) -> optax.GradientTransformation:
+    """Returns an optimizer whose updates, weight decay included, are scaled by layer.
+
+    During their warm-up, parameters stay as they are, but the inner optimizer sees
+    their gradients: its moments accumulate, so that the first update is that of
+    settled moments and not of one noisy gradient. A limit on the gradient's norm
+    counts these gradients too.
+
+    Args:
+        inner: the optimizer; returned as it is where nothing is scaled.
+        rates: factors by prefix of parameter names. Of parameters with factor 0
+            no update is computed.
+        warmup: updates, by prefix, before the first that changes a parameter.
+    """
+    if not rates and not warmup:
+        return inner
+
+    def init(params: PyTree) -> optax.ScaleByScheduleState:
+        return optax.ScaleByScheduleState(count=jnp.zeros((), jnp.int32))
+
+    def update(
+        updates: PyTree, state: optax.ScaleByScheduleState, params: PyTree = None
+    ) -> tuple[PyTree, optax.ScaleByScheduleState]:
+        def scaled(name: str, step: jax.Array) -> jax.Array:
+            factor = layerwise.rate(name, rates)
+            if factor == 0:
+                return jnp.full_like(step, NOTHING)
+            step = step if factor == 1 else factor * step
+            if (prefix := layerwise.match(name, warmup)) is not None and warmup[prefix]:
+                step = jnp.where(state.count < warmup[prefix], NOTHING, step)
+            return step
+
+        new = optax.ScaleByScheduleState(count=state.count + 1)
+        return layerwise.map_named(scaled, updates), new
+
+    return optax.chain(inner, optax.GradientTransformation(init, update))
 
 
 def steps(*, peak: float, factor: float, every: int) -> optax.Schedule:

@@ -1,5 +1,6 @@
 """The sections of a config that are plain values; `build` knows the others."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -49,14 +50,17 @@ class Initialization(NamedTuple):
             the prior times the class weights.
         images: how many photographs that looks at.
         head_deviation: standard deviation of the last layer's outputs over them.
-        checkpoint: a model (released folder or workdir) whose trunk is taken over
-            instead; the head too where it has the same size. None for none.
+        checkpoint: a model (released folder or workdir) whose parameters and
+            statistics are the start instead; None for none.
+        partial: whether the checkpoint may lack some of the network's arrays, or have
+            them in another shape, as a head for other outputs; those start fresh.
     """
 
     method: str
     images: int
     head_deviation: float
     checkpoint: str | None
+    partial: bool
 
 
 class Release(NamedTuple):
@@ -98,6 +102,28 @@ class Prior(NamedTuple):
     """
 
     path: str | None
+
+
+class Layers(NamedTuple):
+    """The section `layers`: what differs from layer to layer, see `optim.by_layer`.
+
+    Prefixes are of names such as "encoder/block_3/conv/kernel", and end where a part
+    of the name ends; of several that match, the longest counts. "" matches all.
+
+    Attributes:
+        rates: factors on the learning rate, by prefix of parameter names; 1 where none
+            matches. At 0 parameters are frozen: they have no gradient, their backward
+            pass is not computed, and nothing changes them, weight decay included. Their
+            running statistics still move, see `fixed_statistics`.
+        warmup: updates, by prefix, during which parameters stay as they are; then they
+            learn. The optimizer's moments accumulate meanwhile.
+        fixed_statistics: prefixes of modules whose batch normalization normalizes by
+            its running statistics and keeps them, also in training.
+    """
+
+    rates: Mapping[str, float]
+    warmup: Mapping[str, int]
+    fixed_statistics: Sequence[str]
 
 
 class Average(NamedTuple):

@@ -9,7 +9,16 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
-from jaxcolor import build, cielab, parallel, processes, sections, steps, wear
+from jaxcolor import (
+    build,
+    cielab,
+    layerwise,
+    parallel,
+    processes,
+    sections,
+    steps,
+    wear,
+)
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
 from jaxcolor.data import pipeline, splits
@@ -69,6 +78,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
     optimizer = build.optimizer(config)
     devices: sections.Parallel = build.section_of(config, "parallel")
     average: sections.Average = build.section_of(config, "average")
+    layers: sections.Layers = build.section_of(config, "layers")
     spoil = wear.make_spoil(build.section_of(config, "wear"), seed=training.seed)
 
     def make_step(axis_name: str | None) -> steps.TrainStep:
@@ -81,6 +91,8 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
             axis_name=axis_name,
             accumulation=devices.accumulation,
             remat=devices.remat,
+            is_frozen=lambda name: layerwise.rate(name, layers.rates) == 0,
+            fixed_statistics=layers.fixed_statistics,
         )
 
     network = build.network(config, axis_name=None)
@@ -93,6 +105,9 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
 
     crop = config.pipeline.crop
     flops = TRAINED * network.flops(crop, crop)
+    statistics = steps.make_statistics_step(
+        network, fixed_statistics=layers.fixed_statistics
+    )
     lifted = parallel.lift(make_step, kind=devices.lift)
     # Last, so that a start that failed does not bind the next one.
     workdirs.write_config(config, workdir)
@@ -104,7 +119,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         prior=prior,
         lifted=lifted,
         evaluate=parallel.lift_sums(steps.make_eval_step(network, objective)),
-        statistics=parallel.lift_sums(steps.make_statistics_step(network)),
+        statistics=parallel.lift_sums(statistics),
         predict=predict,
         # Means over many batches come from the host.
         constant_loss=lambda means: float(

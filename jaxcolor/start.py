@@ -27,6 +27,9 @@ from jaxcolor.steps import TrainState
 
 LOGGER = logging.getLogger(__name__)
 
+# Names of arrays that do not fit, in a message.
+TOLD = 3
+
 
 def first_or_restored(setting: Setting, manager: Any) -> tuple[TrainState, Interval]:
     """Returns the state to go on from, and the sums of its unfinished interval."""
@@ -53,7 +56,12 @@ def first_or_restored(setting: Setting, manager: Any) -> tuple[TrainState, Inter
 def _initialized(setting: Setting, network: Any, variables: PyTree) -> PyTree:
     start: sections.Initialization = build.section_of(setting.config, "initialization")
     if start.checkpoint is not None:
-        return _taken_over(variables, pretrained.load(start.checkpoint).variables)
+        return _taken_over(
+            variables,
+            pretrained.load(start.checkpoint).variables,
+            name=start.checkpoint,
+            is_partial=start.partial,
+        )
     if start.method == "random":
         return variables
     probabilities = (
@@ -76,14 +84,47 @@ def _initialized(setting: Setting, network: Any, variables: PyTree) -> PyTree:
     )
 
 
-def _taken_over(new: PyTree, trained: PyTree) -> PyTree:
-    """Returns the trained leaves wherever the new network has the same, by shape."""
+def _taken_over(new: PyTree, trained: PyTree, *, name: str, is_partial: bool) -> PyTree:
+    """Returns the trained arrays wherever the new network has the same, by shape.
+
+    Args:
+        new: the network's variables.
+        trained: those of a model.
+        name: of the model, for messages.
+        is_partial: whether some arrays may have to stay as they are in `new`.
+
+    Raises:
+        ValueError: some do not fit and `is_partial` is False, or none fits.
+    """
+    missing: list[str] = []
+    differing: list[str] = []
 
     def choose(path: Any, fresh: jax.Array) -> jax.Array:
+        keys = [key.key for key in path]
         found: Any = trained
-        for key in path:
-            found = found.get(key.key) if isinstance(found, dict) else None
-        matches = found is not None and np.shape(found) == fresh.shape
-        return jnp.asarray(found) if matches else fresh
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None and np.shape(found) == fresh.shape:
+            return jnp.asarray(found)
+        # The first key tells parameters from statistics.
+        (missing if found is None else differing).append("/".join(keys[1:]))
+        return fresh
 
-    return jax.tree_util.tree_map_with_path(choose, new)
+    chosen = jax.tree_util.tree_map_with_path(choose, new)
+    unfit = missing + differing
+    count = len(jax.tree.leaves(new))
+    told = f"of the network's {count} arrays {count - len(unfit)} fit {name}"
+    if unfit:
+        told += (
+            f", {len(missing)} {'is' if len(missing) == 1 else 'are'} not there and"
+            f" {len(differing)} {'has' if len(differing) == 1 else 'have'} another"
+            f" shape: {', '.join(unfit[:TOLD])}" + ", ..." * (len(unfit) > TOLD)
+        )
+    if len(unfit) == count:
+        raise ValueError(f"{told}; wanted a model that has some of them")
+    if unfit and not is_partial:
+        raise ValueError(
+            f"{told}; wanted all to fit, or config.initialization.partial = True"
+        )
+    LOGGER.info("%s", told)
+    return chosen

@@ -1,6 +1,6 @@
 """The train step and the evaluation step: pure functions of one global batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,7 +9,7 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
-from jaxcolor import cielab, metrics
+from jaxcolor import cielab, layerwise, metrics
 from jaxcolor.models import layers
 from jaxcolor.objectives import Objective, Terms
 from jaxcolor.wear import Spoil
@@ -72,6 +72,8 @@ def make_train_step(
     axis_name: str | None,
     accumulation: int = 1,
     remat: bool = False,
+    is_frozen: Callable[[str], bool] | None = None,
+    fixed_statistics: Sequence[str] = (),
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
 
@@ -93,24 +95,18 @@ def make_train_step(
             normalization sees: a part.
         remat: keep only what leaves each block of the network, and compute the rest
             again for the gradient: less memory, a third more work.
+        is_frozen: whether the parameter of a name has no gradient; None for no
+            parameter. The optimizer has to leave these as they are.
+        fixed_statistics: see `layers.fixed_statistics`.
     """
-
-    def apply(params: PyTree, batch_stats: PyTree, lightness: Array) -> PyTree:
-        return network.apply(
-            {"params": params, "batch_stats": batch_stats},
-            lightness,
-            train=True,
-            mutable=["batch_stats"],
-        )
-
-    if remat:
-        kept = jax.checkpoint_policies.save_only_these_names(layers.BLOCK)
-        apply = jax.checkpoint(apply, policy=kept)
+    apply = _make_apply(network, remat=remat, fixed_statistics=fixed_statistics)
 
     def slopes(
         params: PyTree, batch_stats: PyTree, lightness: Array, ab: Array
     ) -> tuple[PyTree, Terms, PyTree]:
         def loss(params: PyTree) -> tuple[Array, tuple[Terms, PyTree]]:
+            if is_frozen is not None:
+                params = layerwise.frozen(params, is_frozen)
             outputs, updated = apply(params, batch_stats, lightness)
             means = jax.tree.map(lambda x: x.mean(axis=0), objective.terms(outputs, ab))
             return means["loss"], (means, updated["batch_stats"])
@@ -144,31 +140,54 @@ def make_train_step(
     return train_step
 
 
+def _make_apply(
+    network: nn.Module, *, remat: bool, fixed_statistics: Sequence[str]
+) -> Callable[[PyTree, PyTree, Array], PyTree]:
+    """Returns the function that applies a network in training."""
+
+    def apply(params: PyTree, batch_stats: PyTree, lightness: Array) -> PyTree:
+        # Inside: `jax.checkpoint` runs this again, outside of any context.
+        with layers.fixed_statistics(fixed_statistics):
+            return network.apply(
+                {"params": params, "batch_stats": batch_stats},
+                lightness,
+                train=True,
+                mutable=["batch_stats"],
+            )
+
+    if not remat:
+        return apply
+    kept = jax.checkpoint_policies.save_only_these_names(layers.BLOCK)
+    return jax.checkpoint(apply, policy=kept)
+
+
 def _is_finite(tree: PyTree) -> Array:
     leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
     return jnp.stack([jnp.isfinite(x).all() for x in leaves]).all()
 
 
 def make_statistics_step(
-    network: nn.Module,
+    network: nn.Module, *, fixed_statistics: Sequence[str] = ()
 ) -> Callable[[PyTree, UInt8[Array, "b h w 3"]], PyTree]:
     """Returns the function of variables and photographs to the batch's statistics.
 
     Each layer's are those behind layers that are normalized by the batch's, too.
+
+    Args:
+        network: with a `momentum`.
+        fixed_statistics: prefixes of modules whose statistics are returned as they
+            are, and normalized by.
     """
     # Running statistics that keep nothing are the batch's own.
     forgetful = network.clone(momentum=0.0)
+    apply = _make_apply(forgetful, remat=False, fixed_statistics=fixed_statistics)
 
     def statistics_step(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
         lightness, _ = _inputs_and_targets(rgb)
         # From zero: a step from other statistics to the batch's would round.
         zero = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
-        _, updated = forgetful.apply(
-            {"params": variables["params"], "batch_stats": zero},
-            lightness,
-            train=True,
-            mutable=["batch_stats"],
-        )
+        start = layerwise.where_fixed(fixed_statistics, variables["batch_stats"], zero)
+        _, updated = apply(variables["params"], start, lightness)
         return updated["batch_stats"]
 
     return statistics_step

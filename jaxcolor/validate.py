@@ -9,7 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
-from jaxcolor import build, cielab, parallel, plots, processes, sections, steps
+from jaxcolor import (
+    build,
+    cielab,
+    layerwise,
+    parallel,
+    plots,
+    processes,
+    sections,
+    steps,
+)
 from jaxcolor import setting as settings
 from jaxcolor.data import pipeline, sources
 from jaxcolor.setting import Setting
@@ -37,7 +46,10 @@ def settled(setting: Setting, state: TrainState) -> TrainState:
         found = jax.device_get(setting.statistics(state.average, batch["rgb"]))
         sums = found if sums is None else jax.tree.map(np.add, sums, found)
     means = jax.tree.map(lambda x: x / np.float32(count), sums)
-    batch_stats = parallel.replicate(means)
+    # A mean of equal numbers may differ from them in its last bit.
+    fixed = build.section_of(setting.config, "layers").fixed_statistics
+    old = jax.device_get(state.average["batch_stats"])
+    batch_stats = parallel.replicate(layerwise.where_fixed(fixed, old, means))
     return state._replace(average={**state.average, "batch_stats": batch_stats})
 
 

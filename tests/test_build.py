@@ -110,6 +110,32 @@ def test_a_number_of_no_use_is_refused(section, name, value, told):
         build.check(config)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("rates", {"conv1": 0.1}, r"rates has 'conv1', which matches nothing.*conv1_1"),
+        ("rates", {"conv1_1": -1.0}, r"rates has 'conv1_1': -1.0; wanted 0 or more"),
+        ("rates", {"head": float("nan")}, r"rates has 'head': nan; wanted 0 or more"),
+        ("warmup", {"heads": 5}, r"warmup has 'heads', which.*known are .*head"),
+        ("warmup", {"head": 0.5}, r"warmup has 'head': 0.5; wanted a number of"),
+        ("fixed_statistics", ("conv1_2",), r"'conv1_2', which.*conv1_2norm"),
+        ("fixed_statistics", "conv1_2norm", r"'conv1_2norm'; wanted a tuple"),
+    ],
+)
+def test_a_setting_by_layer_of_no_use_is_refused(name, value, told):
+    config = scenes_small.get_config()
+    config.layers = {"rates": {}, "warmup": {}, "fixed_statistics": (), name: value}
+    with pytest.raises(ValueError, match=f"config.layers.{told}"):
+        build.check(config)
+
+
+def test_settings_by_layer_are_taken():
+    config = scenes_small.get_config()
+    rates = {"": 0.0, "conv8_1": 1, "head/kernel": 0.5}
+    config.layers = {"rates": rates, "warmup": {"head": 5}, "fixed_statistics": ("",)}
+    build.check(config)
+
+
 def test_the_last_bias_starts_at_the_best_constant_prediction():
     config = scenes_small.get_config()
     prior = np.array([0.7, 0.2, 0.1, 0.0], np.float32)

@@ -164,6 +164,9 @@ def test_a_trunk_is_taken_over_from_a_trained_model(
     config.objective = {"name": "regression"}
     config.release.update(temperature=None, decoding_lambda=None)
     config.initialization.checkpoint = f"{uninterrupted}@{STEPS}"
+    with pytest.raises(ValueError, match=r"head/bias, head/kernel; wanted all to fit"):
+        train.train(config, tmp_path / "refused", is_quiet=True)
+    config.initialization.partial = True
     # A first step of rate zero: what is saved is what was taken over.
     config.schedule.peak = 0.0
     config.optimizer.weight_decay = 0.0
@@ -263,6 +266,58 @@ def test_an_interrupt_between_two_lines_of_the_log_loses_nothing(
     assert outcome == train.Outcome(5, is_finished=False)
     train.train(tiny.training_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_by_layer_loses_nothing_and_keeps_what_is_frozen(
+    photo_folder, tmp_path, monkeypatch
+):
+    config = tiny.training_config(photo_folder)
+    config.training.update(steps=4, log_every=1, checkpoint_every=1, keep=4)
+    config.layers = {
+        "rates": {"conv1_1": 0.0, "conv2_1": 0.1},
+        "warmup": {"conv3_1": 3, "head": 1},
+        "fixed_statistics": ("conv1_2norm",),
+    }
+    train.train(config, tmp_path / "whole", is_quiet=True)
+    checks = iter([False, True])
+
+    @contextlib.contextmanager
+    def listen():
+        yield lambda step: next(checks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interrupt, "listen", listen)
+        outcome = train.train(config, tmp_path / "parts", is_quiet=True)
+    assert outcome == train.Outcome(2, is_finished=False)
+    train.train(config, tmp_path / "parts", is_quiet=True)
+    for a, b in zip(
+        state_of(tmp_path / "whole", 4), state_of(tmp_path / "parts", 4), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
+    states = [
+        checkpoint.restore_arrays(tmp_path / "whole", step=n) for n in range(1, 5)
+    ]
+
+    def changes(kind: str, layer: str) -> list[bool]:
+        """Lists whether the steps after the first changed a layer."""
+        found = [jax.tree.leaves(state[kind][layer]) for state in states]
+        return [
+            any((a != b).any() for a, b in zip(one, other, strict=True))
+            for one, other in itertools.pairwise(found)
+        ]
+
+    assert changes("params", "conv1_1") == [False, False, False]
+    assert changes("params", "conv3_1") == [False, False, True]
+    assert changes("params", "conv2_1") == changes("params", "head") == [True] * 3
+    assert changes("batch_stats", "conv1_2norm") == [False, False, False]
+    assert changes("batch_stats", "conv2_2norm") == [True] * 3
+    # Of the averaged weights, whose statistics are measured anew.
+    averages = [state["average"]["batch_stats"]["conv1_2norm"] for state in states]
+    for average in averages:
+        np.testing.assert_array_equal(average["mean"], averages[0]["mean"])
+        np.testing.assert_array_equal(average["var"], averages[0]["var"])
 
 
 def test_a_training_that_learns_nothing_is_warned_about(

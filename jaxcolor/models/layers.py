@@ -4,6 +4,9 @@ Parameters and statistics are float32; the compute dtype is an argument.
 """
 
 import math
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +14,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from jaxcolor import layerwise
 from jaxcolor.models import blocks, same_convolutions
 
 BLOCK = "block"
@@ -235,3 +239,31 @@ class BatchNorm(nn.Module):
         shift = shift - mean * scale
         along = (1,) * (x.ndim - 1) + size
         return (x * scale.reshape(along) + shift.reshape(along)).astype(x.dtype)
+
+
+def fixed_statistics(prefixes: Iterable[str]) -> AbstractContextManager[None]:
+    """Returns a context in which some batch normalizations never train.
+
+    Those of modules that a prefix matches normalize by their running statistics and
+    keep them, also when the network is applied with train=True.
+    """
+    prefixes = tuple(prefixes)
+
+    def keep(
+        call: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: nn.module.InterceptorContext,
+    ) -> Any:
+        module = context.module
+        is_normalizing = (
+            isinstance(module, BatchNorm) and context.method_name == "__call__"
+        )
+        if (
+            is_normalizing
+            and layerwise.match("/".join(module.path), prefixes) is not None
+        ):
+            return call(*args, **{**kwargs, "train": False})
+        return call(*args, **kwargs)
+
+    return nn.intercept_methods(keep)

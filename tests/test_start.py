@@ -1,0 +1,61 @@
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcolor import start
+
+
+def model(*, outputs: int, extra: bool = False):
+    ones = {
+        "conv": {"kernel": np.ones((3, 3, 1, 4)), "bias": np.ones(4)},
+        "head": {"kernel": np.ones((1, 1, 4, outputs)), "bias": np.ones(outputs)},
+    }
+    if extra:
+        ones["skip"] = {"kernel": np.ones(3)}
+    stats = {"norm": {"mean": np.ones(4), "var": np.ones(4)}}
+    return {"params": ones, "batch_stats": stats}
+
+
+def fresh(**sizes):
+    return jax.tree.map(lambda x: jnp.zeros(x.shape), model(**sizes))
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused():
+    told = (
+        "of the network's 7 arrays 4 fit M, 1 is not there and 2 have another shape:"
+        " skip/kernel, head/bias, head/kernel; wanted all to fit, or"
+        " config.initialization.partial = True"
+    )
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        start._taken_over(
+            fresh(outputs=2, extra=True), model(outputs=5), name="M", is_partial=False
+        )
+
+
+def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
+    caplog.set_level(logging.INFO)
+    new = fresh(outputs=2)
+    found = start._taken_over(new, model(outputs=5), name="M", is_partial=True)
+    assert "of the network's 6 arrays 4 fit M" in caplog.text
+    for layer, value in (("conv", 1), ("head", 0)):
+        assert (np.asarray(found["params"][layer]["kernel"]) == value).all()
+    assert (np.asarray(found["batch_stats"]["norm"]["mean"]) == 1).all()
+    assert found["params"]["head"]["kernel"].shape[-1] == 2
+
+
+def test_a_checkpoint_that_fits_is_taken_whole():
+    new = fresh(outputs=5)
+    found = start._taken_over(
+        new, model(outputs=5, extra=True), name="M", is_partial=False
+    )
+    assert all((np.asarray(x) == 1).all() for x in found["params"]["head"].values())
+
+
+@pytest.mark.parametrize("is_partial", [False, True])
+def test_a_checkpoint_of_which_nothing_fits_is_refused(is_partial):
+    other = {"params": {"other": {"kernel": np.ones(2)}}, "batch_stats": {}}
+    with pytest.raises(ValueError, match=r"6 arrays 0 fit M.*wanted a model that"):
+        start._taken_over(fresh(outputs=2), other, name="M", is_partial=is_partial)
