@@ -7,21 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import PyTree, UInt8
 
-from jaxcolor import (
-    build,
-    checkpoint,
-    cielab,
-    parallel,
-    pretrained,
-    sections,
-    steps,
-)
+from jaxcolor import build, checkpoint, initial, parallel, steps
 from jaxcolor import prior as priors
 from jaxcolor import setting as settings
 from jaxcolor.journal import Interval
-from jaxcolor.models import initialize
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
 
@@ -51,39 +42,21 @@ def first_or_restored(setting: Setting, manager: Any) -> tuple[TrainState, Inter
 
 
 def _initialized(setting: Setting, network: Any, variables: PyTree) -> PyTree:
-    start: sections.Initialization = build.section_of(setting.config, "initialization")
-    if start.checkpoint is not None:
-        return _taken_over(variables, pretrained.load(start.checkpoint).variables)
-    if start.method == "random":
-        return variables
-    probabilities = (
-        None if setting.prior is None else priors.probabilities(setting.prior)
-    )
-    # The photographs of the first batches, as the training will see them: in every
-    # process all of them, since each makes the whole state.
-    per_batch = setting.training.batch_size
-    batches = itertools.islice(
-        settings.training_batches(setting, 0, is_whole=True),
-        -(-start.images // per_batch),
-    )
-    rgb = np.concatenate([batch["rgb"] for batch in batches])[: start.images]
-    return initialize.within_channel(
+    def photographs(count: int) -> UInt8[np.ndarray, "b h w 3"]:
+        # Those of the first batches: in every process all of them, since each makes
+        # the whole state.
+        per_batch = setting.training.batch_size
+        batches = itertools.islice(
+            settings.training_batches(setting, 0, is_whole=True),
+            -(-count // per_batch),
+        )
+        return np.concatenate([batch["rgb"] for batch in batches])[:count]
+
+    prior = setting.prior
+    return initial.variables(
+        setting.config,
         network,
         variables,
-        lightness=cielab.rgb8_to_lab(rgb)[..., 0],
-        head_mean=jnp.asarray(build.head_mean(setting.config, probabilities)),
-        head_deviation=start.head_deviation,
+        prior=None if prior is None else priors.probabilities(prior),
+        photographs=photographs,
     )
-
-
-def _taken_over(new: PyTree, trained: PyTree) -> PyTree:
-    """Returns the trained leaves wherever the new network has the same, by shape."""
-
-    def choose(path: Any, fresh: jax.Array) -> jax.Array:
-        found: Any = trained
-        for key in path:
-            found = found.get(key.key) if isinstance(found, dict) else None
-        matches = found is not None and np.shape(found) == fresh.shape
-        return jnp.asarray(found) if matches else fresh
-
-    return jax.tree_util.tree_map_with_path(choose, new)
