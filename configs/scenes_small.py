@@ -59,6 +59,7 @@ def get_config() -> ConfigDict:
         head_deviation=0.1,
         checkpoint=placeholder(str),
         partial=False,
+        encoder=placeholder(str),
     )
     config.optimizer = dict(
         name="adamw", b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.01, clip_norm=5.0

@@ -71,6 +71,7 @@ def get_config() -> ConfigDict:
         head_deviation=0.1,
         checkpoint=placeholder(str),
         partial=False,
+        encoder=placeholder(str),
     )
     config.optimizer = dict(
         name="adam", b1=0.9, b2=0.99, eps=1e-8 / PIXELS, weight_decay=1e-3 / PIXELS

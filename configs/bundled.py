@@ -1,0 +1,57 @@
+"""The bundled model: the paper's method on an ImageNet encoder, for any photograph.
+
+Run:    python -m experiments.packed.pack train=SCENES everyday=EVERYDAY photos=PHOTOS \
+            -o packed
+        python -m experiments.packed.train --config configs/bundled.py \
+            --recipe experiments/packed/bundled.json --photographs packed \
+            --workdir runs/bundled
+Expect: two CPU cores, about 45 crops of 96 pixels a second; experiments/README.md tells
+    what came out of how many. `jaxcolor train --config configs/bundled.py` trains the
+    same network from a folder, without weights for its sources.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import scenes_small
+
+# Blocks that work on small patches of gray: what ImageNet taught them serves as it is,
+# and most of the time of an encoder's backward pass is theirs.
+FIRST_BLOCKS = ("stem", "block_00", "block_01", "block_02")
+
+
+def get_config() -> ConfigDict:
+    """Returns the training of the bundled model: no reweighting until decoding."""
+    config = scenes_small.get_config()
+    config.training.update(
+        steps=20_000, log_every=100, validation_images=512, sheet_every=2000
+    )
+    config.pipeline.scales = (1.0, 2.0)
+    config.objective.rebalancing_lambda = 1.0
+    config.model = dict(
+        name="lite_fpn",
+        width=1.0,
+        encoder_width=1.0,
+        encoder_depth=1.0,
+        momentum=0.99,
+    )
+    config.initialization.encoder = "lite0"
+    config.layers.rates = {
+        "encoder": 0.15,
+        **{f"encoder/{block}": 0.0 for block in FIRST_BLOCKS},
+    }
+    config.layers.warmup = {"encoder": 300}
+    config.optimizer = dict(
+        name="adamw", b1=0.9, b2=0.98, eps=1e-8, weight_decay=0.02, clip_norm=2.0
+    )
+    config.schedule = dict(
+        name="trapezoid",
+        peak=1.5e-3,
+        warmup=200,
+        cooldown=5000,
+        length=config.training.get_ref("steps"),
+    )
+    config.wear.update(
+        share=0.5, contrast=0.4, fading=0.15, softness=0.2, grain=3.0, scratches=25.0
+    )
+    config.release.update(size=256, temperature=0.38, decoding_lambda=0.58)
+    return config

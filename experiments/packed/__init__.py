@@ -1,0 +1,1 @@
+"""Training from photographs that all lie in the memory of one device."""

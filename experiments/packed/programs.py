@@ -1,0 +1,298 @@
+"""What runs on the device: from photographs that lie there to the next state.
+
+Each function chooses photographs, crops them and goes on with that, in one program.
+Everything random follows from the seed and the step.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, UInt8
+from ml_collections import ConfigDict
+
+from experiments.packed import photographs as packed
+from experiments.packed.photographs import Groups, Named, Photographs
+from experiments.packed.recipe import Phase, Recipe, Validation
+from jaxcolor import build, cielab, encode, initial, rebalance, sections, steps, wear
+from jaxcolor import prior as priors
+from jaxcolor.objectives import Objective
+from jaxcolor.prior import Prior
+from jaxcolor.steps import OUTPUT_STRIDE, TrainState
+
+# Streams of random numbers: what one of them draws changes nothing in the others.
+TRAINING, PRIOR, STATISTICS, INITIAL = range(4)
+# Terms of a step that are logged.
+LOGGED = ("loss", "kl", "gradient_norm", "skipped")
+VALIDATION_BATCH = 32
+
+Steps = Callable[[TrainState, Photographs], tuple[TrainState, dict[str, Array]]]
+
+
+class Parts(NamedTuple):
+    """What a training is made of.
+
+    Attributes:
+        config: its sections.
+        recipe: what else there is to know.
+        groups: how often which photographs are chosen.
+        network: of the config.
+        optimizer: of the config.
+        key: of everything random.
+    """
+
+    config: ConfigDict
+    recipe: Recipe
+    groups: Groups
+    network: nn.Module
+    optimizer: optax.GradientTransformation
+    key: PRNGKeyArray
+
+
+def parts(config: ConfigDict, recipe: Recipe, training: Named) -> Parts:
+    """Builds the parts.
+
+    Raises:
+        ValueError: the config or the recipe is wrong.
+    """
+    build.check(config)
+    if config.objective.name != build.CLASSIFICATION:
+        raise ValueError(
+            f"config.objective.name is {config.objective.name!r};"
+            f" wanted {build.CLASSIFICATION!r}"
+        )
+    return Parts(
+        config=config,
+        recipe=recipe,
+        groups=packed.groups_of(training.groups, recipe.groups, power=recipe.power),
+        network=build.network(config, axis_name=None),
+        optimizer=build.optimizer(config),
+        key=jax.random.key(config.training.seed),
+    )
+
+
+def batch(
+    key: PRNGKeyArray, photographs: Photographs, groups: Groups, phase: Phase
+) -> UInt8[Array, "b h w 3"]:
+    """Returns random crops of photographs, these chosen by the groups' shares."""
+    which, where = jax.random.split(key)
+    return packed.random_crops(
+        where,
+        photographs,
+        packed.chosen(which, groups, count=phase.batch),
+        crop=phase.crop,
+        scales=phase.scales,
+    )
+
+
+def make_steps(
+    parts: Parts, objective: Objective, phase: Phase, *, count: int
+) -> Steps:
+    """Returns a jitted function that makes some train steps, and their terms.
+
+    Args:
+        parts: of the training.
+        objective: of the training.
+        phase: which the steps belong to.
+        count: of the steps.
+    """
+    config = parts.config
+    devices: sections.Parallel = build.section_of(config, "parallel")
+    train_step = steps.make_train_step(
+        parts.network,
+        parts.optimizer,
+        objective,
+        average_decay=config.average.decay,
+        spoil=wear.make_spoil(
+            build.section_of(config, "wear"), seed=config.training.seed
+        ),
+        axis_name=None,
+        accumulation=devices.accumulation,
+        remat=devices.remat,
+    )
+    stream = jax.random.fold_in(parts.key, TRAINING)
+
+    def one(
+        state: TrainState, photographs: Photographs
+    ) -> tuple[TrainState, dict[str, Array]]:
+        key = jax.random.fold_in(stream, state.step)
+        rgb = batch(key, photographs, parts.groups, phase)
+        state, terms = train_step(state, rgb)
+        return state, {name: terms[name] for name in LOGGED}
+
+    def several(
+        state: TrainState, photographs: Photographs
+    ) -> tuple[TrainState, dict[str, Array]]:
+        if count == 1:
+            state, terms = one(state, photographs)
+            return state, jax.tree.map(lambda x: x[None], terms)
+        return jax.lax.scan(lambda s, _: one(s, photographs), state, length=count)
+
+    return jax.jit(several, donate_argnums=0)
+
+
+def first_state(
+    parts: Parts, photographs: Photographs, prior: Prior | None
+) -> TrainState:
+    """Returns the state before the first step.
+
+    Args:
+        parts: of the training.
+        photographs: to train on, on the device.
+        prior: of the bins; None where only the shapes of the state matter.
+    """
+    crop = parts.recipe.phases[0].crop
+    key = jax.random.key(parts.config.training.seed)
+    lightness = jnp.zeros((1, crop, crop))
+    variables = jax.jit(lambda k: parts.network.init(k, lightness, train=False))(key)
+
+    def crops(count: int) -> UInt8[np.ndarray, "b h w 3"]:
+        stream = jax.random.fold_in(parts.key, INITIAL)
+        few = parts.recipe.phases[0]._replace(batch=count)
+        jitted = jax.jit(lambda key, x: batch(key, x, parts.groups, few))
+        return np.asarray(jitted(stream, photographs))
+
+    if prior is not None:
+        variables = initial.variables(
+            parts.config,
+            parts.network,
+            variables,
+            prior=priors.probabilities(prior),
+            photographs=crops,
+        )
+    is_averaged = parts.config.average.decay > 0
+    return steps.init_state(variables, parts.optimizer, average=is_averaged)
+
+
+def count_prior(parts: Parts, photographs: Photographs, training: Named) -> Prior:
+    """Counts the soft codes of crops that are chosen and cut as those to train on."""
+    bins = build.section_of(parts.config, "gamut")
+    phase = parts.recipe.phases[-1]
+    neighbors, sigma = parts.config.objective.neighbors, parts.config.objective.sigma
+    stream = jax.random.fold_in(parts.key, PRIOR)
+
+    @jax.jit
+    def count(position: Array, photographs: Photographs) -> Float[Array, " q"]:
+        key = jax.random.fold_in(stream, position)
+        rgb = batch(key, photographs, parts.groups, phase)
+        ab = cielab.rgb8_to_lab(rgb[:, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE])[..., 1:]
+        code = encode.soft_encode(ab, bins, neighbors=neighbors, sigma=sigma)
+        return rebalance.accumulate(code, bins=len(bins.centers))
+
+    counts = np.zeros(len(bins.centers))
+    for position in range(parts.recipe.prior_batches):
+        counts += np.asarray(count(np.int32(position), photographs), np.float64)
+    images = parts.recipe.prior_batches * phase.batch
+    return Prior(
+        counts=counts,
+        spacing=bins.spacing,
+        neighbors=neighbors,
+        sigma=sigma,
+        source=", ".join(f"{x:g} {name}" for name, x in parts.recipe.groups.items()),
+        images=images,
+        pixels=images * (phase.crop // OUTPUT_STRIDE) ** 2,
+        resize=phase.crop,
+        squash=False,
+        lab=priors.LAB,
+        sha256=hashlib.sha256("\n".join(training.names).encode()).hexdigest(),
+    )
+
+
+def make_settle(
+    parts: Parts, phase: Phase
+) -> Callable[[TrainState, Photographs], PyTree]:
+    """Returns what gives averaged weights statistics of their own.
+
+    The function returns the variables to evaluate. Their statistics are the means over
+    batches of training photographs, see `jaxcolor.validate.settled`.
+    """
+    count = parts.config.average.statistics_batches
+    of_batch = steps.make_statistics_step(parts.network)
+
+    @jax.jit
+    def statistics(
+        key: PRNGKeyArray, variables: PyTree, photographs: Photographs
+    ) -> PyTree:
+        return of_batch(variables, batch(key, photographs, parts.groups, phase))
+
+    def settle(state: TrainState, photographs: Photographs) -> PyTree:
+        variables = steps.variables_of(state)
+        if state.average is None or not count:
+            return variables
+        key = jax.random.fold_in(jax.random.fold_in(parts.key, STATISTICS), state.step)
+        sums = None
+        for position in range(count):
+            at = jax.random.fold_in(key, position)
+            found = statistics(at, variables, photographs)
+            sums = found if sums is None else jax.tree.map(jnp.add, sums, found)
+        means = jax.tree.map(lambda x: x / np.float32(count), sums)
+        return {**variables, "batch_stats": means}
+
+    return settle
+
+
+def validation_sets(
+    held_out: Named, validation: Validation, *, images: int
+) -> dict[str, Int[np.ndarray, " n"]]:
+    """Returns the positions of the photographs of each set, spread over its groups.
+
+    Args:
+        held_out: photographs.
+        validation: of the recipe.
+        images: of a set, at most.
+
+    Raises:
+        ValueError: a set has no photographs.
+    """
+    found = {}
+    for name, wanted in validation.sets.items():
+        of_set = [
+            position
+            for position, group in enumerate(held_out.groups)
+            if any(group == x or group.startswith(f"{x}/") for x in wanted)
+        ]
+        if not of_set:
+            raise ValueError(f"no held-out photographs for {name}: {wanted}")
+        size = min(images, len(of_set))
+        found[name] = np.array(of_set)[np.arange(size) * len(of_set) // size]
+    return found
+
+
+def make_validate(
+    parts: Parts, objective: Objective
+) -> Callable[[PyTree, Photographs, Int[np.ndarray, " n"]], dict[str, float]]:
+    """Returns the function of variables and held-out photographs to mean numbers."""
+    evaluate = steps.make_eval_step(parts.network, objective)
+
+    @jax.jit
+    def sums_of(
+        variables: PyTree, photographs: Photographs, indices: Array, valid: Array
+    ) -> dict[str, Array]:
+        crop = parts.recipe.validation.crop
+        rgb = packed.center_crops(photographs, indices, crop=crop)
+        return evaluate(variables, rgb, valid)
+
+    def validate(
+        variables: PyTree, photographs: Photographs, positions: Int[np.ndarray, " n"]
+    ) -> dict[str, float]:
+        sums: dict[str, Any] = {}
+        for start in range(0, len(positions), VALIDATION_BATCH):
+            part = positions[start : start + VALIDATION_BATCH]
+            missing = VALIDATION_BATCH - len(part)
+            valid = np.pad(np.ones(len(part), np.float32), (0, missing))
+            indices = np.pad(part, (0, missing), mode="edge").astype(np.int32)
+            found = sums_of(variables, photographs, indices, valid)
+            for name, x in jax.device_get(found).items():
+                sums[name] = sums.get(name, 0.0) + np.asarray(x, np.float64)
+        images = sums.pop("images")
+        means = {name: x / images for name, x in sums.items()}
+        numbers = {name: float(x) for name, x in means.items() if np.ndim(x) == 0}
+        constant = objective.constant_loss(jax.tree.map(jnp.float32, means))
+        return numbers | {"constant_loss": float(constant)}
+
+    return validate

@@ -1,0 +1,98 @@
+"""The whole state of a training in one safetensors file."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+from jaxtyping import PyTree
+
+from jaxcolor import prior as priors
+from jaxcolor.prior import Prior
+from jaxcolor.steps import TrainState
+
+FORMAT_VERSION = 1
+
+
+class Snapshot(NamedTuple):
+    """What a training resumes from.
+
+    Attributes:
+        state: on the host.
+        prior: of the bins.
+        config: as JSON has it.
+        recipe: likewise.
+    """
+
+    state: TrainState
+    prior: Prior
+    config: dict[str, Any]
+    recipe: dict[str, Any]
+
+
+def write(snapshot: Snapshot, path: Path) -> None:
+    """Writes a snapshot, whole or not at all."""
+    tensors = {
+        name: np.ascontiguousarray(x) for name, x in _named(snapshot.state).items()
+    }
+    metadata = {
+        "format": FORMAT_VERSION,
+        "prior": priors.to_json(snapshot.prior),
+        "config": snapshot.config,
+        "recipe": snapshot.recipe,
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    texts = {name: json.dumps(value) for name, value in metadata.items()}
+    safetensors.numpy.save_file(tensors, temporary, metadata=texts)
+    temporary.replace(path)
+
+
+def read(path: Path, like: TrainState) -> Snapshot:
+    """Reads a snapshot.
+
+    Args:
+        path: of the file.
+        like: a state of the same arrays, or their shapes.
+
+    Raises:
+        ValueError: there is none, or it is of another network or optimizer.
+    """
+    metadata, tensors = _contents(path)
+    if int(metadata.get("format", 0)) != FORMAT_VERSION:
+        raise ValueError(f"{path} is no snapshot of format {FORMAT_VERSION}")
+    wanted = _named(like)
+    if wrong := sorted(set(wanted) ^ set(tensors)):
+        raise ValueError(f"{path} lacks, or has unknown, {wrong[:3]}")
+    for name, x in wanted.items():
+        if tensors[name].shape != x.shape:
+            got = tensors[name].shape
+            raise ValueError(f"{path}: {name} has shape {got}; wanted {x.shape}")
+    structure = jax.tree.structure(like)
+    return Snapshot(
+        state=jax.tree.unflatten(structure, [tensors[name] for name in wanted]),
+        prior=priors.from_json(json.loads(metadata["prior"])),
+        config=json.loads(metadata["config"]),
+        recipe=json.loads(metadata["recipe"]),
+    )
+
+
+def _contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            names = file.keys()
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _named(state: PyTree) -> dict[str, Any]:
+    """Returns the leaves by their paths, such as "params/head/bias", in order."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in leaves
+    }

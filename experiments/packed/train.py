@@ -1,0 +1,507 @@
+"""Trains on packed photographs that all lie in the memory of one device.
+
+    python -m experiments.packed.train --config configs/scenes_small.py \
+        --recipe experiments/packed/recipe.json --photographs packed --workdir W
+
+Choosing photographs, cropping, color, wear, the network and the update are one program
+of the device; the host only counts. It needs no input pipeline (grain, array_record,
+tensorflow_datasets) and no Orbax: a training saves `W/state.safetensors`, and the same
+command resumes from it with the numbers of a training that was not interrupted.
+
+`--config` takes a resolved config in JSON, too, as `--resolve FILE` writes it.
+See README.md beside this file for a machine without network.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+from ml_collections import ConfigDict
+
+from experiments.packed import photographs as packed
+from experiments.packed import programs, snapshot
+from experiments.packed import recipe as recipes
+from experiments.packed.photographs import Named, Photographs
+from experiments.packed.programs import Parts
+from experiments.packed.recipe import Phase, Recipe
+from experiments.packed.snapshot import Snapshot
+from jaxcolor import (
+    build,
+    compilation,
+    configuration,
+    interrupt,
+    model_card,
+    plots,
+    pretrained,
+    versions,
+)
+from jaxcolor import prior as priors
+from jaxcolor.colorize import Colorizer
+from jaxcolor.prior import Prior
+from jaxcolor.pretrained import Pretrained
+from jaxcolor.steps import TrainState
+
+LOG, STATE, CONFIG, RECIPE, PRIOR = (
+    "log.jsonl",
+    "state.safetensors",
+    "config.json",
+    "recipe.json",
+    "prior.json",
+)
+SHEETS, MODEL = "sheets", "model"
+# Photographs of each set on a contact sheet.
+SHEET_PHOTOS = 8
+# Steps of a program on an accelerator, where the host would be too slow otherwise. On
+# a CPU a loop keeps XLA from sharing out convolutions.
+AT_ONCE, AT_ONCE_ON_CPU = 20, 1
+
+
+class Options(NamedTuple):
+    """What a training does beside learning.
+
+    Attributes:
+        seconds: after which it saves and ends, counted from the start of the program.
+        log_every: seconds between two lines of the log.
+        save_every: seconds between two snapshots.
+        at_once: steps of a program.
+        resume: a snapshot of another workdir to resume from; None for W's own.
+        release: the folder for the model.
+    """
+
+    seconds: float
+    log_every: float
+    save_every: float
+    at_once: int
+    resume: Path | None
+    release: Path
+
+
+class Log:
+    """The log: JSON lines in a file, and short ones on stderr; a context."""
+
+    def __init__(self, path: Path, *, step: int, start: float) -> None:
+        """Opens the log, without what came after a step."""
+        self._start = start
+        kept = []
+        if path.exists():
+            for line in path.read_text().splitlines(keepends=True):
+                # A kill can leave half a line, always the last.
+                if line.endswith("\n") and json.loads(line)["step"] <= step:
+                    kept.append(line)
+        path.write_text("".join(kept))
+        self._file = path.open("a")
+
+    def write(self, step: int, kind: str, numbers: dict[str, Any]) -> None:
+        """Writes numbers of a step."""
+        seconds = round(time.monotonic() - self._start, 1)
+        line = {"step": step, "kind": kind, "seconds": seconds, **numbers}
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        shown = ", ".join(f"{name} {_short(x)}" for name, x in numbers.items())
+        print(f"{seconds:7.0f} s  step {step}  {kind}: {shown}", file=sys.stderr)
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+class Meter:
+    """Terms and speed since the last line of the log."""
+
+    def __init__(self) -> None:
+        """Starts the clock."""
+        self.restart()
+
+    def restart(self) -> None:
+        """Forgets what was counted."""
+        self.start, self._terms, self._crops = time.monotonic(), [], 0
+
+    def pause(self, seconds: float) -> None:
+        """Leaves out time that was spent on something else."""
+        self.start += seconds
+
+    def add(self, terms: dict[str, Array], crops: int) -> None:
+        """Adds steps, and waits for them."""
+        self._terms.append(jax.device_get(terms))
+        self._crops += crops
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not self._terms
+
+    def numbers(self) -> dict[str, float]:
+        """Returns means over the steps, and crops a second; starts anew.
+
+        Raises:
+            ArithmeticError: no step gave finite numbers.
+        """
+        seconds = max(time.monotonic() - self.start, 1e-9)
+        terms = {
+            name: np.concatenate([x[name] for x in self._terms])
+            for name in programs.LOGGED
+        }
+        is_sound = terms.pop("skipped") == 0
+        if not is_sound.any():
+            raise ArithmeticError(f"no finite loss in {len(is_sound)} steps")
+        numbers = {name: float(x[is_sound].mean()) for name, x in terms.items()}
+        numbers["skipped"] = int((~is_sound).sum())
+        numbers["images_per_second"] = self._crops / seconds
+        self.restart()
+        return numbers
+
+
+class Training:
+    """A training in progress: the device's arrays and the programs made so far."""
+
+    def __init__(
+        self, parts: Parts, training: Named, held_out: Named, workdir: Path
+    ) -> None:
+        """Puts the photographs on the device."""
+        self.parts, self.workdir, self.names = parts, workdir, training.names
+        self.photographs: Photographs = jax.device_put(training.photographs)
+        self.sets = programs.validation_sets(
+            held_out,
+            parts.recipe.validation,
+            images=parts.config.training.validation_images,
+        )
+        self.held_out: Photographs = jax.device_put(held_out.photographs)
+        self.prior: Prior | None = None
+        self._compiled: dict[tuple[Phase, int], Any] = {}
+        self._settle: dict[Phase, Any] = {}
+        self._validate: Any = None
+
+    def begin(self, resume: Path | None, training: Named) -> TrainState:
+        """Returns the state to go on from, and settles the prior."""
+        parts = self.parts
+        if resume is not None:
+            like = jax.eval_shape(
+                lambda: programs.first_state(parts, self.photographs, None)
+            )
+            found = snapshot.read(resume, like)
+            _tell_changes(found, parts)
+            self.prior = found.prior
+            state = found.state
+        else:
+            self.prior = programs.count_prior(parts, self.photographs, training)
+            state = programs.first_state(parts, self.photographs, self.prior)
+        priors.write(self.prior, self.workdir / PRIOR)
+        self.objective = build.objective(
+            parts.config, priors.probabilities(self.prior)
+        )
+        # Copies, for averages start as the same arrays and the state is donated.
+        return jax.tree.map(jnp.array, state)
+
+    def steps(self, phase: Phase, count: int, state: TrainState) -> Any:
+        """Returns the compiled program of some steps of a phase."""
+        known = phase, count
+        if known not in self._compiled:
+            start = time.monotonic()
+            program = programs.make_steps(
+                self.parts, self.objective, phase, count=count
+            )
+            self._compiled[known] = program.lower(state, self.photographs).compile()
+            told = f"compiled {count} steps of {phase.batch} crops of {phase.crop}"
+            print(f"{told} in {time.monotonic() - start:.0f} s", file=sys.stderr)
+        return self._compiled[known]
+
+    def phase_at(self, step: int) -> tuple[Phase, int]:
+        """Returns the phase of the step after this one, and the phase's last step."""
+        recipe, end = self.parts.recipe, self.parts.config.training.steps
+        ends = recipes.ends(recipe, steps=end)
+        for phase, last in zip(recipe.phases, ends, strict=True):
+            if step < last:
+                return phase, last
+        return recipe.phases[-1], end
+
+    def settled(self, state: TrainState) -> PyTree:
+        """Returns the variables to evaluate."""
+        phase, _ = self.phase_at(max(int(state.step) - 1, 0))
+        if phase not in self._settle:
+            self._settle[phase] = programs.make_settle(self.parts, phase)
+        return self._settle[phase](state, self.photographs)
+
+    def validate(self, variables: PyTree) -> dict[str, float]:
+        """Returns mean numbers of each validation set."""
+        if self._validate is None:
+            self._validate = programs.make_validate(self.parts, self.objective)
+        numbers = {}
+        for name, positions in self.sets.items():
+            found = self._validate(variables, self.held_out, positions)
+            numbers |= {f"{name}_{term}": x for term, x in found.items()}
+        return numbers
+
+    def save(self, state: TrainState) -> None:
+        """Writes a snapshot."""
+        assert self.prior is not None
+        snapshot.write(
+            Snapshot(
+                jax.device_get(state),
+                self.prior,
+                self.parts.config.to_dict(),
+                recipes.to_json(self.parts.recipe),
+            ),
+            self.workdir / STATE,
+        )
+
+    def model(self, variables: PyTree, step: int) -> Pretrained:
+        """Returns the model with these variables."""
+        assert self.prior is not None
+        counted = {
+            name: x for name, x in priors.to_json(self.prior).items() if name != "counts"
+        }
+        recipe, steps = self.parts.recipe, self.parts.config.training.steps
+        return pretrained.assemble(
+            build.description(self.parts.config),
+            variables=jax.device_get(variables),
+            prior=priors.probabilities(self.prior),
+            provenance={
+                "step": step,
+                "crops": recipes.crops_until(recipe, step, steps=steps),
+                "config": self.parts.config.to_dict(),
+                "recipe": recipes.to_json(recipe),
+                "prior": counted,
+                "versions": versions.recorded(),
+                "training_photographs": len(self.names),
+            },
+        )
+
+    def write_sheet(self, model: Pretrained, step: int) -> None:
+        """Writes gray, colorized and true held-out photographs as a PNG file."""
+        side = self.parts.recipe.side
+        chosen = np.concatenate(
+            [
+                positions[np.arange(count) * len(positions) // count]
+                for positions in self.sets.values()
+                for count in [min(SHEET_PHOTOS, len(positions))]
+            ]
+        )
+        cut = jax.jit(lambda x, i: packed.center_crops(x, i, crop=side))
+        truth = np.asarray(cut(self.held_out, chosen.astype(np.int32)))
+        colorizer = Colorizer(model, size=side)
+        colored = np.stack(colorizer.colorize(list(truth)))
+        gray = np.stack(
+            [colorizer.paint(x, np.zeros((1, 1, 2), np.float32)) for x in truth]
+        )
+        rows = np.stack([gray, colored, truth], axis=1)
+        # Two photographs in a row.
+        rows = rows[: len(rows) // 2 * 2].reshape(-1, 6, side, side, 3)
+        folder = self.workdir / SHEETS
+        folder.mkdir(exist_ok=True)
+        plots.write_png(plots.contact_sheet(rows), folder / f"{step:07d}.png")
+
+
+def train(
+    config: ConfigDict, recipe: Recipe, folder: Path, workdir: Path, options: Options
+) -> int:
+    """Trains, and returns the last step that was made.
+
+    SIGTERM and Ctrl-C finish the steps in progress, save, release and return.
+
+    Args:
+        config: every section that `build.FACTORIES` names; `data` and `pipeline` count
+            for nothing here, but for `data.held_out_fraction`.
+        recipe: in their place.
+        folder: of packed photographs.
+        workdir: gets log.jsonl, state.safetensors, prior.json, sheets/ and model/.
+        options: what it does beside learning.
+
+    Raises:
+        ValueError: the config, the recipe or a file is wrong.
+        ArithmeticError: nothing finite comes out any more.
+    """
+    start = time.monotonic()
+    compilation.keep(least_seconds=1.0)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with interrupt.listen() as is_wanted:
+        training, held_out = packed.read(
+            folder, side=recipe.side, held_out_fraction=config.data.held_out_fraction
+        )
+        told = f"{len(training.names)} photographs to train on"
+        print(f"{told}, {time.monotonic() - start:.0f} s", file=sys.stderr)
+        running = Training(
+            programs.parts(config, recipe, training), training, held_out, workdir
+        )
+        (workdir / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
+        (workdir / RECIPE).write_text(json.dumps(recipes.to_json(recipe), indent=1))
+        own = workdir / STATE
+        resume = options.resume or (own if own.exists() else None)
+        state = running.begin(resume, training)
+        with Log(workdir / LOG, step=int(state.step), start=start) as log:
+            state = _loop(running, state, log, options, start, is_wanted)
+            _end(running, state, log, options)
+    return int(state.step)
+
+
+def _loop(
+    running: Training,
+    state: TrainState,
+    log: Log,
+    options: Options,
+    start: float,
+    is_wanted: interrupt.IsWanted,
+) -> TrainState:
+    training = running.parts.config.training
+    step, end = int(state.step), training.steps
+    meter, saved = Meter(), time.monotonic()
+    # A program is given to the device while the one before it runs.
+    waiting: list[tuple[dict[str, Array], int]] = []
+    while step < end:
+        if is_wanted(step) or time.monotonic() - start > options.seconds:
+            break
+        phase, last = running.phase_at(step)
+        count = min(options.at_once, last - step)
+        before = time.monotonic()
+        program = running.steps(phase, count, state)
+        meter.pause(time.monotonic() - before)
+        state, terms = program(state, running.photographs)
+        step += count
+        waiting.append((terms, count * phase.batch))
+        every = training.checkpoint_every
+        is_validation_due = step // every > (step - count) // every and step < end
+        is_save_due = time.monotonic() - saved > options.save_every
+        is_line_due = time.monotonic() - meter.start > options.log_every
+        while len(waiting) > (0 if is_validation_due or is_save_due else 1):
+            meter.add(*waiting.pop(0))
+        if is_line_due and not meter.is_empty:
+            _write_line(running, log, meter, step - len(waiting) * count)
+        before = time.monotonic()
+        if is_validation_due:
+            _validate(running, state, log)
+        if is_save_due:
+            running.save(state)
+            saved = time.monotonic()
+        meter.pause(time.monotonic() - before)
+    for each in waiting:
+        meter.add(*each)
+    if not meter.is_empty:
+        _write_line(running, log, meter, step)
+    return state
+
+
+def _write_line(running: Training, log: Log, meter: Meter, step: int) -> None:
+    config = running.parts.config
+    numbers = meter.numbers()
+    numbers["learning_rate"] = float(build.schedule(config)(step - 1))
+    numbers["crops"] = recipes.crops_until(
+        running.parts.recipe, step, steps=config.training.steps
+    )
+    log.write(step, "train", numbers)
+
+
+def _validate(running: Training, state: TrainState, log: Log) -> None:
+    variables = running.settled(state)
+    log.write(int(state.step), "validation", running.validate(variables))
+    model = running.model(variables, int(state.step))
+    running.write_sheet(model, int(state.step))
+
+
+def _end(running: Training, state: TrainState, log: Log, options: Options) -> None:
+    running.save(state)
+    _validate(running, state, log)
+    step = int(state.step)
+    model = running.model(running.settled(state), step)
+    card = model_card.text(
+        model.description,
+        name=options.release.name,
+        data=f"Trained on {len(running.names)} photographs, {step} steps.",
+        prior=f"Its prior was counted on {running.prior.images} crops of them."
+        if running.prior
+        else None,
+        results=None,
+        license_name=None,
+    )
+    pretrained.save(model, options.release, card=card, overwrite=True)
+    print(f"released to {options.release}", file=sys.stderr)
+
+
+def _tell_changes(found: Snapshot, parts: Parts) -> None:
+    """Tells which settings are not those of the snapshot."""
+    old = _flat({"config": found.config, "recipe": found.recipe})
+    now = {"config": parts.config.to_dict(), "recipe": recipes.to_json(parts.recipe)}
+    # As JSON has it: tuples are lists there.
+    new = _flat(json.loads(json.dumps(now)))
+    for name in sorted(set(old) | set(new)):
+        if old.get(name) != new.get(name):
+            change = f"{name} was {old.get(name)}, is {new.get(name)}"
+            print(f"resuming with a change: {change}", file=sys.stderr)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
+
+
+def _short(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.packed.train")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--recipe", type=Path, metavar="FILE")
+    parser.add_argument("--photographs", type=Path, metavar="DIR")
+    parser.add_argument("--workdir", type=Path, metavar="DIR")
+    parser.add_argument("--seconds", type=float, default=math.inf)
+    parser.add_argument("--log-every", type=float, default=5.0, metavar="SECONDS")
+    parser.add_argument("--save-every", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--at-once", type=int, metavar="STEPS")
+    parser.add_argument("--resume", type=Path, metavar="FILE.safetensors")
+    parser.add_argument("--release", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--resolve", type=Path, metavar="FILE", help="write the config as JSON, and end"
+    )
+    arguments, overrides = parser.parse_known_args(argv)
+    try:
+        config = configuration.read(arguments.config, overrides)
+        if arguments.resolve is not None:
+            text = json.dumps(config.to_dict(), indent=1) + "\n"
+            arguments.resolve.write_text(text)
+            return 0
+        if None in (arguments.recipe, arguments.photographs, arguments.workdir):
+            raise ValueError("wanted --recipe, --photographs and --workdir")
+        is_cpu = jax.default_backend() == "cpu"
+        train(
+            config,
+            recipes.read(arguments.recipe),
+            arguments.photographs,
+            arguments.workdir,
+            Options(
+                seconds=arguments.seconds,
+                log_every=arguments.log_every,
+                save_every=arguments.save_every,
+                at_once=arguments.at_once or (AT_ONCE_ON_CPU if is_cpu else AT_ONCE),
+                resume=arguments.resume,
+                release=arguments.release or arguments.workdir / MODEL,
+            ),
+        )
+    except ValueError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
