@@ -120,6 +120,7 @@ def check(config: ConfigDict) -> None:
         )
     limits.check_release(section_of(config, "release"))
     limits.check_wear(section_of(config, "wear"))
+    limits.check_layers(section_of(config, "layers"))
     limits.check_parallel(
         section_of(config, "parallel"),
         section_of(config, "training"),
@@ -296,7 +297,7 @@ def _check_factories(config: ConfigDict) -> None:
         variables = jax.eval_shape(
             lambda: module.init(jax.random.key(0), smallest, train=False)
         )
-        limits.check_layers(section_of(config, "layers"), variables)
+        limits.check_prefixes(section_of(config, "layers"), variables)
         _check_crop(config.pipeline.crop, multiple=module.multiple)
     except TypeError as error:
         raise ValueError(f"the config has a value of a wrong type: {error}") from error

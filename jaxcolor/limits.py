@@ -60,8 +60,31 @@ def check_wear(wear: Wear) -> None:
             raise ValueError(f"config.wear.{name} is {value}; wanted {wanted}")
 
 
-def check_layers(section: sections.Layers, variables: PyTree) -> None:
-    """Refuses settings by layer that are of no use, or match nothing in the network.
+def check_layers(section: sections.Layers) -> None:
+    """Refuses factors and steps, by layer, that no training can have.
+
+    Raises:
+        ValueError: naming the first of them.
+    """
+    for name, factor in section.rates.items():
+        if not isinstance(factor, int | float) or not 0 <= factor < math.inf:
+            raise ValueError(
+                f"config.layers.rates has {name!r}: {factor!r}; wanted 0 or more"
+            )
+    for name, count in section.warmup.items():
+        if not isinstance(count, int) or count < 0:
+            raise ValueError(
+                f"config.layers.warmup has {name!r}: {count!r}; wanted an integer"
+            )
+    fixed = section.fixed_statistics
+    if isinstance(fixed, str) or not isinstance(fixed, Sequence):
+        raise ValueError(
+            f"config.layers.fixed_statistics is {fixed!r}; wanted a tuple of prefixes"
+        )
+
+
+def check_prefixes(section: sections.Layers, variables: PyTree) -> None:
+    """Refuses prefixes that match nothing in the network.
 
     Args:
         section: of the config.
@@ -70,27 +93,12 @@ def check_layers(section: sections.Layers, variables: PyTree) -> None:
     Raises:
         ValueError: naming the first prefix, with some that are known.
     """
-    for name, factor in section.rates.items():
-        if not 0 <= factor < math.inf:
-            raise ValueError(
-                f"config.layers.rates has {name!r}: {factor}; wanted 0 or more"
-            )
-    for name, count in section.warmup.items():
-        if not isinstance(count, int) or count < 0:
-            raise ValueError(
-                f"config.layers.warmup has {name!r}: {count}; wanted a number of steps"
-            )
-    fixed = section.fixed_statistics
-    if isinstance(fixed, str) or not isinstance(fixed, Sequence):
-        raise ValueError(
-            f"config.layers.fixed_statistics is {fixed!r}; wanted a tuple of prefixes"
-        )
     names = layerwise.names_of(variables["params"])
     _check_prefixes("rates", section.rates, names)
     _check_prefixes("warmup", section.warmup, names)
     statistics = layerwise.names_of(variables.get("batch_stats", {}))
     modules = [layerwise.module_of(name) for name in statistics]
-    _check_prefixes("fixed_statistics", fixed, modules)
+    _check_prefixes("fixed_statistics", section.fixed_statistics, modules)
 
 
 def _check_prefixes(
@@ -101,7 +109,10 @@ def _check_prefixes(
             continue
         parts = [name.split("/") for name in names]
         known = {"/".join(p[:n]) for p in parts for n in range(1, len(p) + 1)}
-        meant = difflib.get_close_matches(prefix, sorted(known), n=TOLD, cutoff=0.0)
+        likeness = {
+            name: difflib.SequenceMatcher(None, name, prefix).ratio() for name in known
+        }
+        meant = sorted(known, key=lambda name: (-likeness[name], name))[:TOLD]
         raise ValueError(
             f"config.layers.{setting} has {prefix!r}, which matches nothing in the"
             f" network; known are {', '.join(meant) or 'none'}"

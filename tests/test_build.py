@@ -115,11 +115,12 @@ def test_a_number_of_no_use_is_refused(section, name, value, told):
     [
         ("rates", {"conv1": 0.1}, r"rates has 'conv1', which matches nothing.*conv1_1"),
         ("rates", {"conv1_1": -1.0}, r"rates has 'conv1_1': -1.0; wanted 0 or more"),
+        ("rates", {"head": "x"}, r"rates has 'head': 'x'; wanted 0 or more"),
         ("rates", {"head": float("nan")}, r"rates has 'head': nan; wanted 0 or more"),
         ("warmup", {"heads": 5}, r"warmup has 'heads', which.*known are .*head"),
-        ("warmup", {"head": 0.5}, r"warmup has 'head': 0.5; wanted a number of"),
-        ("fixed_statistics", ("conv1_2",), r"'conv1_2', which.*conv1_2norm"),
-        ("fixed_statistics", "conv1_2norm", r"'conv1_2norm'; wanted a tuple"),
+        ("warmup", {"head": 0.5}, r"warmup has 'head': 0.5; wanted an integer"),
+        ("fixed_statistics", ("conv1_2",), r".* 'conv1_2', which.*conv1_2norm"),
+        ("fixed_statistics", "conv1_2norm", r".* 'conv1_2norm'; wanted a tuple"),
     ],
 )
 def test_a_setting_by_layer_of_no_use_is_refused(name, value, told):
@@ -131,7 +132,7 @@ def test_a_setting_by_layer_of_no_use_is_refused(name, value, told):
 
 def test_settings_by_layer_are_taken():
     config = scenes_small.get_config()
-    rates = {"": 0.0, "conv8_1": 1, "head/kernel": 0.5}
+    rates = {"": 0.0, "conv8_1": 1.0, "head/kernel": 0.5}
     config.layers = {"rates": rates, "warmup": {"head": 5}, "fixed_statistics": ("",)}
     build.check(config)
 
