@@ -84,7 +84,9 @@ def _contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             names = file.keys()
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+            return file.metadata() or {}, {
+                name: file.get_tensor(name) for name in names
+            }
     except (OSError, safetensors.SafetensorError) as error:
         raise ValueError(f"{path}: {error}") from error
 
