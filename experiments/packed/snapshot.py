@@ -37,7 +37,7 @@ class Snapshot(NamedTuple):
 def write(snapshot: Snapshot, path: Path) -> None:
     """Writes a snapshot, whole or not at all."""
     tensors = {
-        name: np.ascontiguousarray(x) for name, x in _named(snapshot.state).items()
+        name: np.asarray(x, order="C") for name, x in _named(snapshot.state).items()
     }
     metadata = {
         "format": FORMAT_VERSION,
