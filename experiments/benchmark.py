@@ -404,11 +404,19 @@ def _machine() -> str:
         for line in _cpu_information().splitlines()
         if line.startswith("model name")
     ]
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+    versions = [f"{name} {_version(name)}" for name in PACKAGES]
     return (
         f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores;"
         f" Python {platform.python_version()}, {', '.join(versions)}"
     )
+
+
+def _version(package: str) -> str:
+    """Returns the version of a package; not every comparison needs all of them."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
 
 
 def _cpu_information() -> str:

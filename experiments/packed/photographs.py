@@ -93,8 +93,10 @@ def read(folder: Path, *, side: int, held_out_fraction: float) -> tuple[Named, N
         splits.is_held_out(pack.below_source(item.name), fraction=held_out_fraction)
         for item in items
     ]
-    parts = [[x for x, fate in zip(items, fates, strict=True) if fate is wanted]
-             for wanted in (False, True)]
+    parts = [
+        [x for x, fate in zip(items, fates, strict=True) if fate is wanted]
+        for wanted in (False, True)
+    ]
     training, held_out = (_decoded(part, side=side) for part in parts)
     return training, held_out
 

@@ -18,6 +18,7 @@ A JSON file, such as
     }
 """
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,7 +88,7 @@ def from_json(fields: dict[str, Any]) -> Recipe:
         for phase in fields["phases"]
     )
     ends = [0.0, *(phase.until for phase in phases)]
-    if ends[-1] != 1 or any(a >= b for a, b in zip(ends, ends[1:], strict=False)):
+    if ends[-1] != 1 or any(a >= b for a, b in itertools.pairwise(ends)):
         raise ValueError(f"phases end at {ends[1:]}; wanted them to rise to 1")
     for phase in phases:
         small, large = phase.scales

@@ -37,7 +37,7 @@ class Snapshot(NamedTuple):
 def write(snapshot: Snapshot, path: Path) -> None:
     """Writes a snapshot, whole or not at all."""
     tensors = {
-        name: np.ascontiguousarray(x) for name, x in _named(snapshot.state).items()
+        name: np.asarray(x, order="C") for name, x in _named(snapshot.state).items()
     }
     metadata = {
         "format": FORMAT_VERSION,
@@ -84,7 +84,9 @@ def _contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             names = file.keys()
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+            return file.metadata() or {}, {
+                name: file.get_tensor(name) for name in names
+            }
     except (OSError, safetensors.SafetensorError) as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -13,11 +13,12 @@ See README.md beside this file for a machine without network.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -28,8 +29,8 @@ import numpy as np
 from jaxtyping import Array, PyTree
 from ml_collections import ConfigDict
 
+from experiments.packed import measure, programs, snapshot
 from experiments.packed import photographs as packed
-from experiments.packed import programs, snapshot
 from experiments.packed import recipe as recipes
 from experiments.packed.photographs import Named, Photographs
 from experiments.packed.programs import Parts
@@ -37,18 +38,20 @@ from experiments.packed.recipe import Phase, Recipe
 from experiments.packed.snapshot import Snapshot
 from jaxcolor import (
     build,
+    cielab,
     compilation,
     configuration,
     interrupt,
     model_card,
     plots,
     pretrained,
+    steps,
     versions,
 )
 from jaxcolor import prior as priors
 from jaxcolor.colorize import Colorizer
-from jaxcolor.prior import Prior
 from jaxcolor.pretrained import Pretrained
+from jaxcolor.prior import Prior
 from jaxcolor.steps import TrainState
 
 LOG, STATE, CONFIG, RECIPE, PRIOR = (
@@ -127,19 +130,29 @@ class Meter:
 
     def __init__(self) -> None:
         """Starts the clock."""
-        self.restart()
+        self._restart()
 
-    def restart(self) -> None:
-        """Forgets what was counted."""
-        self.start, self._terms, self._crops = time.monotonic(), [], 0
+    def _restart(self) -> None:
+        self.start = time.monotonic()
+        self._terms: list[dict[str, Array]] = []
+        self._crops = 0
 
-    def pause(self, seconds: float) -> None:
-        """Leaves out time that was spent on something else."""
-        self.start += seconds
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Context in which time is not counted as training."""
+        self.wait()
+        before = time.monotonic()
+        yield
+        self.start += time.monotonic() - before
 
-    def add(self, terms: dict[str, Array], crops: int) -> None:
-        """Adds steps, and waits for them."""
-        self._terms.append(jax.device_get(terms))
+    def wait(self) -> None:
+        """Waits for the steps that were added."""
+        if self._terms:
+            jax.block_until_ready(self._terms[-1])
+
+    def add(self, terms: dict[str, Array], *, crops: int) -> None:
+        """Adds steps without waiting for them."""
+        self._terms.append(terms)
         self._crops += crops
 
     @property
@@ -153,10 +166,10 @@ class Meter:
         Raises:
             ArithmeticError: no step gave finite numbers.
         """
+        found = jax.device_get(self._terms)
         seconds = max(time.monotonic() - self.start, 1e-9)
         terms = {
-            name: np.concatenate([x[name] for x in self._terms])
-            for name in programs.LOGGED
+            name: np.concatenate([x[name] for x in found]) for name in programs.LOGGED
         }
         is_sound = terms.pop("skipped") == 0
         if not is_sound.any():
@@ -164,7 +177,7 @@ class Meter:
         numbers = {name: float(x[is_sound].mean()) for name, x in terms.items()}
         numbers["skipped"] = int((~is_sound).sum())
         numbers["images_per_second"] = self._crops / seconds
-        self.restart()
+        self._restart()
         return numbers
 
 
@@ -203,9 +216,7 @@ class Training:
             self.prior = programs.count_prior(parts, self.photographs, training)
             state = programs.first_state(parts, self.photographs, self.prior)
         priors.write(self.prior, self.workdir / PRIOR)
-        self.objective = build.objective(
-            parts.config, priors.probabilities(self.prior)
-        )
+        self.objective = build.objective(parts.config, priors.probabilities(self.prior))
         # Copies, for averages start as the same arrays and the state is donated.
         return jax.tree.map(jnp.array, state)
 
@@ -265,16 +276,18 @@ class Training:
         """Returns the model with these variables."""
         assert self.prior is not None
         counted = {
-            name: x for name, x in priors.to_json(self.prior).items() if name != "counts"
+            name: x
+            for name, x in priors.to_json(self.prior).items()
+            if name != "counts"
         }
-        recipe, steps = self.parts.recipe, self.parts.config.training.steps
+        recipe, end = self.parts.recipe, self.parts.config.training.steps
         return pretrained.assemble(
             build.description(self.parts.config),
             variables=jax.device_get(variables),
             prior=priors.probabilities(self.prior),
             provenance={
                 "step": step,
-                "crops": recipes.crops_until(recipe, step, steps=steps),
+                "crops": recipes.crops_until(recipe, step, steps=end),
                 "config": self.parts.config.to_dict(),
                 "recipe": recipes.to_json(recipe),
                 "prior": counted,
@@ -297,15 +310,33 @@ class Training:
         truth = np.asarray(cut(self.held_out, chosen.astype(np.int32)))
         colorizer = Colorizer(model, size=side)
         colored = np.stack(colorizer.colorize(list(truth)))
-        gray = np.stack(
-            [colorizer.paint(x, np.zeros((1, 1, 2), np.float32)) for x in truth]
-        )
+        lightness = cielab.rgb8_to_lab(truth)[..., 0]
+        gray = steps.colorized(lightness, jnp.zeros((len(truth), 1, 1, 2)))
+        gray = np.rint(255 * np.asarray(gray)).astype(np.uint8)
         rows = np.stack([gray, colored, truth], axis=1)
         # Two photographs in a row.
         rows = rows[: len(rows) // 2 * 2].reshape(-1, 6, side, side, 3)
         folder = self.workdir / SHEETS
         folder.mkdir(exist_ok=True)
         plots.write_png(plots.contact_sheet(rows), folder / f"{step:07d}.png")
+
+
+def measured(
+    config: ConfigDict, recipe: Recipe, folder: Path, workdir: Path, options: Options
+) -> dict[str, Any]:
+    """Returns how fast the training would be, and how many steps fit its seconds."""
+    compilation.keep(least_seconds=1.0)
+    workdir.mkdir(parents=True, exist_ok=True)
+    training, held_out = packed.read(
+        folder, side=recipe.side, held_out_fraction=config.data.held_out_fraction
+    )
+    running = Training(
+        programs.parts(config, recipe, training), training, held_out, workdir
+    )
+    state = running.begin(options.resume, training)
+    return measure.phases(
+        running, state, at_once=options.at_once, seconds=options.seconds
+    )
 
 
 def train(
@@ -358,39 +389,30 @@ def _loop(
     start: float,
     is_wanted: interrupt.IsWanted,
 ) -> TrainState:
-    training = running.parts.config.training
-    step, end = int(state.step), training.steps
+    step, end = int(state.step), running.parts.config.training.steps
+    every = running.parts.config.training.checkpoint_every
     meter, saved = Meter(), time.monotonic()
-    # A program is given to the device while the one before it runs.
-    waiting: list[tuple[dict[str, Array], int]] = []
-    while step < end:
-        if is_wanted(step) or time.monotonic() - start > options.seconds:
+    while step < end and not is_wanted(step):
+        if time.monotonic() - start > options.seconds:
             break
         phase, last = running.phase_at(step)
         count = min(options.at_once, last - step)
-        before = time.monotonic()
-        program = running.steps(phase, count, state)
-        meter.pause(time.monotonic() - before)
+        with meter.paused():
+            program = running.steps(phase, count, state)
         state, terms = program(state, running.photographs)
+        # Waits for the program before: the device always has one to go on with.
+        meter.wait()
+        meter.add(terms, crops=count * phase.batch)
         step += count
-        waiting.append((terms, count * phase.batch))
-        every = training.checkpoint_every
-        is_validation_due = step // every > (step - count) // every and step < end
-        is_save_due = time.monotonic() - saved > options.save_every
-        is_line_due = time.monotonic() - meter.start > options.log_every
-        while len(waiting) > (0 if is_validation_due or is_save_due else 1):
-            meter.add(*waiting.pop(0))
-        if is_line_due and not meter.is_empty:
-            _write_line(running, log, meter, step - len(waiting) * count)
-        before = time.monotonic()
-        if is_validation_due:
-            _validate(running, state, log)
-        if is_save_due:
-            running.save(state)
+        if time.monotonic() - meter.start > options.log_every:
+            _write_line(running, log, meter, step)
+        if step // every > (step - count) // every and step < end:
+            with meter.paused():
+                _validate(running, state, log)
+        if time.monotonic() - saved > options.save_every:
+            with meter.paused():
+                running.save(state)
             saved = time.monotonic()
-        meter.pause(time.monotonic() - before)
-    for each in waiting:
-        meter.add(*each)
     if not meter.is_empty:
         _write_line(running, log, meter, step)
     return state
@@ -472,6 +494,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--resume", type=Path, metavar="FILE.safetensors")
     parser.add_argument("--release", type=Path, metavar="DIR")
     parser.add_argument(
+        "--measure",
+        type=Path,
+        metavar="FILE",
+        help="write the speed, and the steps that fit --seconds, as JSON, and end",
+    )
+    parser.add_argument(
         "--resolve", type=Path, metavar="FILE", help="write the config as JSON, and end"
     )
     arguments, overrides = parser.parse_known_args(argv)
@@ -484,20 +512,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if None in (arguments.recipe, arguments.photographs, arguments.workdir):
             raise ValueError("wanted --recipe, --photographs and --workdir")
         is_cpu = jax.default_backend() == "cpu"
-        train(
-            config,
-            recipes.read(arguments.recipe),
-            arguments.photographs,
-            arguments.workdir,
-            Options(
-                seconds=arguments.seconds,
-                log_every=arguments.log_every,
-                save_every=arguments.save_every,
-                at_once=arguments.at_once or (AT_ONCE_ON_CPU if is_cpu else AT_ONCE),
-                resume=arguments.resume,
-                release=arguments.release or arguments.workdir / MODEL,
-            ),
+        options = Options(
+            seconds=arguments.seconds,
+            log_every=arguments.log_every,
+            save_every=arguments.save_every,
+            at_once=arguments.at_once or (AT_ONCE_ON_CPU if is_cpu else AT_ONCE),
+            resume=arguments.resume,
+            release=arguments.release or arguments.workdir / MODEL,
         )
+        recipe = recipes.read(arguments.recipe)
+        where = arguments.photographs, arguments.workdir
+        if arguments.measure is not None:
+            found = measured(config, recipe, *where, options)
+            arguments.measure.write_text(json.dumps(found, indent=1) + "\n")
+            print(json.dumps(found, indent=1))
+            return 0
+        train(config, recipe, *where, options)
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     return 0

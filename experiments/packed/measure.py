@@ -1,0 +1,75 @@
+"""How fast the phases of a training are on this machine, and how many steps fit."""
+
+import time
+from typing import Any
+
+import jax
+
+from experiments.packed import recipe as recipes
+from jaxcolor import parallel
+from jaxcolor.setting import TRAINED
+from jaxcolor.steps import TrainState
+
+# That each phase is timed for, at least.
+SECONDS = 3.0
+
+
+def phases(
+    running: Any, state: TrainState, *, at_once: int, seconds: float
+) -> dict[str, Any]:
+    """Times the train step of every phase.
+
+    Args:
+        running: a `train.Training`.
+        state: of it; left as it is.
+        at_once: steps of a program.
+        seconds: that a whole training may take.
+
+    Returns:
+        The device; for each phase crops a second, the share of a matrix product's rate
+        that the network's products reach, and seconds to compile; and how many steps
+        fit into the given seconds.
+    """
+    config, recipe = running.parts.config, running.parts.recipe
+    rate = parallel.matmul_rate(config.parallel.compute_dtype) / jax.device_count()
+    found, per_step, start = [], 0.0, 0.0
+    for phase in recipe.phases:
+        before = time.monotonic()
+        program = running.steps(phase, at_once, state)
+        compiled = time.monotonic() - before
+        step = _seconds(program, state, running.photographs) / at_once
+        speed = phase.batch / step
+        operations = TRAINED * running.parts.network.flops(phase.crop, phase.crop)
+        found.append(
+            {
+                "crop": phase.crop,
+                "batch": phase.batch,
+                "images_per_second": speed,
+                "flop_utilization": speed * operations / rate,
+                "seconds_to_compile": compiled,
+            }
+        )
+        per_step += (phase.until - start) * step
+        start = phase.until
+    steps = int(seconds / per_step) if seconds < float("inf") else None
+    return {
+        "device": jax.devices()[0].device_kind,
+        "matrix_product_teraflops": rate / 1e12,
+        "compute_dtype": config.parallel.compute_dtype,
+        "phases": found,
+        "seconds_per_step": per_step,
+        "steps": steps,
+        "crops": steps and recipes.crops_until(recipe, steps, steps=steps),
+    }
+
+
+def _seconds(program: Any, state: TrainState, photographs: Any) -> float:
+    """Returns how long a call takes, without the first."""
+    # The state is donated.
+    state = jax.tree.map(jax.numpy.array, state)
+    state, _ = jax.block_until_ready(program(state, photographs))
+    start, calls = time.monotonic(), 0
+    while time.monotonic() - start < SECONDS:
+        state, _ = jax.block_until_ready(program(state, photographs))
+        calls += 1
+    return (time.monotonic() - start) / calls
