@@ -118,7 +118,7 @@ def check(config: ConfigDict) -> None:
         raise ValueError(
             f"config.initialization.method is {method!r}; wanted one of {known}"
         )
-    limits.check_release(section_of(config, "release"))
+    limits.check_release(section_of(config, "release"), network=config.model.name)
     limits.check_wear(section_of(config, "wear"))
     limits.check_parallel(
         section_of(config, "parallel"),
@@ -231,6 +231,7 @@ def description(config: ConfigDict) -> Description:
         size=release.size,
         temperature=release.temperature,
         decoding_lambda=release.decoding_lambda,
+        coherence=release.coherence,
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jaxcolor import sections
+from jaxcolor import describe, sections
 from jaxcolor.models import zhang2016
 from jaxcolor.wear import Wear
 
@@ -25,8 +25,12 @@ def check_finite(config: Mapping[str, Mapping[str, Any]]) -> None:
                 )
 
 
-def check_release(release: sections.Release) -> None:
-    """Refuses a temperature or a lambda that decoding would.
+def check_release(release: sections.Release, *, network: str) -> None:
+    """Refuses a temperature, a lambda or a coherence that decoding would.
+
+    Args:
+        release: of the config.
+        network: its name.
 
     Raises:
         ValueError: naming it.
@@ -40,6 +44,10 @@ def check_release(release: sections.Release) -> None:
             f"config.release.decoding_lambda is {release.decoding_lambda};"
             " wanted from 0 to 1"
         )
+    try:
+        describe.check_coherence(release.coherence, network=network)
+    except ValueError as error:
+        raise ValueError(f"config.release.{error}") from error
 
 
 def check_wear(wear: Wear) -> None:
