@@ -220,3 +220,28 @@ def test_the_network_of_the_paper_is_not_coherent_of_itself():
     assert Zhang2016.has_features
     if (pretrained.BOX / pretrained.CONFIG).is_file():
         assert pretrained.load("box").description.coherence == 0
+
+
+def test_the_padding_of_a_view_takes_no_part(photo, colorizers):
+    colorizer = colorizers[1.0]
+    # Of 24 x 32 pixels, and 8 rows of padding.
+    view = paint.view(photo, size=32)
+    rows, columns = paint.cells(view)
+    assert (rows, columns) == (6, 8)
+    lightness = predict.lightness(view.rgb[None])
+    logits, features = colorizer.predict(lightness)
+    ab = colorizer.decode(logits)
+    found = predict.coherent(
+        ab, features, lightness, np.float32(1.0), np.array([[rows, columns]])
+    )
+    cut = predict.coherent(
+        ab[:, :rows],
+        features[:, :rows],
+        lightness[:, : 4 * rows],
+        np.float32(1.0),
+        np.array([[rows, columns]]),
+    )
+    # float32, of sums in another order, with slopes of some hundred per unit of L.
+    np.testing.assert_allclose(found[:, :rows], cut, atol=5e-3)
+    painted = paint.paint(photo, np.asarray(found)[0], view)
+    assert _levels_apart(painted, colorizer(photo)) <= 1
