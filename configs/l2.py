@@ -15,5 +15,7 @@ def get_config() -> ConfigDict:
     config = zhang2016.get_config()
     del config.gamut, config.prior
     config.objective = dict(name="regression")
-    config.release = dict(size=256, temperature=None, decoding_lambda=None)
+    config.release = dict(
+        size=256, temperature=None, decoding_lambda=None, coherence=0.0
+    )
     return config

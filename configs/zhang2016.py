@@ -92,5 +92,7 @@ def get_config() -> ConfigDict:
         heartbeat_seconds=100,
         replicas_every=5000,
     )
-    config.release = dict(size=256, temperature=0.38, decoding_lambda=0.5)
+    config.release = dict(
+        size=256, temperature=0.38, decoding_lambda=0.5, coherence=0.0
+    )
     return config

@@ -176,8 +176,7 @@ def _few(truth: measures.Truth, ab: Array, *, weights: measures.Weights) -> Any:
 def _few_of_small(
     small: Array, truth: measures.Truth, *, weights: measures.Weights
 ) -> Any:
-    height, width = truth.lab.shape[1:3]
-    ab = systems.enlarge(small, height=height, width=width)
+    ab = systems.enlarge(small, truth.lab[..., 0])
     return _few(truth, ab, weights=weights)
 
 
@@ -197,12 +196,11 @@ def _parts(
     assert one.gamut is not None
     truth, _, _ = next(iter(protocol.batches(source, how)))
     lightness = truth.lab[..., 0]
-    outputs = one.outputs(lightness)
-    height, width = lightness.shape[1:]
+    outputs, features = one.predict(lightness, moves=False)
 
     def decoded() -> Array:
         small = _anneal(one.move(outputs), one.gamut, temperature=jnp.float32(0.38))
-        return systems.enlarge(small, height=height, width=width)
+        return systems.enlarge(one.coherent(small, features, lightness), lightness)
 
     ab = decoded()
     calls: list[Callable[[], Any]] = [

@@ -118,17 +118,17 @@ def by_sureness(
     found: list[list[np.ndarray]] = [[] for _ in temperatures]
     for truth, _, count in protocol.batches(source, how):
         lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
-        height, width = lightness.shape[1:]
-        logits = colorizer.logits(lightness)
+        logits, features = colorizer.predict(lightness)
         # Each of the map's pixels stands for as many of the photograph.
         entropy = entropy_of(logits)
-        for axis, side in ((1, height), (2, width)):
+        for axis, side in enumerate(lightness.shape[1:], start=1):
             entropy = jnp.repeat(entropy, side // entropy.shape[axis], axis)
         annealed = decode.annealed_mean(
             logits, bins, temperature=jnp.float32(temperatures)
         )
-        for small, parts in zip(annealed, found, strict=True):
-            ab = systems.enlarge(small, height=height, width=width)
+        small = colorizer.coherent(annealed, features, lightness)
+        for one, parts in zip(small, found, strict=True):
+            ab = systems.enlarge(one, lightness)
             parts.append(np.asarray(sums(entropy, ab, true_ab))[:count])
         on_done(count)
     each = [np.concatenate(parts) for parts in found]

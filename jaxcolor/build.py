@@ -118,7 +118,7 @@ def check(config: ConfigDict) -> None:
         raise ValueError(
             f"config.initialization.method is {method!r}; wanted one of {known}"
         )
-    limits.check_release(section_of(config, "release"))
+    limits.check_release(section_of(config, "release"), network=config.model.name)
     limits.check_wear(section_of(config, "wear"))
     limits.check_layers(section_of(config, "layers"))
     limits.check_parallel(
@@ -234,6 +234,7 @@ def description(config: ConfigDict) -> Description:
         size=release.size,
         temperature=release.temperature,
         decoding_lambda=release.decoding_lambda,
+        coherence=release.coherence,
     )
 
 

@@ -1,49 +1,23 @@
 """Photographs in color: the one way from a lightness to ab, and from photo to photo."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
-from jaxtyping import Array, Float, PyTree, UInt, UInt8
+from jaxtyping import Array, Float, UInt
 
-from jaxcolor import (
-    cielab,
-    compilation,
-    decode,
-    describe,
-    paint,
-    pretrained,
-    rebalance,
-)
-from jaxcolor.array_types import Ab, BinWeights, Lightness, Scalar
-from jaxcolor.gamut import Gamut
+from jaxcolor import compilation, describe, paint, predict, pretrained
 from jaxcolor.images import inputs
+from jaxcolor.paint import View
+from jaxcolor.predict import Prediction
 from jaxcolor.pretrained import Pretrained
 
 Pixels = UInt[np.ndarray, "_ _"] | UInt[np.ndarray, "_ _ 3"]
 
 SMALLEST_SIZE = 8
 """Of the network's input: one pixel of its coarsest map."""
-
-
-class Reading(NamedTuple):
-    """How a distribution over bins is read.
-
-    Attributes:
-        gamut: the bins.
-        temperature: of the annealed mean.
-        from_weights: class weights of the training.
-        to_weights: class weights that the posterior is moved to.
-    """
-
-    gamut: Gamut
-    temperature: Scalar
-    from_weights: BinWeights
-    to_weights: BinWeights
 
 
 class Colorizer:
@@ -56,6 +30,7 @@ class Colorizer:
         temperature: of the annealed mean; None where there are no bins.
         rebalancing_lambda: that the posterior is moved to; None where there are no
             bins.
+        coherence: from 0, each cell by itself, to 1: see `jaxcolor.coherence`.
     """
 
     def __init__(
@@ -64,6 +39,7 @@ class Colorizer:
         *,
         temperature: float | None = None,
         rebalancing_lambda: float | None = None,
+        coherence: float | None = None,
         size: int | None = None,
     ) -> None:
         """Prepares a model.
@@ -74,6 +50,8 @@ class Colorizer:
                 None.
             rebalancing_lambda: 0 leans to rare colors, 1 to common ones; the model's
                 own if None.
+            coherence: 0 leaves each cell of the network's map by itself, 1 spreads
+                colors over what looks like one object; the model's own if None.
             size: long side of a photograph for the network; the model's own if None.
 
         Raises:
@@ -83,17 +61,22 @@ class Colorizer:
         self.size = model.description.size if size is None else size
         if self.size < SMALLEST_SIZE:
             raise ValueError(f"size is {self.size}; wanted at least {SMALLEST_SIZE}")
-        numbers = describe.decoding(
-            describe.read_by(
-                model.description,
-                temperature=temperature,
-                rebalancing_lambda=rebalancing_lambda,
-            )
+        described = describe.read_by(
+            model.description,
+            temperature=temperature,
+            rebalancing_lambda=rebalancing_lambda,
+            coherence=coherence,
         )
+        numbers = describe.decoding(described)
+        self.coherence = described.coherence
         self.gamut = None if numbers is None else numbers.bins
         self.temperature = None if numbers is None else numbers.temperature
         self.rebalancing_lambda = None if numbers is None else numbers.decoding_lambda
-        self._reading = None if numbers is None else _reading(numbers, model.prior)
+        self._reading = (
+            None if numbers is None else predict.reading(numbers, model.prior)
+        )
+        # None, for what is compiled without it.
+        self._amount = np.float32(self.coherence) if self.coherence else None
         self._network = model.network
         self._variables = jax.device_put(model.variables)
 
@@ -104,6 +87,7 @@ class Colorizer:
         *,
         temperature: float | None = None,
         rebalancing_lambda: float | None = None,
+        coherence: float | None = None,
         size: int | None = None,
     ) -> "Colorizer":
         """Loads a model; what is compiled from then on, `compilation` keeps on disk.
@@ -112,6 +96,7 @@ class Colorizer:
             path: see `pretrained.load`; None for the model that is in the package.
             temperature: as those that follow, see the class.
             rebalancing_lambda: see the class.
+            coherence: see the class.
             size: see the class.
 
         Raises:
@@ -122,6 +107,7 @@ class Colorizer:
             pretrained.load(pretrained.BOX if path is None else path),
             temperature=temperature,
             rebalancing_lambda=rebalancing_lambda,
+            coherence=coherence,
             size=size,
         )
 
@@ -151,8 +137,12 @@ class Colorizer:
         # Few batch sizes, as each is compiled.
         rgb = np.zeros((_power_of_two(len(views)), *views[0].rgb.shape), np.uint8)
         rgb[: len(views)] = [view.rgb for view in views]
+        valid = np.zeros((len(rgb), 2), np.int32)
+        valid[: len(views)] = [paint.cells(view) for view in views]
         grids = np.asarray(
-            _ab_of_rgb(self._network, self._variables, self._reading, rgb)
+            predict.ab_of_rgb(
+                self._network, self._variables, self._reading, self._amount, rgb, valid
+            )
         )
         parts = zip(photos, grids, views, strict=False)
         return [paint.paint(*each) for each in parts]
@@ -171,15 +161,54 @@ class Colorizer:
             Logits of the bins, moved to this colorizer's lambda; or what
             `decode.regression` makes ab of.
         """
-        return _logits(self._network, self._variables, self._reading, lightness)
+        return self.predict(lightness).outputs
 
     def outputs(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W n"]:
         """Returns what `logits` makes logits of: the network's own outputs."""
-        return _logits(self._network, self._variables, None, lightness)
+        return self.predict(lightness, moves=False).outputs
+
+    def predict(
+        self, lightness: Float[Array, "b h w"], *, moves: bool = True
+    ) -> Prediction:
+        """Returns `logits`, and the features that `coherent` takes, in one pass.
+
+        Args:
+            lightness: L* in [0, 100], sides multiples of 8.
+            moves: False for `outputs`, of which `move` makes logits.
+        """
+        return predict.predict(
+            self._network,
+            self._variables,
+            self._reading if moves else None,
+            lightness,
+            has_features=self._amount is not None,
+        )
 
     def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
         """Returns `logits` of `outputs`: many lambdas share a pass of the network."""
-        return _move(self._reading, outputs)
+        return predict.move(self._reading, outputs)
+
+    def decode(self, logits: Float[Array, "*p n"]) -> Float[Array, "*p 2"]:
+        """Returns ab in CIELAB units from what `logits` gives, each cell by itself."""
+        return predict.colors(self._reading, logits)
+
+    def coherent(
+        self,
+        ab: Float[Array, "*t b H W 2"],
+        features: Float[Array, "b H W c"] | None,
+        lightness: Float[Array, "b h w"],
+    ) -> Float[Array, "*t b H W n"]:
+        """Returns what `paint.enlarge` enlarges: with a coherence of 0, ab as it is.
+
+        Args:
+            ab: as `decode` gives it; leading axes share the features.
+            features: of `predict`.
+            lightness: that these are of.
+        """
+        if features is None:
+            return ab
+        valid = jnp.broadcast_to(jnp.array(ab.shape[-3:-1]), (len(lightness), 2))
+        return predict.coherent(ab, features, lightness, self._amount, valid)
 
     def logits_of(self, image: inputs.Input) -> Float[Array, "H W n"]:
         """Returns `logits` of a photograph, at a quarter of the size of its view.
@@ -188,26 +217,27 @@ class Colorizer:
             image: in any colors; only its lightness counts.
         """
         seen = paint.view(inputs.opaque(inputs.pixels(image)), size=self.size)
-        outputs = self.logits(_lightness(seen.rgb[None]))[0]
-        return outputs[: -(-seen.height // paint.CELL), : -(-seen.width // paint.CELL)]
+        rows, columns = paint.cells(seen)
+        return self.logits(predict.lightness(seen.rgb[None]))[0][:rows, :columns]
 
     def paint(
         self, image: inputs.Input, ab: Float[Array, "H W 2"]
     ) -> UInt[np.ndarray, "_ _ c"]:
         """Returns a photograph with its own lightness and other colors.
 
+        With a coherence above 0 this takes a pass of the network, for its features.
+
         Args:
             image: as for a call of the colorizer.
-            ab: CIELAB units, decoded from `logits_of`; enlarged.
+            ab: CIELAB units, decoded from `logits_of`; made coherent and enlarged.
         """
         pixels = inputs.pixels(image)
         rgb = inputs.opaque(pixels)
-        painted = paint.paint(rgb, np.asarray(ab), paint.view(rgb, size=self.size))
-        return inputs.with_alpha(painted, pixels)
-
-    def decode(self, logits: Float[Array, "*p n"]) -> Float[Array, "*p 2"]:
-        """Returns ab in CIELAB units from what `logits` gives."""
-        return _decode(self._reading, logits)
+        view = paint.view(rgb, size=self.size)
+        grid = np.asarray(ab)
+        if self._amount is not None:
+            grid = self._coherent_of(view, grid)
+        return inputs.with_alpha(paint.paint(rgb, grid, view), pixels)
 
     def ab(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W 2"]:
         """Returns ab in CIELAB units at a quarter of the height and width.
@@ -215,83 +245,20 @@ class Colorizer:
         Args:
             lightness: L* in [0, 100], sides multiples of 8.
         """
-        return _ab(self._network, self._variables, self._reading, lightness)
+        logits, features = self.predict(lightness)
+        colors = self.coherent(self.decode(logits), features, lightness)
+        return predict.ab_of_cells(colors, lightness)
 
-
-def _reading(
-    numbers: describe.Decoding, prior: Float[np.ndarray, " q"] | None
-) -> Reading:
-    temperature, prior = jax.device_put((np.float32(numbers.temperature), prior))
-    lambdas = (numbers.rebalancing_lambda, numbers.decoding_lambda)
-    return Reading(numbers.bins, temperature, *_class_weights(lambdas, prior))
-
-
-# Compiled as one: operation by operation it takes seconds to start.
-@partial(jax.jit, static_argnums=0)
-def _class_weights(
-    lambdas: tuple[float, float], prior: BinWeights
-) -> tuple[BinWeights, BinWeights]:
-    first, second = (
-        rebalance.class_weights(prior, rebalancing_lambda=each) for each in lambdas
-    )
-    return first, second
-
-
-# The network is compared by value, so that all colorizers share what is compiled.
-@partial(jax.jit, static_argnums=0)
-def _logits(
-    network: nn.Module,
-    variables: PyTree,
-    reading: Reading | None,
-    lightness: Float[Array, "b h w"],
-) -> Float[Array, "b H W n"]:
-    outputs = network.apply(variables, lightness, train=False)
-    # With `mutable`, Flax would return a tuple.
-    assert isinstance(outputs, jax.Array)
-    return _move(reading, outputs)
-
-
-@jax.jit
-def _move(
-    reading: Reading | None, outputs: Float[Array, "*p n"]
-) -> Float[Array, "*p n"]:
-    if reading is None:
-        return outputs
-    return decode.reweight(
-        outputs, from_weights=reading.from_weights, to_weights=reading.to_weights
-    )
-
-
-@jax.jit
-def _decode(reading: Reading | None, logits: Float[Array, "*p n"]) -> Ab:
-    if reading is None:
-        return decode.regression(logits)
-    return decode.annealed_mean(logits, reading.gamut, temperature=reading.temperature)
-
-
-@partial(jax.jit, static_argnums=0)
-def _ab(
-    network: nn.Module,
-    variables: PyTree,
-    reading: Reading | None,
-    lightness: Float[Array, "b h w"],
-) -> Ab:
-    return _decode(reading, _logits(network, variables, reading, lightness))
-
-
-@jax.jit
-def _lightness(rgb: UInt8[Array, "*p 3"]) -> Lightness:
-    return cielab.rgb8_to_lab(rgb)[..., 0]
-
-
-@partial(jax.jit, static_argnums=0)
-def _ab_of_rgb(
-    network: nn.Module,
-    variables: PyTree,
-    reading: Reading | None,
-    rgb: UInt8[Array, "b h w 3"],
-) -> Ab:
-    return _ab(network, variables, reading, _lightness(rgb))
+    def _coherent_of(
+        self, view: View, ab: Float[np.ndarray, "H W 2"]
+    ) -> Float[np.ndarray, "g k 4"]:
+        lightness = predict.lightness(view.rgb[None])
+        logits, features = self.predict(lightness)
+        margin = [(0, n - m) for n, m in zip(logits.shape[1:3], ab.shape, strict=False)]
+        whole = np.pad(ab, [*margin, (0, 0)])[None]
+        valid = np.array([paint.cells(view)])
+        parts = (whole, features, lightness, self._amount, valid)
+        return np.asarray(predict.coherent(*parts))[0]
 
 
 def _power_of_two(least: int) -> int:

@@ -30,7 +30,7 @@ class Description(NamedTuple):
         network: a name of `models.BY_NAME`.
         arguments: the keyword arguments of that network.
         head: "bins" for logits of the bins; "ab" for a regression of ab itself, which
-            has None in place of the numbers below, except the size.
+        XX
         spacing: of the bins, CIELAB units.
         neighbors: of the soft code it was trained on.
         sigma: of the soft code it was trained on, CIELAB units.
@@ -38,6 +38,7 @@ class Description(NamedTuple):
         size: long side of a photograph for the network, pixels, unless asked otherwise.
         temperature: of the annealed mean, unless asked otherwise.
         decoding_lambda: lambda that the posterior is moved to, unless asked otherwise.
+        coherence: see `jaxcolor.coherence`, unless asked otherwise; of any head.
     """
 
     network: str
@@ -50,6 +51,7 @@ class Description(NamedTuple):
     size: int
     temperature: float | None
     decoding_lambda: float | None
+    coherence: float
 
 
 class Decoding(NamedTuple):
@@ -71,17 +73,25 @@ class Decoding(NamedTuple):
 def from_fields(fields: dict[str, Any]) -> Description:
     """Returns a description from its fields.
 
+    Args:
+        fields: as JSON has them; models from before there was coherence have none.
+
     Raises:
         ValueError: a field is missing, unknown, or of no use.
     """
+    fields = {"coherence": 0.0} | fields
     if wrong := sorted(set(Description._fields) ^ set(fields)):
         raise ValueError(f"missing or unknown field: {listed(wrong)}")
     description = Description(**fields)
     if description.head not in (BINS, AB):
         raise ValueError(f"head is {description.head!r}; wanted {BINS!r} or {AB!r}")
-    if description.head == BINS and None in description:
+    if description.coherence is None or (
+        description.head == BINS and None in description
+    ):
         null = [name for name, value in fields.items() if value is None]
-        raise ValueError(f"a model with bins needs {listed(null)}; got null")
+        raise ValueError(
+            f"a model with {description.head} needs {listed(null)}; got null"
+        )
     return description
 
 
@@ -104,17 +114,22 @@ def read_by(
     *,
     temperature: float | None,
     rebalancing_lambda: float | None,
+    coherence: float | None,
 ) -> Description:
-    """Returns the description with another temperature and lambda of decoding.
+    """Returns the description with other numbers of decoding.
 
     Args:
         description: of a model.
         temperature: of the annealed mean; the description's own if None.
         rebalancing_lambda: that the posterior is moved to; likewise.
+        coherence: of colors; likewise.
 
     Raises:
         ValueError: a number is out of range, or means nothing to the model.
     """
+    if coherence is not None:
+        description = description._replace(coherence=coherence)
+    check_coherence(description.coherence, network=description.network)
     if description.head == AB:
         if temperature is not None or rebalancing_lambda is not None:
             raise ValueError(
@@ -135,6 +150,24 @@ def read_by(
     return description._replace(
         temperature=temperature, decoding_lambda=rebalancing_lambda
     )
+
+
+def check_coherence(coherence: float, *, network: str) -> None:
+    """Refuses a coherence that is out of range, or that a network cannot have.
+
+    Args:
+        coherence: of colors.
+        network: a name of `models.BY_NAME`.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if not 0 <= coherence <= 1:
+        raise ValueError(f"coherence is {coherence}; wanted from 0 to 1")
+    if coherence and not getattr(models.BY_NAME[network], "has_features", False):
+        raise ValueError(
+            f"coherence is {coherence}; wanted 0, as {network} gives no features"
+        )
 
 
 def network(description: Description) -> nn.Module:

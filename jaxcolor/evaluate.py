@@ -216,4 +216,5 @@ def _row(
         found["fid"] = Number(fid[name])
     if name == TRUTH:
         found = {key: x for key, x in found.items() if key not in OF_ROUNDING}
-    return Row(name, found, system.temperature, system.rebalancing_lambda)
+    numbers = (system.temperature, system.rebalancing_lambda, system.coherence)
+    return Row(name, found, *numbers)

@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxcolor import grid, plots, scores
+from jaxcolor import grid, plots, scores, table_columns
 from jaxcolor.grid import Cell, Criterion, Sweep
-from jaxcolor.scores import Column, Number
+from jaxcolor.scores import Number
+from jaxcolor.table_columns import Column
 
 PLOTS, STRIP = "plots", "strip.png"
 DRAWN = ("heat_maps", "curves")
@@ -20,7 +21,7 @@ DRAWN = ("heat_maps", "curves")
 CELLS = ("auc", "rebalanced_auc", "ciede2000", "psnr", "colorfulness")
 SHARE = "colorfulness_share"
 LIKELIHOOD = ("nll", "ece")
-COLUMNS = {c.key: c for c in (*scores.ACCURACY, *scores.COLOR)}
+COLUMNS = {c.key: c for c in (*table_columns.ACCURACY, *table_columns.COLOR)}
 # Of the letters above a strip, pixels; and of the line that they stand on.
 LETTERS, LINE = 12, 18
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxtyping import PyTree
 
-from jaxcolor import layerwise, sections
+from jaxcolor import describe, layerwise, sections
 from jaxcolor.wear import Wear
 
 DTYPES = ("float32", "bfloat16")
@@ -29,8 +29,12 @@ def check_finite(config: Mapping[str, Mapping[str, Any]]) -> None:
                 )
 
 
-def check_release(release: sections.Release) -> None:
-    """Refuses a temperature or a lambda that decoding would.
+def check_release(release: sections.Release, *, network: str) -> None:
+    """Refuses a temperature, a lambda or a coherence that decoding would.
+
+    Args:
+        release: of the config.
+        network: its name.
 
     Raises:
         ValueError: naming it.
@@ -44,6 +48,10 @@ def check_release(release: sections.Release) -> None:
             f"config.release.decoding_lambda is {release.decoding_lambda};"
             " wanted from 0 to 1"
         )
+    try:
+        describe.check_coherence(release.coherence, network=network)
+    except ValueError as error:
+        raise ValueError(f"config.release.{error}") from error
 
 
 def check_wear(wear: Wear) -> None:

@@ -8,9 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor import calibration, ciede, cielab, encode, gamut, metrics, similarity
+from jaxcolor import (
+    calibration,
+    ciede,
+    cielab,
+    color_contrast,
+    encode,
+    gamut,
+    metrics,
+    similarity,
+)
 from jaxcolor.array_types import Ab, BinWeights, Lightness, Rgb8
 from jaxcolor.calibration import CalibrationSums
+from jaxcolor.color_contrast import ContrastSums
 
 # Of a photograph that differs by the rounding to 8 bits only: 10 log10(12 255^2). A
 # few gray photographs, predicted without any error, would otherwise rule the mean.
@@ -79,6 +89,7 @@ class Measures(NamedTuple):
         colorfulness: signed, Hasler and Suesstrunk's.
         absolute_colorfulness: of absolute opponent channels.
         histogram: share of the pixels predicted in each bin.
+        contrast: sums of how color differs from place to place.
         curve: percent of the pixels within each distance of `thresholds`.
         rebalanced_curve: their weights, and last those of all.
     """
@@ -95,6 +106,7 @@ class Measures(NamedTuple):
     colorfulness: Float[Both, " b"]
     absolute_colorfulness: Float[Both, " b"]
     histogram: Float[Both, "b q"]
+    contrast: ContrastSums
     curve: Float[Both, "b t"]
     rebalanced_curve: Float[Both, "b t"]
 
@@ -232,6 +244,7 @@ def _of_photograph(whole: Truth, predicted: Predicted, *, weights: Weights) -> M
         colorfulness=metrics.colorfulness(rgb),
         absolute_colorfulness=metrics.absolute_colorfulness(rgb),
         histogram=jnp.zeros(count).at[predicted.bins.ravel()].add(1.0) / distance.size,
+        contrast=color_contrast.contrast_sums(predicted.ab, whole.lab),
         curve=metrics.accuracy_curve(counts),
         rebalanced_curve=jnp.cumsum((weights.own[:, None] * counts).sum(axis=0)),
     )

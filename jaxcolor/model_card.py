@@ -114,5 +114,6 @@ def _numbers(description: Description) -> str:
             ("λ of decoding", f"{description.decoding_lambda:g}"),
             ("temperature", f"{description.temperature:g}"),
         ]
+    rows.append(("coherence", f"{description.coherence:g}"))
     lines = [f"| {name} | {value} |" for name, value in rows]
     return "\n".join(["| | |", "|---|---|", *lines, ""])

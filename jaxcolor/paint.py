@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt, UInt8
 from PIL import Image
 
-from jaxcolor import cielab
+from jaxcolor import cielab, coherence
 from jaxcolor.array_types import Lightness
 
 # Both sides of the network's input are multiples of this: all aspects of a long side
@@ -66,27 +66,38 @@ def view_shape(height: int, width: int, *, size: int) -> tuple[int, int]:
     return rows + -rows % PADDING, columns + -columns % PADDING
 
 
+def cells(seen: View) -> tuple[int, int]:
+    """Returns how many rows and columns of the network's output are no padding."""
+    return -(-seen.height // CELL), -(-seen.width // CELL)
+
+
 def enlarge(
-    ab: Float[Array, "*b g k 2"], *, height: int, width: int
+    ab: Float[Array, "*b g k n"], lightness: Float[Array, "*b height width"]
 ) -> Float[Array, "*b height width 2"]:
     """Enlarges ab bilinearly; pixels and cells have their centers at halves.
 
-    Equal to PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
+    Of ab itself equal to PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
+
+    Args:
+        ab: CIELAB units, or as functions of lightness: see `coherence.at_lightness`.
+        lightness: L* at full size.
     """
     rows, columns = ab.shape[-3:-1]
+    height, width = lightness.shape[-2:]
     down = _weights(jnp.arange(height), rows / height, rows, cells=rows)
     across = _weights(jnp.arange(width), columns / width, columns, cells=columns)
-    return _interpolate(down, ab, across)
+    return coherence.at_lightness(_interpolate(down, ab, across), lightness)
 
 
 def paint(
-    photo: UInt[np.ndarray, "h w *c"], ab: Float[np.ndarray, "g k 2"], seen: View
+    photo: UInt[np.ndarray, "h w *c"], ab: Float[np.ndarray, "g k n"], seen: View
 ) -> UInt[np.ndarray, "h w 3"]:
     """Returns a photograph with its own lightness and the colors given.
 
     Args:
         photo: gray (h, w) or RGB (h, w, 3), 8 or 16 bits; the result has as many.
-        ab: the network's, for the view; what is of its padding is ignored.
+        ab: of the network for the view, as `enlarge` takes it; what is of its padding
+            is ignored.
         seen: the view of the photograph.
     """
     side = max(ab.shape[:2])
@@ -95,7 +106,7 @@ def paint(
     grid = jax.device_put(grid)
     height, width = photo.shape[:2]
     scale = np.array([seen.height / height, seen.width / width], np.float32) / CELL
-    valid = np.array([-(-seen.height // CELL), -(-seen.width // CELL)])
+    valid = np.array(cells(seen))
     painted = np.empty((height, width, 3), photo.dtype)
     for top in range(0, height, TILE):
         for left in range(0, width, TILE):
@@ -122,7 +133,7 @@ def _view_size(height: int, width: int, *, size: int) -> tuple[int, int]:
 @jax.jit
 def _paint(
     photo: UInt[Array, "t t 3"],
-    grid: Float[Array, "g g 2"],
+    grid: Float[Array, "g g n"],
     corner: Int[Array, "2"],
     scale: Float[Array, "2"],
     valid: Int[Array, "2"],
@@ -132,8 +143,9 @@ def _paint(
         _weights(c + jnp.arange(TILE), s, v, cells=grid.shape[0])
         for c, s, v in zip(corner, scale, valid, strict=True)
     )
-    ab = _interpolate(down, grid, across)
-    lab = jnp.concatenate([_lightness(photo)[..., None], ab], axis=-1)
+    lightness = _lightness(photo)
+    ab = coherence.at_lightness(_interpolate(down, grid, across), lightness)
+    lab = jnp.concatenate([lightness[..., None], ab], axis=-1)
     rgb = jnp.clip(cielab.lab_to_rgb(cielab.clip_chroma(lab)), 0, 1)
     return jnp.round(rgb * jnp.iinfo(photo.dtype).max).astype(photo.dtype)
 
@@ -166,9 +178,9 @@ def _weights(
 
 def _interpolate(
     down: Float[Array, "h g"],
-    ab: Float[Array, "*b g k 2"],
+    ab: Float[Array, "*b g k n"],
     across: Float[Array, "w k"],
-) -> Float[Array, "*b h w 2"]:
+) -> Float[Array, "*b h w n"]:
     # Two small matrix products are faster than gathering four cells for each pixel.
     product = partial(jnp.einsum, precision="highest")
-    return product("hg,...gkc,wk->...hwc", down, ab, across)
+    return product("hg,...gkn,wk->...hwn", down, ab, across)

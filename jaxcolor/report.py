@@ -11,7 +11,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from jaxcolor import scores
-from jaxcolor.scores import Column, Evaluation
+from jaxcolor.scores import Evaluation
+from jaxcolor.table_columns import Column
 
 QUALITY = 90
 
@@ -116,7 +117,7 @@ def page(
 
 
 def _table(evaluation: Evaluation, found: Sequence[Column]) -> str:
-    heads = ["system", *(c.head for c in found), "T", "λ"]
+    heads = ["system", *(c.head for c in found), *scores.SETTING]
     lines = ["".join(f"<th>{_text(head)}</th>" for head in heads)]
     for row in evaluation.rows:
         cells = [_text(row.system)]

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxcolor import table_columns
+from jaxcolor.table_columns import Column
+
 RESULTS, TABLE, CSV, MANIFEST = "results.json", "table.md", "table.csv", "manifest.json"
+# Heads of the last columns of a table.
+SETTING = ("T", "λ", "coherence")
 
 
 class Number(NamedTuple):
@@ -24,22 +29,6 @@ class Number(NamedTuple):
     high: float | None = None
 
 
-class Column(NamedTuple):
-    """A column of the tables.
-
-    Attributes:
-        key: of the number in `Row.numbers`.
-        head: what the reader sees, with the unit.
-        form: how the number is written.
-        meaning: one sentence for the foot of the table.
-    """
-
-    key: str
-    head: str
-    form: str
-    meaning: str
-
-
 class Row(NamedTuple):
     """One system over the whole set.
 
@@ -48,12 +37,14 @@ class Row(NamedTuple):
         numbers: by key; one that means nothing to the system is left out.
         temperature: of the annealed mean, if any.
         rebalancing_lambda: of decoding, if any.
+        coherence: of colors, if it has any.
     """
 
     system: str
     numbers: dict[str, Number]
     temperature: float | None
     rebalancing_lambda: float | None
+    coherence: float | None
 
 
 class Reliability(NamedTuple):
@@ -99,92 +90,6 @@ class Evaluation(NamedTuple):
     empty: dict[str, str]
 
 
-ACCURACY = (
-    Column("auc", "AuC, %", ".2f", "area under the curve of ab accuracy up to 150"),
-    Column(
-        "rebalanced_auc",
-        "rebalanced AuC, %",
-        ".2f",
-        "the same, each color of the set counting alike (1/p of its own histogram)",
-    ),
-    Column(
-        "prior_auc",
-        "AuC by the prior, %",
-        ".2f",
-        "the same, pixels weighted by 1/p of the prior that was given",
-    ),
-    Column(
-        "image_auc",
-        "AuC by image, %",
-        ".2f",
-        "the rebalanced one of each photograph by its own colors, then their mean",
-    ),
-    Column("psnr", "PSNR, dB", ".2f", "in RGB, mean over photographs, at most 58.92"),
-    Column("ssim", "SSIM", ".4f", "in RGB, Gaussian window of 11 pixels"),
-    Column("ciede2000", "CIEDE2000", ".2f", "mean color difference of the pixels"),
-    Column("lpips", "LPIPS", ".4f", "by VGG-16, version 0.1; lower is better"),
-    Column("fid", "FID", ".2f", "by the files of --fid; lower is better"),
-)
-COLOR = (
-    Column(
-        "colorfulness",
-        "colorfulness",
-        ".1f",
-        "Hasler and Suesstrunk's, opponent channels signed as they define it",
-    ),
-    Column("colorfulness_share", "of the truth's", ".2f", "its mean over the truth's"),
-    Column(
-        "absolute_colorfulness",
-        "absolute colorfulness",
-        ".1f",
-        "the same of absolute opponent channels, as DDColor and others report",
-    ),
-    Column(
-        "absolute_delta",
-        "off the truth's",
-        ".1f",
-        "its distance from the truth's mean",
-    ),
-    Column(
-        "histogram_kl",
-        "KL of colors, nats",
-        ".3f",
-        "divergence of the ab histogram from the truth's",
-    ),
-    Column("nll", "NLL, nats", ".3f", "-log p of the true bin"),
-    Column(
-        "ece",
-        "calibration error",
-        ".3f",
-        "expected, of the likeliest bin's probability",
-    ),
-)
-
-
-def recognition(classifiers: list[str]) -> tuple[Column, ...]:
-    """Returns the columns of semantic interpretability, four for each classifier."""
-    return tuple(
-        column
-        for name in classifiers
-        for column in (
-            Column(f"{name}.top1", f"{name} top-1, %", ".1f", "of the true class"),
-            Column(
-                f"{name}.spread",
-                f"{name} spread",
-                ".1f",
-                "standard deviation of top-1 over its trainings",
-            ),
-            Column(f"{name}.top5", f"{name} top-5, %", ".1f", "of the true class"),
-            Column(
-                f"{name}.gap",
-                f"{name} gap, %",
-                ".0f",
-                "share of the way from gray's top-1 to the truth's",
-            ),
-        )
-    )
-
-
 def write(evaluation: Evaluation, folder: Path) -> None:
     """Writes table.md, table.csv, results.json and manifest.json."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -207,9 +112,10 @@ def columns(evaluation: Evaluation) -> list[tuple[str, list[Column]]]:
     """Returns the tables: a title, and the columns that some system has."""
     classifiers = evaluation.manifest["classifiers"]
     tables = {
-        "Accuracy": ACCURACY,
-        "Colors and likelihood": COLOR,
-        "Recognition": recognition(list(classifiers)),
+        "Accuracy": table_columns.ACCURACY,
+        "Colors and likelihood": table_columns.COLOR,
+        "Coherence": table_columns.COHERENCE,
+        "Recognition": table_columns.recognition(list(classifiers)),
     }
     kept = {
         title: [c for c in all_ if any(c.key in row.numbers for row in evaluation.rows)]
@@ -222,7 +128,7 @@ def markdown(evaluation: Evaluation) -> str:
     """Returns the tables, with what the numbers mean and how they were measured."""
     parts = []
     for title, found in columns(evaluation):
-        heads = ["system", *(c.head for c in found), "T", "λ"]
+        heads = ["system", *(c.head for c in found), *SETTING]
         lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
         for row in evaluation.rows:
             cells = [cell(row.numbers.get(c.key), c.form) for c in found]
@@ -240,11 +146,13 @@ def comma_separated(evaluation: Evaluation) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     ends = [f"{c.key}{end}" for c in found for end in ("", "_low", "_high")]
-    writer.writerow(["system", *ends, "temperature", "rebalancing_lambda"])
+    settings = ["temperature", "rebalancing_lambda", "coherence"]
+    writer.writerow(["system", *ends, *settings])
     for row in evaluation.rows:
         numbers = [row.numbers.get(c.key, (None, None, None)) for c in found]
         values = [value for number in numbers for value in number]
-        writer.writerow([row.system, *values, row.temperature, row.rebalancing_lambda])
+        setting = [row.temperature, row.rebalancing_lambda, row.coherence]
+        writer.writerow([row.system, *values, *setting])
     return out.getvalue()
 
 
@@ -258,13 +166,10 @@ def cell(number: Number | None, form: str) -> str:
     return f"{shown} [{format(number.low, form)}, {format(number.high, form)}]"
 
 
-def setting(row: Row) -> tuple[str, str]:
-    """Returns temperature and lambda as tables show them."""
-    temperature, mixed = row.temperature, row.rebalancing_lambda
-    return (
-        "–" if temperature is None else f"{temperature:g}",
-        "–" if mixed is None else f"{mixed:g}",
-    )
+def setting(row: Row) -> list[str]:
+    """Returns temperature, lambda and coherence as tables show them: `SETTING`."""
+    numbers = (row.temperature, row.rebalancing_lambda, row.coherence)
+    return ["–" if x is None else f"{x:g}" for x in numbers]
 
 
 def method(manifest: Mapping[str, Any], empty: Mapping[str, str]) -> str:
@@ -278,7 +183,7 @@ def method(manifest: Mapping[str, Any], empty: Mapping[str, str]) -> str:
     told = (
         f"{manifest['photographs']:,} photographs of {manifest['source']}{broken}:"
         f" shorter side resized to {size} pixels ({manifest['resize']}), central"
-        f" {size} × {size} taken. ab enlarged to that size bilinearly and compared"
+        f" {size} × {size} taken. ab enlarged to that size as for painting and compared"
         f" before rounding to RGB; bins {manifest['spacing']:g} apart. In brackets 95 %"
         f" of {manifest['resamples']:,} resamplings of the photographs, the weights of"
         f" the colors held fixed. jaxcolor {versions['jaxcolor']}, jax"

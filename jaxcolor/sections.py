@@ -73,11 +73,13 @@ class Release(NamedTuple):
         size: long side of a photograph for the network, in pixels.
         temperature: of the annealed mean; None for a regression.
         decoding_lambda: the lambda that the posterior is moved to; None likewise.
+        coherence: see `jaxcolor.coherence`; 0 for a network without features.
     """
 
     size: int
     temperature: float | None
     decoding_lambda: float | None
+    coherence: float
 
 
 class Data(NamedTuple):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxcolor import plots, report, scores
+from jaxcolor import plots, report, table_columns
 from jaxcolor.report import Example, Figure
 from jaxcolor.scores import Evaluation
 
@@ -34,7 +34,7 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
     centers = np.asarray(evaluation.centers, np.float32)
     predicted = {n: c for n, c in evaluation.curves.items() if n != TRUTH}
     rows = [row for row in evaluation.rows if row.system != TRUTH]
-    columns = {c.key: c for c in scores.ACCURACY}
+    columns = {c.key: c for c in table_columns.ACCURACY}
     areas = {columns[k].head: [row.numbers[k] for row in rows] for k in AREAS}
     found = {
         "accuracy_curves": Figure(

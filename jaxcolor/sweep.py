@@ -38,18 +38,27 @@ class Strip(NamedTuple):
     rows: UInt8[np.ndarray, "n m h w 3"]
 
 
-def readings(model: Pretrained, lambdas: Sequence[float | None]) -> list[Colorizer]:
+def readings(
+    model: Pretrained,
+    lambdas: Sequence[float | None],
+    *,
+    coherence: float | None = None,
+) -> list[Colorizer]:
     """Returns a colorizer for each lambda; all share the model's arrays.
 
     Args:
         model: one with bins.
         lambdas: None for the model's own.
+        coherence: of all of them; the model's own if None.
 
     Raises:
-        ValueError: the model predicts ab itself, so that lambda means nothing to it.
+        ValueError: the model predicts ab itself, so that lambda means nothing to it; or
+            it can have no coherence.
     """
     shared = model._replace(variables=jax.device_put(model.variables))
-    return [Colorizer(shared, rebalancing_lambda=x) for x in lambdas]
+    return [
+        Colorizer(shared, rebalancing_lambda=x, coherence=coherence) for x in lambdas
+    ]
 
 
 def sweep(
@@ -81,12 +90,11 @@ def sweep(
     temperatures = jnp.float32(grid.temperatures)
     for truth, _, count in protocols.batches(source, protocol):
         lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
-        height, width = lightness.shape[1:]
         found = partial(_measured, truth, weights=weights, spacing=protocol.spacing)
         cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
         truths.add(cut(found(true_ab, rgb=truth.rgb)), None, {})
         grays.add(cut(found(jnp.zeros_like(true_ab))), None, {})
-        outputs = colorizers[0].outputs(lightness)
+        outputs, features = colorizers[0].predict(lightness, moves=False)
         for colorizer, row in zip(colorizers, tallies, strict=True):
             bins, logits = colorizer.gamut, colorizer.move(outputs)
             # `readings` has seen to it.
@@ -94,8 +102,9 @@ def sweep(
             # The temperature does not matter to it.
             likely = cut(measures.likelihood(logits, true_ab, spacing=bins.spacing))
             annealed = _anneal(logits, bins, temperature=temperatures)
-            for small, part in zip(annealed, row, strict=True):
-                ab = systems.enlarge(small, height=height, width=width)
+            small = colorizer.coherent(annealed, features, lightness)
+            for one, part in zip(small, row, strict=True):
+                ab = systems.enlarge(one, lightness)
                 part.add(cut(found(ab)), likely, {})
                 on_done(count)
     numbers = partial(_numbers, truth=truths, gray=grays, protocol=protocol)
@@ -131,11 +140,11 @@ def strip(
     rows: list[np.ndarray] = []
     for truth, _, count in protocols.batches(source, protocol):
         lightness = truth.lab[..., 0]
-        height, width = lightness.shape[1:]
-        logits = colorizer.logits(lightness)
-        small = [*_anneal(logits, bins, temperature=temperatures)]
-        small.append(decode.mode(logits, bins))
-        large = [systems.enlarge(ab, height=height, width=width) for ab in small]
+        logits, features = colorizer.predict(lightness)
+        annealed = _anneal(logits, bins, temperature=temperatures)
+        small = jnp.concatenate([annealed, decode.mode(logits, bins)[None]])
+        coherent = colorizer.coherent(small, features, lightness)
+        large = [systems.enlarge(one, lightness) for one in coherent]
         colors = [jnp.zeros_like(large[0]), *large]
         pictures = [measures.colored(lightness, ab) for ab in colors]
         rows.append(np.stack([*map(np.asarray, pictures), truth.rgb], axis=1)[:count])

@@ -32,21 +32,23 @@ class System(NamedTuple):
         spacing: of its bins; None where there are none.
         temperature: of the annealed mean, if any.
         rebalancing_lambda: of decoding, if any.
+        coherence: of colors, if it has any.
     """
 
     answer: Callable[[Float[Array, "b h w"], Int[Array, " b"]], Answer]
     spacing: float | None = None
     temperature: float | None = None
     rebalancing_lambda: float | None = None
+    coherence: float | None = None
 
 
 def of_colorizer(colorizer: Colorizer) -> System:
     """Returns a model as `jaxcolor colorize` would use it."""
 
     def answer(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
-        height, width = lightness.shape[1:]
-        logits = colorizer.logits(lightness)
-        ab = enlarge(colorizer.decode(logits), height=height, width=width)
+        logits, features = colorizer.predict(lightness)
+        colors = colorizer.coherent(colorizer.decode(logits), features, lightness)
+        ab = enlarge(colors, lightness)
         return Answer(ab, None if colorizer.gamut is None else logits)
 
     return System(
@@ -54,6 +56,7 @@ def of_colorizer(colorizer: Colorizer) -> System:
         None if colorizer.gamut is None else colorizer.gamut.spacing,
         colorizer.temperature,
         colorizer.rebalancing_lambda,
+        colorizer.coherence,
     )
 
 
@@ -71,4 +74,4 @@ def _gray(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
     return Answer(jnp.zeros((*lightness.shape, 2)), None)
 
 
-enlarge = jax.jit(paint.enlarge, static_argnames=("height", "width"))
+enlarge = jax.jit(paint.enlarge)

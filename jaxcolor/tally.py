@@ -77,6 +77,7 @@ class Tally:
             for name in (*MEANS, *RATIOS)
             if getattr(found, name) is not None
         }
+        numbers |= found.contrast._asdict()
         if likely is not None:
             numbers["nll"] = likely.nll
             for n, sums in enumerate(likely.calibration):
@@ -200,6 +201,7 @@ def _statistics(known: Collection[str], count: int) -> dict[str, Statistic]:
     found["colorfulness_share"] = lambda sums: _over(
         sums["colorfulness"], sums["truth.colorfulness"]
     )
+    found |= _contrasts()
     absolute = "absolute_colorfulness"
     found["absolute_delta"] = lambda sums: (
         np.abs(sums[absolute] - sums[f"truth.{absolute}"]) / count
@@ -210,6 +212,24 @@ def _statistics(known: Collection[str], count: int) -> dict[str, Statistic]:
         if name.endswith(".top1"):
             found[name.removesuffix("top1") + "gap"] = _gap(name)
     return found
+
+
+def _contrasts() -> dict[str, Statistic]:
+    """Returns the ratios of the sums of `color_contrast`."""
+
+    def share(part: str, whole: str) -> Statistic:
+        return lambda sums: _over(sums[part], sums[whole])
+
+    def sharpness(sums: Columns) -> Float[np.ndarray, " n"]:
+        own = _over(sums["near_step"], sums["far_step"])
+        return _over(own, _over(sums["truth.near_step"], sums["truth.far_step"]))
+
+    return {
+        "flat_gradient_share": share("flat_gradient", "truth.flat_gradient"),
+        "step_sharpness": sharpness,
+        "false_contrast_mean": share("false_contrast", "false_pairs"),
+        "kept_contrast_share": share("kept_contrast", "true_contrast"),
+    }
 
 
 def _mean(name: str, count: int | float) -> Statistic:

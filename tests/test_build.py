@@ -100,6 +100,7 @@ def test_an_unknown_choice_is_named_with_the_known_ones():
         ("gamut", "spacing", 1.0, "config.gamut: spacing is 1.0"),
         ("release", "temperature", 0.0, "config.release.temperature is 0.0"),
         ("release", "decoding_lambda", 2.0, "config.release.decoding_lambda is 2.0"),
+        ("release", "coherence", 2.0, "config.release.coherence is 2.0; wanted from 0"),
         ("initialization", "method", "zeros", "'zeros'; wanted one of random"),
     ],
 )

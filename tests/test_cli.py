@@ -233,13 +233,19 @@ def test_what_goes_wrong_midway_is_one_line(
     assert re.match(f"jaxcolor: {line}", error_of(capsys))
 
 
-def test_a_release_takes_a_temperature_and_a_lambda(model, tmp_path, capsys):
+def test_a_release_takes_the_numbers_of_decoding(model, tmp_path, capsys):
     command = ("release", model, "-o", tmp_path / "calm")
-    assert run(*command, "--temperature", "0.7", "--rebalancing-lambda", "0.6") == 0
+    numbers = ("--temperature", "0.7", "--rebalancing-lambda", "0.6")
+    assert run(*command, *numbers, "--coherence", "0.4") == 0
     released = json.loads((tmp_path / "calm" / "config.json").read_text())
     assert (released["temperature"], released["decoding_lambda"]) == (0.7, 0.6)
+    assert released["coherence"] == 0.4
     wrong = ("release", model, "-o", tmp_path / "wrong")
-    for flag, value in (("--temperature", "inf"), ("--rebalancing-lambda", "1.5")):
+    for flag, value in (
+        ("--temperature", "inf"),
+        ("--rebalancing-lambda", "1.5"),
+        ("--coherence", "1.5"),
+    ):
         assert run(*wrong, flag, value) == cli.MISUSED
         assert f"is {value}; wanted" in error_of(capsys)
     assert not (tmp_path / "wrong").exists()

@@ -12,7 +12,7 @@ import tiny
 from PIL import Image
 from skimage import color
 
-from jaxcolor import colorize, decode, pretrained, rebalance
+from jaxcolor import decode, predict, pretrained, rebalance
 from jaxcolor.colorize import Colorizer
 
 SIZES = [(1, 1), (7, 3), (3, 200), (200, 3), (51, 68), (64, 64)]
@@ -133,11 +133,11 @@ def test_a_photograph_is_not_squashed(photo, monkeypatch):
     """The network sees a circle as a circle."""
     seen = []
     colorizer = Colorizer(tiny.model(), size=64)
-    original = colorize._ab_of_rgb
+    original = predict.ab_of_rgb
     monkeypatch.setattr(
-        colorize,
-        "_ab_of_rgb",
-        lambda *args: seen.append(args[-1]) or original(*args),
+        predict,
+        "ab_of_rgb",
+        lambda *args: seen.append(args[-2]) or original(*args),
     )
     row, column = np.ogrid[:300, :150]
     disc = (255 * (np.hypot(row - 100, column - 75) < 60)).astype(np.uint8)
@@ -250,9 +250,9 @@ def test_without_a_path_the_model_of_the_box_is_loaded(tmp_path, monkeypatch):
 
 def test_colorizers_of_one_network_share_what_is_compiled(photo):
     Colorizer(tiny.model())(photo)
-    before = colorize._ab_of_rgb._cache_size()
+    before = predict.ab_of_rgb._cache_size()
     Colorizer(tiny.model(), temperature=0.9)(photo)
-    assert colorize._ab_of_rgb._cache_size() == before
+    assert predict.ab_of_rgb._cache_size() == before
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import tiny
 from PIL import Image
 from skimage import color, metrics
 
-from jaxcolor import evaluate, gamut, recognize, scores, systems
+from jaxcolor import cielab, evaluate, gamut, recognize, scores, systems
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
 from jaxcolor.protocol import Protocol
@@ -81,6 +82,42 @@ def test_truth_scores_100_and_gray_its_distance(tmp_path):
     assert gray["rebalanced_auc"] == pytest.approx(expected, abs=1e-3)
     # A level of 255, by which rounding may part the channels.
     assert gray["colorfulness"] == pytest.approx(0, abs=1)
+
+
+def test_contrast_is_pooled_over_photographs(tmp_path):
+    lightness = np.linspace(60, 180, SIZE).astype(np.uint8)
+    shades = np.tile(lightness[:, None], (1, SIZE))
+    halves = np.where(np.arange(SIZE)[None, :, None] < SIZE // 2, RED, BLUE)
+    two = _folder(
+        tmp_path / "set",
+        np.broadcast_to(halves, (SIZE, SIZE, 3)).astype(np.uint8),
+        # Neither a contrast nor an edge.
+        np.stack([shades] * 3, axis=-1),
+    )
+    measured = {"oracle": _oracle(_ab(RED)), "half": _share_of_truth(two, 0.5)}
+    found = _values(_run(two, measured))
+    truth, gray = found["ground truth"], found["gray"]
+    for key in ("flat_gradient_share", "kept_contrast_share"):
+        assert truth[key] == pytest.approx(1, abs=1e-5)
+        assert found["half"][key] == pytest.approx(0.5, abs=1e-5)
+        assert gray[key] == found["oracle"][key] == 0
+    assert gray["false_contrast_mean"] == found["oracle"]["false_contrast_mean"] == 0
+    # Red and blue here differ by 13 in L*: no strong edge.
+    assert all("step_sharpness" not in row for row in found.values())
+
+
+def test_without_any_pair_there_is_no_number(tmp_path):
+    found = _values(_run(_folder(tmp_path / "set", _plain(RED, (16, 16))), size=16))
+    assert not {"kept_contrast_share", "step_sharpness"} & set(found["gray"])
+    # There are pairs, of one color, 11 along both axes.
+    assert found["ground truth"]["false_contrast_mean"] == pytest.approx(0, abs=1e-4)
+
+
+def _share_of_truth(source, share):
+    """Answers with a share of the true ab of each photograph."""
+    rgb = jnp.asarray([_center(source[n].image) for n in range(len(source))])
+    ab = share * jax.jit(cielab.rgb8_to_lab)(rgb)[..., 1:]
+    return systems.of_baseline(lambda _, index: ab[index])
 
 
 def test_a_prior_weighs_by_its_own_shares(tmp_path):

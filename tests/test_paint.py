@@ -80,14 +80,14 @@ def test_enlarging_is_pytorch_s_bilinear_interpolation():
         mode="bilinear",
         align_corners=False,
     )
-    enlarged = paint.enlarge(jnp.asarray(ab), height=33, width=21)
+    enlarged = paint.enlarge(jnp.asarray(ab), jnp.zeros((2, 33, 21)))
     # float32: positions up to 33 carry errors of 33 * 6e-8.
     np.testing.assert_allclose(enlarged, expected.permute(0, 2, 3, 1), atol=1e-5)
 
 
 def test_enlarging_by_two_by_hand():
     ab = np.array([[[0, 0], [4, 8]]], np.float32)
-    enlarged = paint.enlarge(jnp.asarray(ab), height=1, width=4)
+    enlarged = paint.enlarge(jnp.asarray(ab), jnp.zeros((1, 4)))
     # Centers of pixels at 1/4, 3/4, 5/4, 7/4; of cells at 1/2 and 3/2.
     assert np.asarray(enlarged)[0, :, 0].tolist() == [0, 1, 3, 4]
     assert np.asarray(enlarged)[0, :, 1].tolist() == [0, 2, 6, 8]

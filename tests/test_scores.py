@@ -32,8 +32,8 @@ def made():
     return Evaluation(
         manifest=MANIFEST,
         rows=[
-            Row("gray", {"auc": Number(91.0)}, None, None),
-            Row("mine", model, 0.38, 0.5),
+            Row("gray", {"auc": Number(91.0)}, None, None, None),
+            Row("mine", model, 0.38, 0.5, 0.25),
         ],
         names=["a.png"],
         photographs={"gray": {"auc": [91.0]}, "mine": {"auc": [90.1]}},
@@ -58,10 +58,10 @@ def test_tables_show_what_some_system_has():
 
 def test_cells_have_values_and_intervals():
     lines = scores.markdown(made()).splitlines()
-    assert "| system | AuC, % | T | λ |" in lines
-    assert "| gray | 91.00 | – | – |" in lines
-    assert "| mine | 90.13 [89.50, 90.70] | 0.38 | 0.5 |" in lines
-    assert "| mine | 3.150 [3.100, 3.200] | 0.38 | 0.5 |" in lines
+    assert "| system | AuC, % | T | λ | coherence |" in lines
+    assert "| gray | 91.00 | – | – | – |" in lines
+    assert "| mine | 90.13 [89.50, 90.70] | 0.38 | 0.5 | 0.25 |" in lines
+    assert "| mine | 3.150 [3.100, 3.200] | 0.38 | 0.5 | 0.25 |" in lines
     assert "- FID: no features were given" in lines
     assert any(line.startswith("1,234 photographs of set:") for line in lines)
 
@@ -72,7 +72,7 @@ def test_the_csv_has_every_number_and_its_ends():
     numbers = [float(rows[1][f"auc{end}"]) for end in ("", "_low", "_high")]
     assert numbers == [90.126, 89.5, 90.7]
     assert rows[0]["nll"] == rows[0]["auc_low"] == ""
-    assert rows[1]["temperature"] == "0.38"
+    assert (rows[1]["temperature"], rows[1]["coherence"]) == ("0.38", "0.25")
 
 
 def test_files_are_written_whole(tmp_path):

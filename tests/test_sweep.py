@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxcolor import colorize, evaluate, grid, sweep, systems
+from jaxcolor import evaluate, grid, predict, sweep, systems
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
 from jaxcolor.protocol import Protocol
@@ -88,12 +88,12 @@ def test_likelihood_does_not_depend_on_temperature(swept):
 def test_the_network_sees_each_batch_once(source, monkeypatch):
     passes, done = [], []
 
-    def count(*arguments):
+    def count(*arguments, **more):
         passes.append(1)
-        return original(*arguments)
+        return original(*arguments, **more)
 
-    original = colorize._logits
-    monkeypatch.setattr(colorize, "_logits", count)
+    original = predict.predict
+    monkeypatch.setattr(predict, "predict", count)
     _sweep(source, on_done=done.append)
     assert len(passes) == BATCHES
     # The first pass and four cells.

@@ -28,6 +28,7 @@ BINS = Description(
     size=32,
     temperature=0.38,
     decoding_lambda=0.5,
+    coherence=0.0,
 )
 REGRESSION = Description(
     network="zhang2016",
@@ -40,6 +41,7 @@ REGRESSION = Description(
     size=32,
     temperature=None,
     decoding_lambda=None,
+    coherence=0.0,
 )
 
 

@@ -45,6 +45,18 @@ def add_decoding(parser: ArgumentParser) -> None:
         metavar="LAMBDA",
         help="0 leans to rare colors, 1 to common ones (the model's)",
     )
+    add_coherence(parser)
+
+
+def add_coherence(parser: ArgumentParser) -> None:
+    """Declares how far colors are spread over what looks like one object."""
+    parser.add_argument(
+        "--coherence",
+        type=float,
+        metavar="X",
+        help="from 0, off, to 1: spreads colors over what looks like one object to the"
+        " network, up to edges of lightness (the model's)",
+    )
 
 
 def add_processes(parser: ArgumentParser) -> None:

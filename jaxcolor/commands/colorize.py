@@ -67,6 +67,7 @@ def _colorize(arguments: Namespace) -> int:
         arguments.model,
         temperature=arguments.temperature,
         rebalancing_lambda=arguments.rebalancing_lambda,
+        coherence=arguments.coherence,
         size=arguments.size,
     )
     outcomes = folders.colorize_files(

@@ -169,6 +169,7 @@ def _models(arguments: Namespace) -> dict[str, Any]:
                 path,
                 temperature=arguments.temperature,
                 rebalancing_lambda=arguments.rebalancing_lambda,
+                coherence=arguments.coherence,
             )
         )
         for name, path in _named(arguments).items()

@@ -49,6 +49,7 @@ def _release(arguments: Namespace) -> int:
         model.description,
         temperature=arguments.temperature,
         rebalancing_lambda=arguments.rebalancing_lambda,
+        coherence=arguments.coherence,
     )
     model = model._replace(description=described)
     training = model.provenance.get("training_photographs")

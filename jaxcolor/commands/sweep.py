@@ -46,6 +46,7 @@ def _add_sweep(parser: ArgumentParser) -> None:
             metavar="X",
             help=f"{told} ({' '.join(f'{x:g}' for x in values)})",
         )
+    arguments_of.add_coherence(parser)
     _add_photographs(parser)
     _add_criterion(parser)
     counts = {
@@ -141,7 +142,9 @@ def _sweep(arguments: Namespace) -> int:
             " a temperature and a lambda"
         )
     _warn_of_trained(arguments.held_out, model.provenance)
-    own, *colorizers = sweep.readings(model, [None, *chosen.lambdas])
+    own, *colorizers = sweep.readings(
+        model, [None, *chosen.lambdas], coherence=arguments.coherence
+    )
     source, skipped = photographs(arguments)
     how = protocol.Protocol(
         name=arguments.source,
@@ -162,8 +165,7 @@ def _sweep(arguments: Namespace) -> int:
     gridded.write(found, output, criterion)
     strip = sweep.strip(own, _spread(source, SHOWN), how, chosen)
     gridded.write_strip(strip.heads, strip.rows, output)
-    best = grid.best(found, criterion)
-    if best is not None:
+    if (best := grid.best(found, criterion)) is not None:
         print(gridded.markdown_line(best, found))
     print(gridded.verdict(found, criterion))
     if not arguments.quiet:
@@ -218,6 +220,7 @@ def _provenance(arguments: Namespace, own: Any) -> dict[str, Any]:
                 "sha256": manifest.hash_of_model(arguments.model),
                 "temperature": own.temperature,
                 "rebalancing_lambda": own.rebalancing_lambda,
+                "coherence": own.coherence,
             }
         },
         "temperatures": sorted(arguments.temperatures),

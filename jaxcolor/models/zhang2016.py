@@ -81,8 +81,9 @@ class Zhang2016(nn.Module):
     axis_name: str | None = None
 
     multiple = STRIDE
+    # Whether there is the method `outputs_and_features`.
+    has_features = True
 
-    @nn.compact
     def __call__(
         self, lightness: Float[Array, "b h w"], *, train: bool
     ) -> Float[Array, "b H W outputs"]:
@@ -91,6 +92,21 @@ class Zhang2016(nn.Module):
         Args:
             lightness: L* in [0, 100]; centered and scaled to about [-0.5, 0.5] here.
             train: normalize by the batch's statistics and update the running ones.
+
+        Raises:
+            ValueError: the height or the width is no multiple of 8.
+        """
+        return self.outputs_and_features(lightness, train=train)[0]
+
+    @nn.compact
+    def outputs_and_features(
+        self, lightness: Float[Array, "b h w"], *, train: bool
+    ) -> tuple[Float[Array, "b H W outputs"], Float[Array, "b H W c"]]:
+        """Returns the outputs, and conv8_3, which the head makes them of.
+
+        Args:
+            lightness: as for a call.
+            train: likewise.
 
         Raises:
             ValueError: the height or the width is no multiple of 8.
@@ -118,7 +134,7 @@ class Zhang2016(nn.Module):
         x = nn.relu(layers.ConvTranspose(last, self.dtype, name="conv8_1")(x))
         x = nn.relu(layers.Conv(last, self.dtype, name="conv8_2")(x))
         x = nn.relu(layers.Conv(last, self.dtype, name="conv8_3")(x))
-        return layers.Head(self.outputs, self.dtype, name="head")(x)
+        return layers.Head(self.outputs, self.dtype, name="head")(x), x
 
     def flops(self, height: int, width: int) -> int:
         """Returns the operations of one image forwards, two for a product and a sum.
