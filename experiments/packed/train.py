@@ -333,6 +333,8 @@ def measured(
     running = Training(
         programs.parts(config, recipe, training), training, held_out, workdir
     )
+    # The host's copy is gigabytes.
+    training = training._replace(photographs=running.photographs)
     state = running.begin(options.resume, training)
     return measure.phases(
         running, state, at_once=options.at_once, seconds=options.seconds
@@ -370,6 +372,8 @@ def train(
         running = Training(
             programs.parts(config, recipe, training), training, held_out, workdir
         )
+        # The host's copy is gigabytes.
+        training = training._replace(photographs=running.photographs)
         (workdir / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
         (workdir / RECIPE).write_text(json.dumps(recipes.to_json(recipe), indent=1))
         own = workdir / STATE
