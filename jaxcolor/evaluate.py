@@ -64,7 +64,8 @@ def evaluate(
         prior: shares of the bins that `prior_auc` weighs by; None for none.
         classifiers: by name, one or several trainings of a classifier, whose mean
             counts: each from sRGB in [0, 1] to logits, see `recognize`.
-        labels: by name of a classifier, the true class of each photograph.
+        labels: by name of a classifier, the true class of each photograph; -1 for
+            one that this classifier does not judge.
         lpips: the perceptual distance, see `lpips.distance`; None for none.
         fid: by system, what was found elsewhere, see `fid`; None for nothing.
         on_pictures: called with a system's name, its pictures as they are measured,
@@ -76,8 +77,9 @@ def evaluate(
             prior of other bins, or a classifier without labels.
     """
     check(measured, source, protocol, prior)
-    if without := set(classifiers) - set(labels):
-        raise ValueError(f"the classifier {without.pop()!r} has no labels")
+    for name in classifiers:
+        if name not in labels or np.max(labels[name]) < 0:
+            raise ValueError(f"the classifier {name!r} has no labels")
     survey = protocols.survey(source, protocol, on_done)
     weights = Weights(
         metrics.bin_weights(jnp.float32(survey.pixels)),
@@ -186,12 +188,15 @@ def _recognized(
         # The filling of the last batch has no label; what is found of it is cut off.
         known = labels[name]
         label = jnp.asarray(known[np.minimum(np.asarray(index), len(known) - 1)])
+        is_known = label >= 0
+        found[tally.labelled(name)] = is_known
         few = recognize.top(members[0].classes)
         hits: dict[str, list[Array]] = {"top1": [], "top5": []}
         for n, classifier in enumerate(members):
             logits = classifier(rgb)
             for key, k in (("top1", 1), ("top5", few)):
-                hits[key].append(recognize.is_among_top(logits, label, k=k))
+                is_hit = recognize.is_among_top(logits, jnp.maximum(label, 0), k=k)
+                hits[key].append(is_hit & is_known)
             found[tally.member(name, n)] = hits["top1"][-1]
         for key, of_members in hits.items():
             found[f"{name}.{key}"] = jnp.stack(of_members).mean(axis=0)

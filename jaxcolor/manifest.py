@@ -27,7 +27,10 @@ HOW = {
         " published linear ones"
     ),
     "AuC by the prior": "give --prior FILE, of jaxcolor prior",
-    "Recognition": "give --classifier DIR, of jaxcolor train-classifier, or VGG-16",
+    "Recognition": (
+        "give --classifier DIR, of jaxcolor train-classifier, or weights of VGG-16 or"
+        " EfficientNet-Lite"
+    ),
 }
 
 

@@ -189,8 +189,10 @@ def method(manifest: Mapping[str, Any], empty: Mapping[str, str]) -> str:
         f" the colors held fixed. jaxcolor {versions['jaxcolor']}, jax"
         f" {versions['jax']}.\n"
     )
+    notes = [f"{note}\n" for note in manifest.get("notes", ())]
     lines = [f"- {what}: {why}" for what, why in empty.items()]
-    return "\n".join([told, *(["Not measured:", "", *lines, ""] if lines else [])])
+    missing = ["Not measured:", "", *lines, ""] if lines else []
+    return "\n".join([told, *notes, *missing])
 
 
 def replace(path: Path, text: str) -> None:

@@ -29,6 +29,8 @@ RATIOS = ("rebalanced_error", "rebalanced_pixels", "prior_error", "prior_pixels"
 COLORLESS = 0.5
 # Before the number of a training of a classifier, in the name of its hits.
 MEMBER = ".training"
+# After a classifier's name: 1 for a photograph whose class is known, else 0.
+LABELLED = ".labelled"
 
 Columns = dict[str, Float[np.ndarray, " n"]]
 Statistic = Callable[[Columns], Float[np.ndarray, " n"]]
@@ -65,7 +67,8 @@ class Tally:
             found: on the host, without filling.
             likely: likewise; None where there is no distribution.
             more: by name, 1 for a photograph that a classifier recognized and else 0;
-                and `lpips`, if it was measured.
+                which ones have a label, see `labelled`; and `lpips`, if it was
+                measured.
 
         Raises:
             ValueError: the predicted colors are not all finite.
@@ -163,6 +166,11 @@ def member(classifier: str, n: int) -> str:
     return f"{classifier}{MEMBER}{n}"
 
 
+def labelled(classifier: str) -> str:
+    """Returns the name of the numbers that tell which photographs have a label."""
+    return f"{classifier}{LABELLED}"
+
+
 def reliability(tally: Tally) -> Reliability | None:
     """Returns the reliability diagram; None without a distribution."""
     sums = tally.calibration()
@@ -182,7 +190,8 @@ def _spreads(photographs: Mapping[str, Sequence[float]]) -> dict[str, Number]:
     for name, hits in photographs.items():
         classifier, is_member, _ = name.rpartition(MEMBER)
         if is_member:
-            means.setdefault(classifier, []).append(100 * float(np.mean(hits)))
+            count = sum(photographs[labelled(classifier)])
+            means.setdefault(classifier, []).append(100 * sum(hits) / count)
     return {
         f"{classifier}.spread": Number(float(np.std(each, ddof=1)))
         for classifier, each in means.items()
@@ -208,7 +217,7 @@ def _statistics(known: Collection[str], count: int) -> dict[str, Statistic]:
     )
     for name in known:
         if name.endswith((".top1", ".top5")):
-            found[name] = _mean(name, count / 100)
+            found[name] = _share(name)
         if name.endswith(".top1"):
             found[name.removesuffix("top1") + "gap"] = _gap(name)
     return found
@@ -232,8 +241,14 @@ def _contrasts() -> dict[str, Statistic]:
     }
 
 
-def _mean(name: str, count: int | float) -> Statistic:
+def _mean(name: str, count: int) -> Statistic:
     return lambda sums: sums[name] / count
+
+
+def _share(name: str) -> Statistic:
+    # Hits of photographs without a label are zero.
+    known = labelled(name.rpartition(".")[0])
+    return lambda sums: 100 * _over(sums[name], sums[known])
 
 
 def _area(kind: str) -> Statistic:

@@ -241,3 +241,13 @@ def test_derivative_of_clipping_is_the_factor():
     # One float32 rounding.
     np.testing.assert_allclose(jacobian, np.diag([1, factor, factor]), rtol=1e-6)
     assert factor < 1
+
+
+def test_grays_of_a_lightness_are_those_of_scikit_image():
+    lightness = np.linspace(0, 100, 501)
+    lab = np.stack([lightness, 0 * lightness, 0 * lightness], axis=-1)
+    found = cielab.gray_from_lightness(jnp.float32(lightness))
+    # scikit-image's grays are tinted by up to 3e-5, as its constants for white do not
+    # agree better.
+    expected = color.lab2rgb(lab).mean(axis=-1)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-5)

@@ -279,6 +279,33 @@ def test_recognition_is_the_mean_of_the_trainings(tmp_path):
     assert found["ground truth"]["c.spread"] == pytest.approx(50 / np.sqrt(2))
 
 
+def test_photographs_without_a_label_do_not_count_for_recognition(tmp_path):
+    _folder(tmp_path / "set", *map(_plain, (RED, BLUE, RED, BLUE, RED)))
+    source = sources.open_source(tmp_path / "set")
+
+    def by_color(rgb):
+        red = rgb[..., 0].mean(axis=(1, 2)) - rgb[..., 2].mean(axis=(1, 2))
+        return jnp.stack([red, 0 * red + 0.1], axis=1)
+
+    known = recognize.FromFunction(("rose", "sky"), by_color)
+    found = _values(
+        _run(
+            source,
+            {"red": _oracle(_ab(RED))},
+            classifiers={"c": [known, known]},
+            # Of the last two nothing is known; one that is known is called wrong.
+            labels={"c": np.array([0, 1, 1, -1, -1])},
+        )
+    )
+    assert found["ground truth"]["c.top1"] == pytest.approx(100 * 2 / 3)
+    # Gray is called a sky, red a rose.
+    assert found["gray"]["c.top1"] == pytest.approx(100 * 2 / 3)
+    assert found["red"]["c.top1"] == pytest.approx(100 / 3)
+    assert found["red"]["c.spread"] == 0
+    with pytest.raises(ValueError, match="classifier 'c' has no labels"):
+        _run(source, classifiers={"c": [known]}, labels={"c": np.full(5, -1)})
+
+
 def test_each_classifier_has_its_own_classes(tmp_path):
     _folder(tmp_path / "set" / "rose", _plain(RED), _plain(RED))
     _folder(tmp_path / "set" / "sky", _plain(BLUE))

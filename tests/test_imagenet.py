@@ -1,4 +1,5 @@
 import hashlib
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -65,6 +66,32 @@ def test_a_spec_chooses_a_part_of_a_folder(tmp_path, monkeypatch):
     assert [source[i].name for i in range(3)] == expected
     again = sources.open_source(spec, names=sources.listing(source))
     assert [again[i] for i in range(3)] == [source[i] for i in range(3)]
+
+
+def test_a_class_is_known_by_its_folder_its_file_or_its_number():
+    found = imagenet.labels(
+        [
+            "val/n07920052/x.JPEG",
+            # The folder counts before the file.
+            "n01443537/n01440764_1.JPEG",
+            "photos/n01440764_tench.jpg",
+            "n02123045.jpg",
+            "ILSVRC2012_val_00000001.JPEG",
+            "beach/n01.jpg",
+            # A number of nine digits, and a name that is not ImageNet's.
+            "n014407640_a.jpg",
+            "n00000001/a.jpg",
+            "ILSVRC2012_val_00050001.JPEG",
+        ]
+    )
+    # Espresso, goldfish, tench, tabby cat; and a sea snake, as torchvision numbers it.
+    assert found.tolist() == [967, 1, 0, 281, 65, -1, -1, -1, -1]
+
+
+def test_the_classes_are_those_of_tensorflow_datasets():
+    package = resources.files("tensorflow_datasets")
+    listed = package / "datasets" / "imagenet2012" / "labels.txt"
+    assert list(imagenet.wnids()) == listed.read_text().split()
 
 
 def test_the_classes_are_a_thousand_from_tench_to_toilet_tissue():

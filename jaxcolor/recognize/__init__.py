@@ -22,6 +22,7 @@ from jaxcolor.recognize.measures import (
     labels,
     top,
 )
+from jaxcolor.recognize.published import published
 from jaxcolor.recognize.training import Recipe, train
 from jaxcolor.recognize.vgg import vgg16
 
@@ -36,6 +37,7 @@ __all__ = [
     "is_among_top",
     "labels",
     "load",
+    "published",
     "save",
     "top",
     "train",

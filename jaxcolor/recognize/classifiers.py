@@ -3,8 +3,9 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -42,10 +43,13 @@ class FromFunction(NamedTuple):
     Attributes:
         classes: as in `Classifier`.
         function: from RGB in [0, 1] to logits.
+        about: what a reader of its numbers should know, by keyword: "network", which
+            it is; "sees", what of a photograph; "note", a caution.
     """
 
     classes: tuple[str, ...]
     function: Callable[[Float[Array, "b h w 3"]], Float[Array, "b classes"]]
+    about: Mapping[str, str] = MappingProxyType({})
 
     def __call__(self, rgb: Float[Array, "b h w 3"]) -> Float[Array, "b classes"]:
         """Returns the function's logits."""

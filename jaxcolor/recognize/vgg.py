@@ -37,6 +37,9 @@ MAP = networks.SIZE // 2**5
 FIT = "larger photographs are cropped to the central 224 x 224, smaller ones enlarged"
 """What `vgg16` does with photographs of any size."""
 
+MARK = f"features.{CONVS['conv1_1']}.weight"
+"""A name that only weights of VGG-16 have."""
+
 
 def vgg16(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
     """Returns VGG-16 as a classifier of photographs of any size.
@@ -52,7 +55,25 @@ def vgg16(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
         ValueError: the file cannot be read or holds another network, or there are not
             as many names as classes.
     """
-    tensors = weights.read(path)
+    return from_tensors(weights.read(path), path, classes=classes)
+
+
+def from_tensors(
+    tensors: Mapping[str, np.ndarray],
+    path: str | Path,
+    *,
+    classes: Sequence[str] | None,
+) -> FromFunction:
+    """Returns VGG-16 as `vgg16` does.
+
+    Args:
+        tensors: by torchvision's names.
+        path: where they are from, for errors.
+        classes: as of `vgg16`.
+
+    Raises:
+        ValueError: as `vgg16` does.
+    """
     params = {
         "features": features(tensors, path),
         **{name: _dense(tensors, path, name) for name in DENSE},
@@ -74,7 +95,11 @@ def vgg16(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
 
     # An argument, not a constant of the compiled function: it has half a gigabyte.
     on_device = jax.device_put(params)
-    return FromFunction(tuple(classes), lambda rgb: logits(on_device, rgb))
+    return FromFunction(
+        tuple(classes),
+        lambda rgb: logits(on_device, rgb),
+        {"network": "VGG-16", "sees": FIT},
+    )
 
 
 def fit(rgb: Float[Array, "b h w 3"]) -> Float[Array, "b 224 224 3"]:
