@@ -132,7 +132,7 @@ def make_train_step(
         average = _moved(state.average, new, state.step, decay=average_decay)
         means["gradient_norm"] = optax.tree.norm(gradients)
         stepped = TrainState(state.step, params, batch_stats, opt_state, average)
-        is_sound = _is_finite((means["loss"], means["gradient_norm"], stepped))
+        is_sound = _is_sound(means, [updates, opt_state, batch_stats])
         means["skipped"] = 1 - is_sound.astype(jnp.float32)
         stepped = jax.tree.map(lambda a, b: jnp.where(is_sound, a, b), stepped, state)
         return stepped._replace(step=state.step + 1), means
@@ -161,9 +161,21 @@ def _make_apply(
     return jax.checkpoint(apply, policy=kept)
 
 
-def _is_finite(tree: PyTree) -> Array:
-    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
-    return jnp.stack([jnp.isfinite(x).all() for x in leaves]).all()
+def _is_sound(means: Terms, trees: list[PyTree]) -> Array:
+    """Returns whether loss, gradient and trees are finite.
+
+    Of a tree the norm is looked at: for every array by itself the program of a
+    network of many layers compiles for minutes.
+    """
+
+    def norm(tree: PyTree) -> Array:
+        leaves = jax.tree.leaves(tree)
+        return optax.tree.norm(
+            [x for x in leaves if jnp.issubdtype(x.dtype, jnp.inexact)]
+        )
+
+    numbers = [means["loss"], means["gradient_norm"], *map(norm, trees)]
+    return jnp.isfinite(jnp.stack(numbers)).all()
 
 
 def make_statistics_step(
@@ -268,8 +280,13 @@ def _accumulated(
     first = part(lightness)[0], part(ab)[0]
     shapes = jax.eval_shape(slopes, state.params, state.batch_stats, *first)[:2]
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    # Side by side on a CPU, whose threads would wait for each other's small operations.
+    is_cpu = jax.default_backend() == "cpu"
     (sums, batch_stats), _ = jax.lax.scan(
-        add, (zeros, state.batch_stats), (part(lightness), part(ab))
+        add,
+        (zeros, state.batch_stats),
+        (part(lightness), part(ab)),
+        unroll=parts if is_cpu else 1,
     )
     return *sums, batch_stats
 
