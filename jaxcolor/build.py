@@ -274,13 +274,6 @@ def _check_section(section: str, values: ConfigDict) -> None:
         raise ValueError(f"config.{section} lacks {missing}")
 
 
-def _check_crop(crop: int, *, multiple: int) -> None:
-    if crop % multiple:
-        raise ValueError(
-            f"config.pipeline.crop is {crop}; wanted a multiple of {multiple}"
-        )
-
-
 def _check_factories(config: ConfigDict) -> None:
     """Makes what needs no photographs, for its errors."""
     try:
@@ -299,6 +292,6 @@ def _check_factories(config: ConfigDict) -> None:
             lambda: module.init(jax.random.key(0), smallest, train=False)
         )
         limits.check_prefixes(section_of(config, "layers"), variables)
-        _check_crop(config.pipeline.crop, multiple=module.multiple)
+        limits.check_crop(config.pipeline.crop, multiple=module.multiple)
     except TypeError as error:
         raise ValueError(f"the config has a value of a wrong type: {error}") from error

@@ -179,3 +179,15 @@ def check_numbers(training: sections.Training, data: sections.Data) -> None:
         raise ValueError(
             f"config.data.held_out_fraction is {fraction}; wanted from 0 to below 1"
         )
+
+
+def check_crop(crop: int, *, multiple: int) -> None:
+    """Refuses crops of a size that the network cannot see.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if crop % multiple:
+        raise ValueError(
+            f"config.pipeline.crop is {crop}; wanted a multiple of {multiple}"
+        )
