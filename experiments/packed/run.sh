@@ -55,10 +55,12 @@ fi
 if [ -n "${OUT:-}" ]; then
     tar -C "$workdir" -cf - --exclude model --exclude state.safetensors . \
         | gzip > "$OUT/records.tar.gz"
-    tar -C "$workdir" -cf - model | split -b "$piece" - "$OUT/model.tar."
+    if [ -d "$workdir/model" ]; then
+        tar -C "$workdir" -cf - model | split -b "$piece" - "$OUT/model.tar."
+    fi
     state=$workdir/state.safetensors
     used=$(find "$OUT" -type f | wc -l)
-    if [ $(($(stat -c %s "$state") / piece + 1 + used)) -le 8 ] \
+    if [ -f "$state" ] && [ $(($(stat -c %s "$state") / piece + 1 + used)) -le 8 ] \
         && [ $(($(stat -c %s "$state") + $(du -sb "$OUT" | cut -f1))) -le 66000000 ]
     then
         split -b "$piece" "$state" "$OUT/state.safetensors."
