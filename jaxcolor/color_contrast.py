@@ -8,6 +8,7 @@ import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -75,13 +76,13 @@ def contrast_sums(
 
 def _flat_gradient(ab: Float[Array, "h w 2"], lightness: Float[Array, "h w"]) -> Scalar:
     """Returns the sum of norms of gradients, which go to the next pixels."""
-
-    def square(x: Float[Array, "h w c"]) -> Float[Array, "n m"]:
-        here, right, below = x[:-1, :-1], x[:-1, 1:], x[1:, :-1]
-        return (jnp.square(right - here) + jnp.square(below - here)).sum(axis=-1)
-
-    is_flat = square(lightness[..., None]) < FLAT**2
-    return jnp.sum(is_flat * jnp.sqrt(square(ab)))
+    right, below = (
+        [x[rows, columns] - x[:-1, :-1] for x in (ab, lightness)]
+        for rows, columns in (np.s_[:-1, 1:], np.s_[1:, :-1])
+    )
+    is_flat = jnp.square(right[1]) + jnp.square(below[1]) < FLAT**2
+    change = _product(right[0], right[0]) + _product(below[0], below[0])
+    return jnp.sum(is_flat * jnp.sqrt(change))
 
 
 def _steps(
@@ -118,7 +119,7 @@ def _pairs(
         length = _length(real)
         is_same, is_other = length < SAME, length > OTHER
         # Where it counts, the length is not that short.
-        kept = (ours * real).sum(axis=-1) / jnp.maximum(length, SAME)
+        kept = _product(ours, real) / jnp.maximum(length, SAME)
         sums += jnp.stack(
             [
                 jnp.sum(is_same * _length(ours)),
@@ -141,4 +142,9 @@ def _apart(ab: Float[Array, "h w 2"], down: int, across: int) -> Float[Array, "n
 
 
 def _length(vectors: Float[Array, "*p 2"]) -> Float[Array, "*p"]:
-    return jnp.sqrt(jnp.square(vectors).sum(axis=-1))
+    return jnp.sqrt(_product(vectors, vectors))
+
+
+def _product(x: Float[Array, "*p 2"], y: Float[Array, "*p 2"]) -> Float[Array, "*p"]:
+    # Written out: of a sum over two channels XLA makes slow code.
+    return x[..., 0] * y[..., 0] + x[..., 1] * y[..., 1]
