@@ -31,6 +31,7 @@ class Colorizer:
         rebalancing_lambda: that the posterior is moved to; None where there are no
             bins.
         coherence: from 0, each cell by itself, to 1: see `jaxcolor.coherence`.
+        multiple: sides of the lightness that the network sees are multiples of it.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Colorizer:
         )
         # None, for what is compiled without it.
         self._amount = np.float32(self.coherence) if self.coherence else None
+        self.multiple = model.network.multiple
         self._network = model.network
         self._variables = jax.device_put(model.variables)
 
@@ -155,7 +157,7 @@ class Colorizer:
         """Returns the network's outputs at a quarter of the height and width.
 
         Args:
-            lightness: L* in [0, 100], sides multiples of 8.
+            lightness: L* in [0, 100], sides multiples of `multiple`.
 
         Returns:
             Logits of the bins, moved to this colorizer's lambda; or what
@@ -173,7 +175,7 @@ class Colorizer:
         """Returns `logits`, and the features that `coherent` takes, in one pass.
 
         Args:
-            lightness: L* in [0, 100], sides multiples of 8.
+            lightness: L* in [0, 100], sides multiples of `multiple`.
             moves: False for `outputs`, of which `move` makes logits.
         """
         return predict.predict(
@@ -243,7 +245,7 @@ class Colorizer:
         """Returns ab in CIELAB units at a quarter of the height and width.
 
         Args:
-            lightness: L* in [0, 100], sides multiples of 8.
+            lightness: L* in [0, 100], sides multiples of `multiple`.
         """
         logits, features = self.predict(lightness)
         colors = self.coherent(self.decode(logits), features, lightness)

@@ -136,6 +136,11 @@ def check(
         raise ValueError(
             f"size is {size}; wanted a multiple of {STRIDE}, {SMALLEST} or more"
         )
+    for name, system in measured.items():
+        if size % system.multiple:
+            raise ValueError(
+                f"size is {size}; {name} wants a multiple of {system.multiple}"
+            )
     if taken := {TRUTH, GRAY} & set(measured):
         raise ValueError(f"a model may not be called {taken.pop()!r}")
     if not len(source):

@@ -82,7 +82,9 @@ def sweep(
     Raises:
         ValueError: no photographs, or a wrong size.
     """
-    evaluate.check({}, source, protocol, None)
+    evaluate.check(
+        {"the model": systems.of_colorizer(colorizers[0])}, source, protocol, None
+    )
     survey = protocols.survey(source, protocol, on_done)
     weights = Weights(metrics.bin_weights(jnp.float32(survey.pixels)), None)
     truths, grays = Tally(), Tally()

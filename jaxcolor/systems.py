@@ -33,6 +33,7 @@ class System(NamedTuple):
         temperature: of the annealed mean, if any.
         rebalancing_lambda: of decoding, if any.
         coherence: of colors, if it has any.
+        multiple: sides of the lightness are multiples of it, pixels.
     """
 
     answer: Callable[[Float[Array, "b h w"], Int[Array, " b"]], Answer]
@@ -40,6 +41,7 @@ class System(NamedTuple):
     temperature: float | None = None
     rebalancing_lambda: float | None = None
     coherence: float | None = None
+    multiple: int = 1
 
 
 def of_colorizer(colorizer: Colorizer) -> System:
@@ -57,6 +59,7 @@ def of_colorizer(colorizer: Colorizer) -> System:
         colorizer.temperature,
         colorizer.rebalancing_lambda,
         colorizer.coherence,
+        colorizer.multiple,
     )
 
 

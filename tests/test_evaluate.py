@@ -403,6 +403,12 @@ def test_broken_files_are_named(tmp_path):
     assert "1 photographs of set (1 broken ones left out)" in told
 
 
+def test_a_size_that_a_network_cannot_see_is_refused_with_its_name(tmp_path):
+    coarse = systems.gray()._replace(multiple=32)
+    with pytest.raises(ValueError, match="size is 48; coarse wants a multiple of 32"):
+        _run(_folder(tmp_path / "set", _plain(RED)), {"coarse": coarse}, size=48)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
