@@ -111,8 +111,8 @@ def blocks(*, width: float, depth: float) -> tuple[Block, ...]:
 class Encoder(nn.Module):
     """Maps normalized pixels to five maps, of strides 2, 4, 8, 16 and 32.
 
-    At width and depth 1, for three channels, it has 2,959,488 parameters less those
-    of the normalization, which is folded.
+    At width and depth 1 it has 2,939,120 parameters for three channels, and 2,938,544
+    for one.
 
     Attributes:
         width: see `Size`.

@@ -36,7 +36,7 @@ class LiteFpn(nn.Module):
     the encoder's of that size, down to a quarter of the photograph; at stride 16
     every place attends to all others.
 
-    With Lite0 and 313 outputs it has about 3.8 million parameters, 2.96 of them the
+    With Lite0 and the paper's bins it has 3.6 million parameters, 2.9 of them the
     encoder's.
 
     Attributes:
