@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcolor import start
+from jaxcolor import initial
 
 
 def model(*, outputs: int, extra: bool = False):
@@ -30,7 +30,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused():
         " config.initialization.partial = True"
     )
     with pytest.raises(ValueError, match=f"^{told}$"):
-        start._taken_over(
+        initial._taken_over(
             fresh(outputs=2, extra=True), model(outputs=5), name="M", is_partial=False
         )
 
@@ -38,7 +38,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused():
 def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
     caplog.set_level(logging.INFO)
     new = fresh(outputs=2)
-    found = start._taken_over(new, model(outputs=5), name="M", is_partial=True)
+    found = initial._taken_over(new, model(outputs=5), name="M", is_partial=True)
     assert "of the network's 6 arrays 4 fit M" in caplog.text
     for layer, value in (("conv", 1), ("head", 0)):
         assert (np.asarray(found["params"][layer]["kernel"]) == value).all()
@@ -48,7 +48,7 @@ def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
 
 def test_a_checkpoint_that_fits_is_taken_whole():
     new = fresh(outputs=5)
-    found = start._taken_over(
+    found = initial._taken_over(
         new, model(outputs=5, extra=True), name="M", is_partial=False
     )
     assert all((np.asarray(x) == 1).all() for x in found["params"]["head"].values())
@@ -58,4 +58,4 @@ def test_a_checkpoint_that_fits_is_taken_whole():
 def test_a_checkpoint_of_which_nothing_fits_is_refused(is_partial):
     other = {"params": {"other": {"kernel": np.ones(2)}}, "batch_stats": {}}
     with pytest.raises(ValueError, match=r"6 arrays 0 fit M.*wanted a model that"):
-        start._taken_over(fresh(outputs=2), other, name="M", is_partial=is_partial)
+        initial._taken_over(fresh(outputs=2), other, name="M", is_partial=is_partial)
