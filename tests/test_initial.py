@@ -4,8 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import test_efficientnet_lite
 
-from jaxcolor import initial
+from configs import bundled, scenes_small
+from jaxcolor import build, initial
+from jaxcolor.recognize import efficientnet_lite
 
 
 def model(*, outputs: int, extra: bool = False):
@@ -59,3 +62,37 @@ def test_a_checkpoint_of_which_nothing_fits_is_refused(is_partial):
     other = {"params": {"other": {"kernel": np.ones(2)}}, "batch_stats": {}}
     with pytest.raises(ValueError, match=r"6 arrays 0 fit M.*wanted a model that"):
         initial._taken_over(fresh(outputs=2), other, name="M", is_partial=is_partial)
+
+
+def test_a_training_starts_from_a_published_encoder_on_gray(tmp_path):
+    of_lite = test_efficientnet_lite
+    path = of_lite.write(tmp_path / "lite.safetensors", of_lite.random_state())
+    config = bundled.get_config()
+    config.initialization.update(encoder=str(path), method="random")
+    config.model.update(
+        width=0.25, encoder_width=of_lite.TINY.width, encoder_depth=of_lite.TINY.depth
+    )
+    network = build.network(config, axis_name=None)
+    shapes = jax.eval_shape(
+        lambda: network.init(jax.random.key(0), jnp.zeros((1, 32, 32)), train=False)
+    )
+    blank = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
+    found = initial.variables(
+        config, network, blank, prior=None, photographs=lambda count: None
+    )
+    encoder = found["params"].pop("encoder")
+    wanted = efficientnet_lite.read_encoder(
+        path, width=of_lite.TINY.width, depth=of_lite.TINY.depth, channels=1
+    )
+    jax.tree.map(np.testing.assert_array_equal, encoder, wanted)
+    assert not any(np.any(x) for x in jax.tree.leaves(found))
+
+
+def test_an_encoder_for_a_network_without_one_is_refused():
+    config = bundled.get_config()
+    config.model = scenes_small.get_config().model
+    network = build.network(config, axis_name=None)
+    with pytest.raises(ValueError, match="'lite0', and this network has no encoder"):
+        initial.variables(
+            config, network, {}, prior=None, photographs=lambda count: None
+        )
