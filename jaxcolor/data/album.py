@@ -19,8 +19,10 @@ LOGGER = logging.getLogger(__name__)
 TRAINING, VALIDATION = "training", "validation"
 # Degree of the curve that the tone of a print is taken to be, by its lightness.
 TONING = 3
-# Percentile that stands for the largest deviation from it: a few areas may be stained.
-LARGEST = 99
+# Percentile that stands for the largest deviation from it, over all areas. Of 243
+# photographs in color the smallest was 9.3 levels of 255; of the same as sepia JPEGs,
+# which mix dark and bright in an area, the largest was 7.6.
+LARGEST = 95
 # Broken files that a message names.
 NAMED = 3
 
