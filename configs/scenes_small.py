@@ -24,6 +24,7 @@ def get_config() -> ConfigDict:
         validation_images=256,
         sheet_every=1000,
         keep=2,
+        patience=0,
     )
     config.data = dict(
         source="photos",

@@ -28,6 +28,7 @@ def get_config() -> ConfigDict:
         validation_images=10_000,
         sheet_every=5000,
         keep=3,
+        patience=0,
     )
     config.data = dict(
         source="tfds:imagenet2012:train",

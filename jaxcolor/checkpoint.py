@@ -83,7 +83,7 @@ def set_aside_damaged(workdir: Path) -> None:
     for step in sorted(listed, reverse=True):
         try:
             restore_arrays(workdir, step=step)
-            _read_record(workdir, step)
+            read_record(workdir, step)
         # Whatever reading may raise: Orbax passes on what its libraries do.
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else repr(error)
@@ -155,7 +155,8 @@ def restore_latest(
     return TrainState(**restored.state), restored.record
 
 
-def _read_record(workdir: Path, step: int) -> Record:
+def read_record(workdir: Path, step: int) -> Record:
+    """Returns what was recorded with the checkpoint of a step."""
     with _lonely_reader(ocp.JsonCheckpointHandler) as reader:
         record: Record = reader.restore(
             workdir.resolve() / FOLDER / str(step) / "record",

@@ -15,6 +15,7 @@ from jaxcolor.commands import (
     classify,
     colorize,
     evaluate,
+    finetune,
     prepare,
     prior,
     release,
@@ -29,6 +30,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 COMMANDS = {
     "colorize": colorize.COMMAND,
     "train": train.COMMAND,
+    "finetune": finetune.COMMAND,
     "prepare": prepare.COMMAND,
     "prior": prior.COMMAND,
     "evaluate": evaluate.COMMAND,

@@ -174,6 +174,15 @@ def check_numbers(training: sections.Training, data: sections.Data) -> None:
         if getattr(training, name) < 1:
             got = getattr(training, name)
             raise ValueError(f"config.training.{name} is {got}; wanted 1 or more")
+    if training.patience < 0:
+        raise ValueError(
+            f"config.training.patience is {training.patience}; wanted 0 or more"
+        )
+    if training.patience and not training.validation_images:
+        raise ValueError(
+            f"config.training.patience is {training.patience}, but nothing is"
+            " validated; wanted 0, or config.training.validation_images above 0"
+        )
     fraction = data.held_out_fraction
     if not 0 <= fraction < 1:
         raise ValueError(

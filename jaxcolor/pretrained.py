@@ -206,7 +206,7 @@ def _provenance(record: dict[str, Any]) -> dict[str, Any]:
     kept = {
         name: value
         for name, value in record.items()
-        if name not in ("description", "interval")
+        if name not in ("description", "interval", "standing")
     }
     if kept.get("prior") is not None:
         prior = kept["prior"].items()

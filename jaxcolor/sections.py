@@ -16,6 +16,8 @@ class Training(NamedTuple):
         validation_images: how many held-out photographs a validation takes at most.
         sheet_every: steps between two contact sheets; 0 for none.
         keep: how many of the latest checkpoints stay; the best one always does.
+        patience: validations in a row without a smaller loss after which the training
+            ends, finished; 0 to make all steps.
     """
 
     seed: int
@@ -26,6 +28,7 @@ class Training(NamedTuple):
     validation_images: int
     sheet_every: int
     keep: int
+    patience: int
 
 
 class Pipeline(NamedTuple):

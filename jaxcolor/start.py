@@ -2,25 +2,40 @@
 
 import itertools
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, UInt8
 
-from jaxcolor import build, checkpoint, initial, parallel, steps
+from jaxcolor import build, checkpoint, initial, parallel, steps, stopping
 from jaxcolor import prior as priors
 from jaxcolor import setting as settings
 from jaxcolor.journal import Interval
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
+from jaxcolor.stopping import Standing
 
 LOGGER = logging.getLogger(__name__)
 
 
-def first_or_restored(setting: Setting, manager: Any) -> tuple[TrainState, Interval]:
-    """Returns the state to go on from, and the sums of its unfinished interval."""
+class Start(NamedTuple):
+    """What a training goes on from.
+
+    Attributes:
+        state: fresh or restored.
+        interval: sums of its unfinished interval.
+        standing: of its validations.
+    """
+
+    state: TrainState
+    interval: Interval
+    standing: Standing
+
+
+def first_or_restored(setting: Setting, manager: Any) -> Start:
+    """Returns what to go on from: the newest checkpoint, or a fresh state."""
     config = setting.config
     network = build.network(config, axis_name=None)
     optimizer = build.optimizer(config)
@@ -36,9 +51,12 @@ def first_or_restored(setting: Setting, manager: Any) -> tuple[TrainState, Inter
     if restored is not None:
         state, record = restored
         LOGGER.info("resuming %s after step %d", setting.workdir, int(state.step))
-        return state, Interval(**record["interval"])
+        # Checkpoints of earlier versions have no standing.
+        standing = Standing(**record.get("standing", stopping.START._asdict()))
+        return Start(state, Interval(**record["interval"]), standing)
     variables = _initialized(setting, network, variables)
-    return steps.init_state(variables, optimizer, average=average), Interval({}, 0)
+    state = steps.init_state(variables, optimizer, average=average)
+    return Start(state, Interval({}, 0), stopping.START)
 
 
 def _initialized(setting: Setting, network: Any, variables: PyTree) -> PyTree:

@@ -21,6 +21,7 @@ from jaxcolor import (
     interrupt,
     parallel,
     processes,
+    stopping,
     validate,
     versions,
 )
@@ -30,6 +31,7 @@ from jaxcolor import start as start_from
 from jaxcolor.journal import Interval, Journal, Speed
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
+from jaxcolor.stopping import Standing
 
 LOGGER = logging.getLogger(__name__)
 
@@ -86,10 +88,11 @@ def train(config: ConfigDict, workdir: str | Path, *, is_quiet: bool) -> Outcome
 
 
 def _run(setting: Setting, manager: Any) -> Outcome:
-    state, interval = start_from.first_or_restored(setting, manager)
+    state, interval, standing = start_from.first_or_restored(setting, manager)
     start = int(state.step)
     end = setting.training.steps
-    if start >= end:
+    patience = setting.training.patience
+    if start >= end or stopping.is_over(standing, patience=patience):
         LOGGER.info("nothing to do: %s has %d of %d steps", setting.workdir, start, end)
         return Outcome(start, is_finished=True)
     lifted = setting.lifted
@@ -123,11 +126,23 @@ def _run(setting: Setting, manager: Any) -> Outcome:
                 guard.check_replicas(state, step)
             is_ending = is_wanted(step)
             with speed.paused():
-                _look(setting, manager, journal, state, interval, step, is_ending)
-            if is_ending:
-                return Outcome(step, is_finished=step == end)
-        watch.end()
-    return Outcome(end, is_finished=True)
+                standing = _look(
+                    setting,
+                    manager,
+                    journal,
+                    state,
+                    interval,
+                    standing,
+                    step,
+                    is_ending,
+                )
+            is_finished = step == end or stopping.is_over(standing, patience=patience)
+            if is_ending or is_finished:
+                break
+        # Of a training that is stopped, the next start sees what is still to come.
+        if is_finished:
+            watch.end()
+    return Outcome(step, is_finished=is_finished)
 
 
 def _look(
@@ -136,23 +151,34 @@ def _look(
     journal: Journal,
     state: Any,
     interval: Interval,
+    standing: Standing,
     step: int,
     is_ending: bool,
-) -> None:
-    """Draws, validates and saves where one of them is due."""
+) -> Standing:
+    """Draws, validates and saves where one is due; returns the new standing."""
     training = setting.training
     is_sheet_due = _is_due(step, training.sheet_every, training.steps)
     is_validation_due = _is_due(step, training.checkpoint_every, training.steps)
     if not (is_sheet_due or is_validation_due or is_ending):
-        return
+        return standing
     fetched = validate.settled(setting, setting.lifted.fetch(state))
     if is_sheet_due:
         validate.write_sheet(setting, fetched, step)
     validation = validate.validate(setting, fetched) if is_validation_due else None
     if validation is not None:
         journal.write(step, "validation", validation)
+        # The same in every process, for the sums are over all of them.
+        standing = stopping.after(standing, validation["loss"])
+        if stopping.is_over(standing, patience=training.patience):
+            LOGGER.info(
+                "stops after step %d: %d validations without a smaller loss than %.4f",
+                step,
+                standing.waited,
+                standing.best,
+            )
     if is_validation_due or is_ending:
-        _save(setting, manager, fetched, interval, validation)
+        _save(setting, manager, fetched, interval, standing, validation)
+    return standing
 
 
 def _is_due(step: int, every: int, end: int) -> bool:
@@ -202,6 +228,7 @@ def _save(
     manager: Any,
     state: TrainState,
     interval: Interval,
+    standing: Standing,
     validation: dict[str, float] | None,
 ) -> None:
     prior = setting.prior
@@ -210,6 +237,7 @@ def _save(
         "config": setting.config.to_dict(),
         "prior": None if prior is None else priors.to_json(prior),
         "interval": interval.to_json(),
+        "standing": standing._asdict(),
         "versions": versions.recorded(),
         "training_photographs": len(setting.split.training),
     }

@@ -10,8 +10,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcolor import checkpoint, plots, scores, train, workdir
+from jaxcolor import checkpoint, plots, scores, stopping, train, workdir
 from jaxcolor.journal import LOG
+from jaxcolor.stopping import Standing
 
 LOGGER = logging.getLogger(__name__)
 CSV, TABLE, PLOT = "table.csv", "table.md", "losses.png"
@@ -57,7 +58,7 @@ def run(
 
 
 def is_finished(config: ConfigDict, path: Path) -> bool:
-    """Tells whether a workdir has the last checkpoint of a config.
+    """Tells whether a workdir has the last checkpoint of a config, or ended early.
 
     Raises:
         ValueError: it was started with another config.
@@ -65,7 +66,13 @@ def is_finished(config: ConfigDict, path: Path) -> bool:
     if not checkpoint.is_workdir(path):
         return False
     workdir.check_config(config, path)
-    return config.training.steps in checkpoint.steps(path)
+    known = checkpoint.steps(path)
+    if config.training.steps in known:
+        return True
+    if not (known and config.training.patience):
+        return False
+    standing = Standing(**checkpoint.read_record(path, known[-1])["standing"])
+    return stopping.is_over(standing, patience=config.training.patience)
 
 
 def collect(configs: Sequence[Named], folder: Path) -> str:

@@ -28,6 +28,7 @@ MAY_CHANGE = {
     "training.checkpoint_every",
     "training.sheet_every",
     "training.keep",
+    "training.patience",
     "pipeline.threads",
     "pipeline.prefetch",
     "parallel.lift",

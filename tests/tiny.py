@@ -82,6 +82,7 @@ def training_config(photo_folder: Path) -> ConfigDict:
         validation_images=8,
         sheet_every=0,
         keep=3,
+        patience=0,
     )
     config.data.update(source=str(photo_folder), held_out_fraction=0.3)
     config.pipeline.update(resize=32, crop=32)

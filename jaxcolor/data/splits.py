@@ -1,6 +1,7 @@
 """A part of a source that is never learnt from, chosen by the names of the images."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +28,12 @@ def is_held_out(name: str, *, fraction: float) -> bool:
     What else the source holds changes nothing, and a larger fraction holds out the
     same images and some more.
     """
-    # Names of files that are not UTF-8 carry their bytes as surrogates.
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+    return _place(name) < fraction * 2**64
+
+
+def held_out(names: Sequence[str], *, count: int) -> list[str]:
+    """Lists so many names as the smallest fraction holds out that holds out as many."""
+    return sorted(names, key=_place)[:count]
 
 
 def split(source: Source, *, held_out_fraction: float) -> Split:
@@ -57,3 +61,10 @@ def split(source: Source, *, held_out_fraction: float) -> Split:
             " both, or 0 to hold out none"
         )
     return parts
+
+
+def _place(name: str) -> int:
+    """Returns the place of a name in [0, 2^64), which looks random."""
+    # Names of files that are not UTF-8 carry their bytes as surrogates.
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big")

@@ -1,0 +1,65 @@
+"""The first step's weights: the model, under a prior that knows the photographs."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PyTree
+
+from jaxcolor import describe, rebalance
+from jaxcolor.pretrained import Pretrained
+from jaxcolor.prior import Prior
+
+MODEL_COUNTS_AS = 100
+"""Photographs that the model's own prior counts as, beside those that are counted."""
+
+# The last layer of every network.
+HEAD = "head"
+
+
+def mixed(counted: Prior, model: Pretrained, *, name: str) -> Prior:
+    """Returns the posterior mean of the shares of the bins.
+
+    Under a Dirichlet distribution around the model's prior, the larger the set the
+    less that counts.
+
+    Args:
+        counted: on the photographs.
+        model: whose prior it is mixed with.
+        name: of the model, for the record.
+    """
+    assert model.prior is not None
+    each = counted.pixels / counted.images
+    own = np.asarray(model.prior, np.float64)
+    return counted._replace(
+        counts=counted.counts + MODEL_COUNTS_AS * each * own / own.sum(),
+        source=f"{counted.source}, and as {MODEL_COUNTS_AS} more the prior of {name}",
+    )
+
+
+def under(model: Pretrained, prior: Float[np.ndarray, " q"]) -> Pretrained:
+    """Returns the model with another prior and the same posterior.
+
+    Its outputs are a posterior times the class weights of the training, which follow
+    the prior: where that changes, the bias of the last layer makes up for it. At a
+    lambda of 1 there are no weights and nothing to make up for.
+    """
+    numbers = describe.decoding(model.description)
+    assert numbers is not None
+    assert model.prior is not None
+    was, now = (
+        np.asarray(
+            rebalance.class_weights(
+                jnp.asarray(shares), rebalancing_lambda=numbers.rebalancing_lambda
+            )
+        )
+        for shares in (model.prior, prior)
+    )
+
+    def moved(path: tuple[Any, ...], x: np.ndarray) -> np.ndarray:
+        is_bias = [key.key for key in path] == ["params", HEAD, "bias"]
+        return x + np.log(now) - np.log(was) if is_bias else x
+
+    variables: PyTree = jax.tree_util.tree_map_with_path(moved, model.variables)
+    return model._replace(variables=variables, prior=prior)

@@ -1,0 +1,176 @@
+"""Before and after: two models on photographs set aside, in numbers and pictures."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
+
+from jaxcolor import evaluate, intervals, plots, scores, systems
+from jaxcolor.colorize import Colorizer
+from jaxcolor.data import sources
+from jaxcolor.data.sources import Source
+from jaxcolor.intervals import Interval
+from jaxcolor.pretrained import Pretrained
+from jaxcolor.protocol import Progress, Protocol
+from jaxcolor.scores import Evaluation
+from jaxcolor.systems import Answer, System
+
+BEFORE, AFTER = "before", "after"
+SHOWN = 8
+"""Photographs of the contact sheet, a row each."""
+SHEET_COLUMNS = (evaluate.GRAY, BEFORE, AFTER, evaluate.TRUTH)
+
+# Columns of the table, and how they are headed and written.
+COLUMNS = {
+    "auc": ("AuC, %", ".2f"),
+    "rebalanced_auc": ("rebalanced AuC, %", ".2f"),
+    "colorfulness_share": ("colorfulness relative to the original", ".2f"),
+    "nll": ("NLL, nats", ".3f"),
+}
+LARGEST_SIZE, SPACING, BATCH, RESAMPLES = 256, 10.0, 8, 1000
+
+
+class Comparison(NamedTuple):
+    """What came out.
+
+    Attributes:
+        table: Markdown.
+        verdict: a sentence.
+        sheet: rows of photographs, see `SHEET_COLUMNS`.
+        difference: of the NLL, after less before, nats.
+        interval: its 95 percent.
+    """
+
+    table: str
+    verdict: str
+    sheet: UInt8[np.ndarray, "H W 3"]
+    difference: float
+    interval: Interval
+
+
+def compare(
+    before: Pretrained, after: Pretrained, source: Source, *, on_done: Progress
+) -> Comparison:
+    """Measures two models with the same bins on photographs.
+
+    Args:
+        before: the model that was fine-tuned.
+        after: what became of it.
+        source: photographs that neither has learnt from.
+        on_done: as of `evaluate.evaluate`, which sees each photograph twice.
+    """
+    multiple = after.network.multiple
+    size = min(after.description.size, LARGEST_SIZE) // multiple * multiple
+    protocol = Protocol(
+        name="the photographs set aside",
+        size=max(size, multiple, evaluate.SMALLEST),
+        spacing=SPACING,
+        batch_size=BATCH,
+        seed=0,
+        resamples=RESAMPLES,
+    )
+    models = {BEFORE: before, AFTER: after}
+    measured = {name: _system(model) for name, model in models.items()}
+    found = evaluate.evaluate(measured, source, protocol, on_done=on_done)
+    each = [np.asarray(found.photographs[name]["nll"]) for name in models]
+    change = each[1] - each[0]
+    interval = intervals.bootstrap(
+        lambda sums: sums[:, 0] / len(change),
+        change[:, None],
+        seed=protocol.seed,
+        resamples=RESAMPLES,
+    )
+    return Comparison(
+        table=_table(found, protocol),
+        verdict=verdict(each[0], each[1], interval),
+        sheet=_sheet(measured, source, protocol),
+        difference=float(change.mean()),
+        interval=interval,
+    )
+
+
+def verdict(
+    before: Float[np.ndarray, " n"], after: Float[np.ndarray, " n"], interval: Interval
+) -> str:
+    """Returns a sentence on whether the true colors became likelier.
+
+    Args:
+        before: NLL of each photograph, nats.
+        after: likewise.
+        interval: of the mean difference.
+    """
+    numbers = (
+        f"NLL {before.mean():.3f} before, {after.mean():.3f} after, difference"
+        f" {(after - before).mean():+.3f} [{interval.low:+.3f}, {interval.high:+.3f}];"
+        f" lower on {int((after < before).sum())} of {len(before)} photographs"
+    )
+    if interval.high < 0:
+        return f"Better: the true colors became likelier ({numbers})."
+    if interval.low > 0:
+        return (
+            f"Worse: the true colors became less likely ({numbers}); keep the model"
+            " that you had."
+        )
+    return f"No clear difference on so few photographs ({numbers})."
+
+
+def _system(model: Pretrained) -> System:
+    """Returns a model as `systems.of_colorizer`, but its logits at a lambda of 1.
+
+    There they are the posterior itself, of which a likelihood can be asked; moved to
+    the lambda of decoding, they overstate what is rare.
+    """
+    colorizer = Colorizer(model)
+    posterior = Colorizer(model, rebalancing_lambda=1.0)
+
+    def answer(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
+        height, width = lightness.shape[1:]
+        outputs = colorizer.outputs(lightness)
+        ab = colorizer.decode(colorizer.move(outputs))
+        enlarged = systems.enlarge(ab, height=height, width=width)
+        return Answer(enlarged, posterior.move(outputs))
+
+    assert colorizer.gamut is not None
+    return System(
+        answer,
+        colorizer.gamut.spacing,
+        colorizer.temperature,
+        colorizer.rebalancing_lambda,
+    )
+
+
+def _table(found: Evaluation, protocol: Protocol) -> str:
+    lines = [["system", *(head for head, _ in COLUMNS.values()), "T", "λ"]]
+    lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+    for row in found.rows:
+        cells = [
+            scores.cell(row.numbers.get(key), form)
+            for key, (_, form) in COLUMNS.items()
+        ]
+        lines.append([row.system, *cells, *scores.setting(row)])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    size = protocol.size
+    return (
+        f"{table}\n\nOn {len(found.names)} photographs set aside, their central"
+        f" {size} × {size} pixels; in brackets 95 % intervals. NLL is that of the true"
+        " colors at λ = 1, lower is better. These photographs also chose when to stop,"
+        " so expect a little less of others."
+    )
+
+
+def _sheet(
+    measured: dict[str, System], source: Source, protocol: Protocol
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Returns rows of gray, before, after and truth, of photographs of all parts."""
+    count = min(SHOWN, len(source))
+    few = sources.Part(source, np.arange(count) * len(source) // count)
+    pictures: dict[str, list[np.ndarray]] = {name: [] for name in SHEET_COLUMNS}
+
+    def collect(name: str, rgb: UInt8[np.ndarray, "b h w 3"], _: int) -> None:
+        pictures[name].append(rgb)
+
+    evaluate.evaluate(
+        measured, few, protocol, on_pictures=collect, on_done=lambda _: None
+    )
+    columns = [np.concatenate(pictures[name]) for name in SHEET_COLUMNS]
+    return plots.contact_sheet(np.stack(columns, axis=1))

@@ -1,0 +1,247 @@
+"""From a folder of photographs to a released model that knows them."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from jaxcolor import (
+    describe,
+    gamut,
+    manifest,
+    model_card,
+    plots,
+    pretrained,
+    scores,
+    train,
+)
+from jaxcolor import prior as priors
+from jaxcolor import workdir as workdirs
+from jaxcolor.data import album as albums
+from jaxcolor.data import sources
+from jaxcolor.data.album import Album
+from jaxcolor.finetune import beginning, comparing, settings
+from jaxcolor.finetune.comparing import Comparison
+from jaxcolor.pretrained import Pretrained
+
+# In the workdir, beside what a training writes.
+PHOTOGRAPHS, START, PRIOR, RECORD = (
+    "photographs",
+    "start",
+    "start_prior.json",
+    "finetune.json",
+)
+
+
+class Request(NamedTuple):
+    """What is wanted.
+
+    Attributes:
+        photographs: a folder of them.
+        model: to start from, see `pretrained.load`.
+        name: of that model, for people.
+        output: a new folder for the released model.
+        workdir: of the training; one that was stopped goes on.
+        most_steps: None for as many as suit the number of photographs.
+        seed: of the training.
+        is_quiet: no progress bars.
+    """
+
+    photographs: Path
+    model: str
+    name: str
+    output: Path
+    workdir: Path
+    most_steps: int | None
+    seed: int
+    is_quiet: bool
+
+
+class Outcome(NamedTuple):
+    """What came out.
+
+    Attributes:
+        step: of the released weights, or the last one of a training that was stopped.
+        album: the photographs.
+        comparison: None where the training was stopped: then nothing is released.
+    """
+
+    step: int
+    album: Album
+    comparison: Comparison | None
+
+
+def sheet_of(output: Path) -> Path:
+    """Returns where the contact sheet goes: beside the model, which may be shared."""
+    return output.with_name(f"{output.name}.png")
+
+
+def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
+    """Trains, measures before and after, and releases the best of the training.
+
+    Args:
+        request: what is wanted.
+        tell: is given a line on the photographs, before the training.
+
+    Raises:
+        ValueError: the output exists, the model has no bins, the photographs are too
+            few, or the workdir is that of another request.
+    """
+    for path in (request.output, sheet_of(request.output)):
+        if path.exists():
+            raise ValueError(f"{path} exists; not overwritten")
+    model = pretrained.load(request.model)
+    if model.description.head != describe.BINS:
+        raise ValueError(
+            f"{request.model} predicts ab itself; wanted a model with bins"
+        )
+    album = _album(request)
+    tell(albums.told(album))
+    folder = request.workdir.absolute()
+    _begin(request, model, folder)
+    config = settings.config(
+        model,
+        album,
+        photographs={
+            part: folder / PHOTOGRAPHS / part
+            for part in (albums.TRAINING, albums.VALIDATION)
+        },
+        start=folder / START,
+        prior=folder / PRIOR,
+        most_steps=request.most_steps,
+        seed=request.seed,
+    )
+    ended = train.train(config, folder, is_quiet=request.is_quiet)
+    if not ended.is_finished:
+        return Outcome(ended.step, album, None)
+    tuned = pretrained.load(folder)
+    aside = sources.folder(folder / PHOTOGRAPHS / albums.VALIDATION)
+    with _bar(2 * len(aside), request, "comparing") as bar:
+        found = comparing.compare(model, tuned, aside, on_done=bar.update)
+    _release(request, tuned, album, found)
+    return Outcome(tuned.provenance["step"], album, found)
+
+
+def _album(request: Request) -> Album:
+    """Returns the photographs: copied at the first start, then the same."""
+    asked = {
+        "photographs": str(request.photographs.absolute()),
+        "model": manifest.hash_of_model(request.model),
+    }
+    path, folder = request.workdir / RECORD, request.workdir / PHOTOGRAPHS
+    if path.exists():
+        record = json.loads(path.read_text())
+        if wrong := [name for name, value in asked.items() if record[name] != value]:
+            raise ValueError(
+                f"{request.workdir} was started with other {' and '.join(wrong)};"
+                " wanted the same, or another workdir"
+            )
+        return Album(**record["album"])
+    if (request.workdir / workdirs.CONFIG).exists():
+        raise ValueError(f"{request.workdir} has another training; wanted a new folder")
+
+    def progress(names: Iterable[str]) -> Iterable[str]:
+        shown: Iterable[str] = tqdm(
+            names, unit="photo", desc="photographs", disable=_hidden(request)
+        )
+        return shown
+
+    try:
+        with pretrained.whole_folder(folder) as partial:
+            album = albums.gather(
+                request.photographs,
+                partial,
+                recipe=settings.COPIES,
+                fewest=settings.FEWEST,
+                set_aside=settings.set_aside,
+                progress=progress,
+            )
+    except ValueError:
+        # Of photographs that will not do nothing is left.
+        with contextlib.suppress(OSError):
+            request.workdir.rmdir()
+        raise
+    record = json.dumps({**asked, "album": album._asdict()}, indent=1)
+    scores.replace(path, record + "\n")
+    return album
+
+
+def _begin(request: Request, model: Pretrained, folder: Path) -> None:
+    """Writes the prior and the weights to start from, where they are not there yet."""
+    if (folder / START).exists():
+        return
+    about = model.description
+    numbers = describe.decoding(about)
+    assert numbers is not None
+    assert about.neighbors is not None
+    assert about.sigma is not None
+    learnt = sources.folder(folder / PHOTOGRAPHS / albums.TRAINING)
+    counted = priors.estimate(
+        learnt,
+        gamut.from_srgb(spacing=numbers.bins.spacing),
+        neighbors=about.neighbors,
+        sigma=about.sigma,
+        resize=settings.side(about, multiple=model.network.multiple),
+        squash=False,
+        name="the photographs",
+        is_quiet=request.is_quiet,
+    )
+    prior = beginning.mixed(counted, model, name=request.name)
+    priors.write(prior, folder / PRIOR)
+    start = beginning.under(model, priors.probabilities(prior))
+    pretrained.save(start, folder / START, card="Where the fine-tuning starts.\n")
+
+
+def _release(
+    request: Request, tuned: Pretrained, album: Album, found: Comparison
+) -> None:
+    provenance = _without(tuned.provenance, f"{request.workdir.absolute()}/")
+    # Else as all of the photographs are called.
+    provenance |= {
+        "finetuned_from": {
+            "name": request.name,
+            "sha256": manifest.hash_of_model(request.model),
+        },
+        "photographs": album._asdict(),
+    }
+    card = model_card.text(
+        tuned.description,
+        name=request.output.name,
+        data=(
+            f"Fine-tuned from {request.name} on {album.training} photographs; the"
+            f" weights are those of step {tuned.provenance['step']}, the best of the"
+            f" training on {album.validation} photographs set aside."
+        ),
+        prior=(
+            "Its prior was counted on the photographs, where that of the model before"
+            f" counts as {beginning.MODEL_COUNTS_AS} more."
+        ),
+        results=f"{found.table}\n\n{found.verdict}",
+        license_name=None,
+        notes=(
+            "## License\n\nThe terms of the model that this one was fine-tuned from"
+            " apply to it, too.\n"
+        ),
+    )
+    model = tuned._replace(provenance=provenance)
+    pretrained.save(model, request.output, card=card)
+    plots.write_png(found.sheet, sheet_of(request.output))
+
+
+def _without(value: Any, prefix: str) -> Any:
+    """Returns JSON without a prefix of its strings: a path that tells of a machine."""
+    if isinstance(value, dict):
+        return {name: _without(x, prefix) for name, x in value.items()}
+    return value.removeprefix(prefix) if isinstance(value, str) else value
+
+
+def _hidden(request: Request) -> bool | None:
+    # On a terminal only (None), or never (True).
+    return True if request.is_quiet else None
+
+
+def _bar(total: int, request: Request, what: str) -> Any:
+    return tqdm(total=total, unit="photo", desc=what, disable=_hidden(request))
