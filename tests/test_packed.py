@@ -44,6 +44,8 @@ class Small(nn.Module):
     axis_name: str | None = None
     momentum: float = 0.9
 
+    multiple = 8
+
     @nn.compact
     def __call__(self, lightness, *, train):
         x = lightness[..., None] / 100

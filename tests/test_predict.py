@@ -34,6 +34,8 @@ class Plain(nn.Module):
 
     outputs: int
 
+    multiple = 8
+
     @nn.compact
     def __call__(self, lightness, *, train):
         cells = nn.avg_pool(lightness[..., None], (4, 4), strides=(4, 4))

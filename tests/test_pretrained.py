@@ -174,7 +174,7 @@ def test_a_failure_leaves_the_old_model(model, released, monkeypatch):
     ("changes", "message"),
     [
         ({"format_version": 2}, "has format 2; this jaxcolor reads 1"),
-        ({"network": "vgg"}, "unknown network 'vgg'; known: zhang2016"),
+        ({"network": "vgg"}, "unknown network 'vgg'; known: lite_fpn, zhang2016"),
         (
             {"arguments": {**tiny.BINS.arguments, "depth": 3}},
             "arguments of zhang2016: .*'depth'",
