@@ -304,11 +304,13 @@ def test_a_snapshot_of_another_network_is_refused(
     prior = programs.count_prior(parts, training.photographs, training)
     state = programs.first_state(parts, training.photographs, prior)
     path = tmp_path / "state.safetensors"
-    snapshot.write(Snapshot(state, prior, config.to_dict(), RECIPE), path)
+    snapshot.write(Snapshot(state, prior, 7, config.to_dict(), RECIPE), path)
     found = snapshot.read(path, state)
     same = jax.tree.map(np.array_equal, jax.device_get(state), found.state)
     assert all(jax.tree.leaves(same))
     np.testing.assert_array_equal(found.prior.counts, prior.counts)
+    # Not those of the recipe, which may have been another before.
+    assert found.crops == 7
     with pytest.raises(ValueError, match="lacks, or has unknown"):
         snapshot.read(path, state._replace(average=None))
 

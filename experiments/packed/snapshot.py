@@ -11,6 +11,7 @@ import safetensors
 import safetensors.numpy
 from jaxtyping import PyTree
 
+from experiments.packed import recipe as recipes
 from jaxcolor import prior as priors
 from jaxcolor.prior import Prior
 from jaxcolor.steps import TrainState
@@ -24,12 +25,14 @@ class Snapshot(NamedTuple):
     Attributes:
         state: on the host.
         prior: of the bins.
+        crops: how many were seen.
         config: as JSON has it.
         recipe: likewise.
     """
 
     state: TrainState
     prior: Prior
+    crops: int
     config: dict[str, Any]
     recipe: dict[str, Any]
 
@@ -42,6 +45,7 @@ def write(snapshot: Snapshot, path: Path) -> None:
     metadata = {
         "format": FORMAT_VERSION,
         "prior": priors.to_json(snapshot.prior),
+        "crops": snapshot.crops,
         "config": snapshot.config,
         "recipe": snapshot.recipe,
     }
@@ -72,11 +76,18 @@ def read(path: Path, like: TrainState) -> Snapshot:
             got = tensors[name].shape
             raise ValueError(f"{path}: {name} has shape {got}; wanted {x.shape}")
     structure = jax.tree.structure(like)
+    config, recipe = (json.loads(metadata[name]) for name in ("config", "recipe"))
+    state = jax.tree.unflatten(structure, [tensors[name] for name in wanted])
+    # Earlier snapshots do not say: right unless the recipe had been changed.
+    derived = recipes.crops_until(
+        recipes.from_json(recipe), int(state.step), steps=config["training"]["steps"]
+    )
     return Snapshot(
-        state=jax.tree.unflatten(structure, [tensors[name] for name in wanted]),
+        state=state,
         prior=priors.from_json(json.loads(metadata["prior"])),
-        config=json.loads(metadata["config"]),
-        recipe=json.loads(metadata["recipe"]),
+        crops=int(metadata.get("crops", derived)),
+        config=config,
+        recipe=recipe,
     )
 
 

@@ -197,6 +197,7 @@ class Training:
         )
         self.held_out: Photographs = jax.device_put(held_out.photographs)
         self.prior: Prior | None = None
+        self.crops = 0
         self._compiled: dict[tuple[Phase, int], Any] = {}
         self._settle: dict[Phase, Any] = {}
         self._validate: Any = None
@@ -210,7 +211,7 @@ class Training:
             )
             found = snapshot.read(resume, like)
             _tell_changes(found, parts)
-            self.prior = found.prior
+            self.prior, self.crops = found.prior, found.crops
             state = found.state
         else:
             self.prior = programs.count_prior(parts, self.photographs, training)
@@ -266,6 +267,7 @@ class Training:
             Snapshot(
                 jax.device_get(state),
                 self.prior,
+                self.crops,
                 self.parts.config.to_dict(),
                 recipes.to_json(self.parts.recipe),
             ),
@@ -280,16 +282,15 @@ class Training:
             for name, x in priors.to_json(self.prior).items()
             if name != "counts"
         }
-        recipe, end = self.parts.recipe, self.parts.config.training.steps
         return pretrained.assemble(
             build.description(self.parts.config),
             variables=jax.device_get(variables),
             prior=priors.probabilities(self.prior),
             provenance={
                 "step": step,
-                "crops": recipes.crops_until(recipe, step, steps=end),
+                "crops": self.crops,
                 "config": self.parts.config.to_dict(),
-                "recipe": recipes.to_json(recipe),
+                "recipe": recipes.to_json(self.parts.recipe),
                 "prior": counted,
                 "versions": versions.recorded(),
                 "training_photographs": len(self.names),
@@ -407,6 +408,7 @@ def _loop(
         # Waits for the program before: the device always has one to go on with.
         meter.wait()
         meter.add(terms, crops=count * phase.batch)
+        running.crops += count * phase.batch
         step += count
         if time.monotonic() - meter.start > options.log_every:
             _write_line(running, log, meter, step)
@@ -426,9 +428,7 @@ def _write_line(running: Training, log: Log, meter: Meter, step: int) -> None:
     config = running.parts.config
     numbers = meter.numbers()
     numbers["learning_rate"] = float(build.schedule(config)(step - 1))
-    numbers["crops"] = recipes.crops_until(
-        running.parts.recipe, step, steps=config.training.steps
-    )
+    numbers["crops"] = running.crops
     log.write(step, "train", numbers)
 
 
