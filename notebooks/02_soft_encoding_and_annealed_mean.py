@@ -197,7 +197,7 @@ Image(plots.png(figure))
 # %% [markdown]
 # ## What a network says
 #
-# The model in the box, on this photograph. It gives a distribution for every cell of
+# The bundled model, on this photograph. It gives a distribution for every cell of
 # 4 × 4 pixels of the view that it sees: logits, the logarithms of shares that need not
 # sum to one yet.
 
@@ -210,7 +210,7 @@ outputs.shape
 height, width = outputs.shape[:2]
 cell = outputs[row * height // photo.shape[0], column * width // photo.shape[1]]
 says = np.asarray(jnp.exp(cell - cell.max()))
-title = "the box on this pixel"
+title = "the bundled model on this pixel"
 marks = {
     title: {
         "mean": np.asarray(decode.mean(cell, bins)),
@@ -232,7 +232,7 @@ Image(plots.png(plots.distributions(panels, bins.centers, marks=marks)))
 # are alike. The soft code that it was to learn has some entropy of its own.
 
 # %%
-print(f"the box: {decode.entropy(cell):.2f} nats")
+print(f"the bundled model: {decode.entropy(cell):.2f} nats")
 print(f"the soft code: {decode.entropy(jnp.log(target)):.2f} nats")
 
 # %% [markdown]

@@ -60,7 +60,7 @@ LAMBDAS = (0.0, 0.5, 1.0)
 # ## From the prior to weights
 #
 # The prior $p$ is the share of each bin in the photographs of the training; here, of
-# the model in the box. A bin's weight is
+# the bundled model. A bin's weight is
 #
 # $$w_q \propto \left((1 - \lambda)\, p_q + \frac{\lambda}{Q}\right)^{-1},
 # \qquad \sum_q p_q w_q = 1,$$
@@ -191,8 +191,8 @@ for x, w in weights.items():
 # weights $w$ teaches these probabilities times $w$, scaled to sum to one. So a trained
 # network can be moved to another λ: multiply by the ratio of the weights, and scale.
 # That is exact for a perfect network and targets of one bin; how near it comes to
-# training at that λ, `experiments/README.md` tells. The model in the box was trained at
-# λ = 0.5; its card says at which it is read.
+# training at that λ, `experiments/README.md` tells. The bundled model was trained
+# at λ = 1, without weights; its card says with which it is decoded.
 
 # %%
 photo = data.rocket()

@@ -160,7 +160,7 @@ Image(plots.jpeg(plots.photographs(rows, columns=1, marked={})))
 # %% [markdown]
 # ## Evaluate
 #
-# On photographs that the training has not seen, against gray and the model in the box.
+# On photographs that the training has not seen, against gray and the bundled model.
 # Rebalanced AuC counts every color alike, and gray loses it; in the raw AuC gray does
 # well, for most pixels are nearly gray.
 #
@@ -178,7 +178,7 @@ Markdown(accuracy)
 # %% [markdown]
 # Expect no wonder: crops of five photographs, as this notebook comes, teach nothing
 # about a cat or a rocket, and the network may do worse than gray, which at least is
-# never far off. The model in the box has seen 13,000 photographs.
+# never far off. The bundled model has seen 26,000 photographs.
 
 # %% [markdown]
 # ## Release

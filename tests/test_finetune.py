@@ -229,6 +229,7 @@ LITE = describe.Description(
     size=256,
     temperature=0.38,
     decoding_lambda=0.58,
+    coherence=1.0,
 )
 
 

@@ -154,6 +154,7 @@ def config(
                 "size": about.size,
                 "temperature": about.temperature,
                 "decoding_lambda": about.decoding_lambda,
+                "coherence": about.coherence,
             },
         }
     )
