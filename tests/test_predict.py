@@ -11,6 +11,7 @@ from flax import linen as nn
 from PIL import Image
 from skimage import color
 
+from configs import zhang2016
 from jaxcolor import (
     cielab,
     coherence,
@@ -220,8 +221,7 @@ def test_a_network_without_features_refuses_coherence_alone(monkeypatch, photo):
 
 def test_the_network_of_the_paper_is_not_coherent_of_itself():
     assert Zhang2016.has_features
-    if (pretrained.BOX / pretrained.CONFIG).is_file():
-        assert pretrained.load("box").description.coherence == 0
+    assert zhang2016.get_config().release.coherence == 0
 
 
 def test_the_padding_of_a_view_takes_no_part(photo, colorizers):
