@@ -204,6 +204,14 @@ def test_a_config_that_does_not_fit_is_refused(released, changes, message):
     assert "\n" not in str(refused.value)
 
 
+def test_a_model_of_before_coherence_has_none(released):
+    path = released / "config.json"
+    fields = json.loads(path.read_text())
+    del fields["coherence"]
+    path.write_text(json.dumps(fields))
+    assert pretrained.load(released).description.coherence == 0
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
