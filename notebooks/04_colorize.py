@@ -15,8 +15,8 @@
 #
 # The model that comes with jaxcolor, on your photograph: how vivid, how sure, and what
 # else it could have been. It saw 26,000 photographs of people, animals, rooms, streets
-# and landscapes: expect natural skin, lawns and skies, and likely colors for clothes and
-# cars. What it paints is a guess; say so wherever a picture could be taken for a
+# and landscapes: expect natural skin, lawns and skies, and likely colors for clothes
+# and cars. What it paints is a guess; say so wherever a picture could be taken for a
 # document.
 
 # %%
