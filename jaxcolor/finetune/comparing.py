@@ -124,23 +124,17 @@ def _system(model: Pretrained) -> System:
     posterior = Colorizer(model, rebalancing_lambda=1.0)
 
     def answer(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
-        height, width = lightness.shape[1:]
-        outputs = colorizer.outputs(lightness)
+        outputs, features = colorizer.predict(lightness, moves=False)
         ab = colorizer.decode(colorizer.move(outputs))
-        enlarged = systems.enlarge(ab, height=height, width=width)
-        return Answer(enlarged, posterior.move(outputs))
+        colors = colorizer.coherent(ab, features, lightness)
+        return Answer(systems.enlarge(colors, lightness), posterior.move(outputs))
 
     assert colorizer.gamut is not None
-    return System(
-        answer,
-        colorizer.gamut.spacing,
-        colorizer.temperature,
-        colorizer.rebalancing_lambda,
-    )
+    return systems.of_colorizer(colorizer)._replace(answer=answer)
 
 
 def _table(found: Evaluation, protocol: Protocol) -> str:
-    lines = [["system", *(head for head, _ in COLUMNS.values()), "T", "λ"]]
+    lines = [["system", *(head for head, _ in COLUMNS.values()), *scores.SETTING]]
     lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
     for row in found.rows:
         cells = [
