@@ -52,5 +52,7 @@ def get_config() -> ConfigDict:
     config.wear.update(
         share=0.5, contrast=0.4, fading=0.15, softness=0.2, grain=3.0, scratches=25.0
     )
-    config.release.update(size=256, temperature=0.38, decoding_lambda=0.58)
+    config.release.update(
+        size=256, temperature=0.38, decoding_lambda=0.55, coherence=1.0
+    )
     return config
