@@ -49,6 +49,7 @@ from jaxcolor import (
     versions,
 )
 from jaxcolor import prior as priors
+from jaxcolor import workdir as workdirs
 from jaxcolor.colorize import Colorizer
 from jaxcolor.pretrained import Pretrained
 from jaxcolor.prior import Prior
@@ -460,24 +461,14 @@ def _end(running: Training, state: TrainState, log: Log, options: Options) -> No
 
 def _tell_changes(found: Snapshot, parts: Parts) -> None:
     """Tells which settings are not those of the snapshot."""
-    old = _flat({"config": found.config, "recipe": found.recipe})
+    old = workdirs.flat({"config": found.config, "recipe": found.recipe})
     now = {"config": parts.config.to_dict(), "recipe": recipes.to_json(parts.recipe)}
     # As JSON has it: tuples are lists there.
-    new = _flat(json.loads(json.dumps(now)))
+    new = workdirs.flat(json.loads(json.dumps(now)))
     for name in sorted(set(old) | set(new)):
         if old.get(name) != new.get(name):
             change = f"{name} was {old.get(name)}, is {new.get(name)}"
             print(f"resuming with a change: {change}", file=sys.stderr)
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
-    return found
 
 
 def _short(value: float) -> str:
