@@ -1,4 +1,4 @@
-"""The model in the box: small, for photographs of any kind, old ones too.
+"""The model that was bundled before: small, mostly for scenes, old photographs too.
 
 Run:    jaxcolor train --config configs/box.py --workdir runs/box \
             --config.data.source=PHOTOS
