@@ -223,10 +223,9 @@ panels = {title: says / says.sum()}
 Image(plots.png(plots.distributions(panels, bins.centers, marks=marks)))
 
 # %% [markdown]
-# As the notebook comes, on the saucer: it has not settled on a color. Most is on warm
-# ones, from brown to red, and some on blue and green. No reading is as red as the
-# saucer, and the mode is the palest of them, for the likeliest bin is a brown one: the
-# answers lie side by side here, and no reading can leave them.
+# As the notebook comes, on the saucer: most is on reds, and some on purple, blue and
+# green. These pull the mean towards gray. The annealed mean, which hardly sees them,
+# lies beside the mode, a little paler than the saucer is.
 #
 # Its entropy tells how unsure it is: 0 nats if one bin takes all, log 313 = 5.7 if all
 # are alike. The soft code that it was to learn has some entropy of its own.
