@@ -155,8 +155,7 @@ class Parallel(NamedTuple):
         lift: "jit" or "pmap", see `parallel`.
         compute_dtype: of the network while it trains, "float32" or "bfloat16";
             parameters, statistics, outputs and losses are float32 in any case.
-        accumulation: parts of a batch, one after the other, see
-            `steps.make_train_step`.
+        accumulation: parts that a batch is taken in, see `steps.make_train_step`.
         remat: whether activations are computed again, see `steps.make_train_step`.
         heartbeat_seconds: after which a silent process is taken for dead.
         replicas_every: steps between two comparisons of the devices' copies of the

@@ -90,9 +90,9 @@ def make_train_step(
             None for nothing.
         axis_name: the mapped axis under pmap, over which gradients and terms are
             averaged; None under jit, where the batch is the global one already.
-        accumulation: parts that the batch is taken in, one after the other, for want
-            of memory. The gradient is that of the whole batch, but for what batch
-            normalization sees: a part.
+        accumulation: parts that the batch is taken in, one after the other for want
+            of memory; on CPU side by side, for speed. The gradient is that of the
+            whole batch, but for what batch normalization sees: a part.
         remat: keep only what leaves each block of the network, and compute the rest
             again for the gradient: less memory, a third more work.
         is_frozen: whether the parameter of a name has no gradient; None for no
