@@ -97,7 +97,7 @@ def _inputs(setting: Setting) -> _Inputs:
     import jax.numpy as jnp
     from skimage import color
 
-    from jaxcolor import cielab
+    from jaxcolor.color import cielab
 
     chosen = itertools.islice(benchmark_inputs.paths(setting), PHOTOGRAPHS)
     images = [Image.open(path).convert("RGB").resize((SIDE, SIDE)) for path in chosen]

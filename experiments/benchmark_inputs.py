@@ -74,6 +74,6 @@ def ab_of(setting: Setting) -> np.ndarray:
 
 def bins() -> Any:
     """Returns the paper's bins."""
-    from jaxcolor import gamut
+    from jaxcolor.color import gamut
 
     return gamut.from_srgb(spacing=SPACING)

@@ -23,7 +23,7 @@ def lab_ours(setting: Setting) -> Arm:
     import jax
     from skimage import color
 
-    from jaxcolor import cielab
+    from jaxcolor.color import cielab
 
     rgb = benchmark_inputs.photographs(setting, RESIZE)
     convert = jax.jit(cielab.rgb8_to_lab)
@@ -43,7 +43,7 @@ def encoding_ours(setting: Setting) -> Arm:
     """Returns soft codes by the table of candidates, compared with exact ones."""
     import jax
 
-    from jaxcolor import encode
+    from jaxcolor.color import encode
 
     ab, bins = benchmark_inputs.ab_of(setting), benchmark_inputs.bins()
     soft_encode = jax.jit(
@@ -83,7 +83,7 @@ def encoding_peer(setting: Setting) -> Arm:
 
 def loss_ours(setting: Setting) -> Arm:
     """Returns the rebalanced loss and its gradient on sparse codes."""
-    from jaxcolor import losses
+    from jaxcolor.color import losses
 
     return _loss_arm(losses.rebalanced_cross_entropy, *_loss_inputs())
 
@@ -93,7 +93,7 @@ def loss_peer(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
-    from jaxcolor import encode
+    from jaxcolor.color import encode
 
     logits, code, weight = _loss_inputs()
     dense = jax.jit(lambda x: encode.densify(x, bins=logits.shape[-1]))(code)
@@ -110,7 +110,7 @@ def _loss_inputs() -> tuple[Any, Any, Any]:
     import jax
     import jax.numpy as jnp
 
-    from jaxcolor import encode
+    from jaxcolor.color import encode
 
     bins, rng = benchmark_inputs.bins(), np.random.default_rng(0)
     shape = (8, CROP // STRIDE, CROP // STRIDE)

@@ -98,7 +98,7 @@ def inference_ours(setting: Setting) -> Arm:
     """Returns lightness to logits, one photograph."""
     import jax
 
-    from jaxcolor import cielab
+    from jaxcolor.color import cielab
 
     network, variables = _network(len(benchmark_inputs.bins().centers))
     lab = cielab.rgb8_to_lab(benchmark_inputs.photographs(setting, RESIZE)[:1])

@@ -27,7 +27,6 @@ from tqdm import tqdm
 
 from jaxcolor import (
     compilation,
-    decode,
     evaluate,
     grid,
     measures,
@@ -37,6 +36,7 @@ from jaxcolor import (
     sweep,
     systems,
 )
+from jaxcolor.color import decode
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources

@@ -22,7 +22,8 @@ from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
 from experiments import tables
-from jaxcolor import cielab, encode, intervals, losses, pretrained, rebalance
+from jaxcolor import intervals, pretrained
+from jaxcolor.color import cielab, encode, losses, rebalance
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import pipeline, sources

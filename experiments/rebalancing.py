@@ -37,8 +37,6 @@ from experiments import tables
 from experiments.tables import Estimate
 from jaxcolor import (
     checkpoint,
-    cielab,
-    encode,
     evaluate,
     folders,
     grid,
@@ -47,11 +45,11 @@ from jaxcolor import (
     plots,
     pretrained,
     protocol,
-    rebalance,
     scores,
     sweep,
     systems,
 )
+from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources

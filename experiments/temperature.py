@@ -27,7 +27,6 @@ from tqdm import tqdm
 from experiments import tables
 from experiments.tables import Estimate
 from jaxcolor import (
-    decode,
     folders,
     grid,
     gridded,
@@ -41,6 +40,7 @@ from jaxcolor import (
     sweep,
     systems,
 )
+from jaxcolor.color import decode
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources

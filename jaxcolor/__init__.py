@@ -7,19 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxcolor import (
-        cielab,
-        decode,
-        encode,
-        gamut,
-        images,
-        losses,
-        metrics,
-        plots,
-        pretrained,
-        prior,
-        rebalance,
-    )
+    from jaxcolor import images, metrics, plots, pretrained, prior
+    from jaxcolor.color import cielab, decode, encode, gamut, losses, rebalance
     from jaxcolor.colorize import Colorizer
 
     __version__: str

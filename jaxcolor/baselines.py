@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
-from jaxcolor import cielab, transfer
+from jaxcolor import transfer
+from jaxcolor.color import cielab
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Part, Source
 from jaxcolor.transfer import Palette

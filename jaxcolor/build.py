@@ -17,12 +17,12 @@ from flax import linen as nn
 from jaxtyping import Float
 from ml_collections import ConfigDict
 
-from jaxcolor import gamut as gamuts
-from jaxcolor import limits, models, objectives, optim, parallel, rebalance, sections
+from jaxcolor import limits, models, objectives, optim, parallel, sections
 from jaxcolor import wear as wears
+from jaxcolor.color import gamut, rebalance
+from jaxcolor.color.gamut import Gamut
 from jaxcolor.data import sources, splits
 from jaxcolor.describe import AB, BINS, Description
-from jaxcolor.gamut import Gamut
 from jaxcolor.objectives import Objective
 
 INITIALIZATIONS = ("random", "within_channel")
@@ -64,7 +64,7 @@ FACTORIES: dict[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] = {
     "data": sections.Data,
     "pipeline": sections.Pipeline,
     "prior": sections.Prior,
-    "gamut": gamuts.from_srgb,
+    "gamut": gamut.from_srgb,
     "objective": OBJECTIVES,
     "model": models.BY_NAME,
     "initialization": sections.Initialization,

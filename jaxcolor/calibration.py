@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxcolor import rebalance
-from jaxcolor.array_types import Bin, Logits, Scalar
+from jaxcolor.color import rebalance
+from jaxcolor.color.array_types import Bin, Logits, Scalar
 
 
 class CalibrationSums(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxcolor.array_types import Lab, PerPixel, Scalar
+from jaxcolor.color.array_types import Lab, PerPixel, Scalar
 
 # The chroma by which the blue and the gray corrections set in, in Sharma et al. 2005.
 KNEE = 25.0

@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from jaxcolor.array_types import Scalar
+from jaxcolor.color.array_types import Scalar
 
 # Lightness is flat where it changes by less from a pixel to the next, L*.
 FLAT = 2.0

@@ -30,7 +30,7 @@ class Colorizer:
         temperature: of the annealed mean; None where there are no bins.
         rebalancing_lambda: that the posterior is moved to; None where there are no
             bins.
-        coherence: from 0, each cell by itself, to 1: see `jaxcolor.coherence`.
+        coherence: from 0, each cell by itself, to 1: see `jaxcolor.color.coherence`.
         multiple: sides of the lightness that the network sees are multiples of it.
     """
 

@@ -14,7 +14,8 @@ from flax import linen as nn
 from flax import traverse_util
 from jaxtyping import Float, PyTree
 
-from jaxcolor import gamut, models
+from jaxcolor import models
+from jaxcolor.color import gamut
 
 BINS, AB = "bins", "ab"
 # A float32 prior of some hundred bins sums to one within this.
@@ -38,7 +39,7 @@ class Description(NamedTuple):
         size: long side of a photograph for the network, pixels, unless asked otherwise.
         temperature: of the annealed mean, unless asked otherwise.
         decoding_lambda: lambda that the posterior is moved to, unless asked otherwise.
-        coherence: see `jaxcolor.coherence`, unless asked otherwise; of any head.
+        coherence: see `jaxcolor.color.coherence`, unless asked otherwise; of any head.
     """
 
     network: str

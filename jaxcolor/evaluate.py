@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor import gamut, measures, metrics, recognize, systems, tally
 from jaxcolor import manifest as manifests
+from jaxcolor import measures, metrics, recognize, systems, tally
 from jaxcolor import protocol as protocols
+from jaxcolor.color import gamut
 from jaxcolor.data.sources import Source
 from jaxcolor.measures import Likelihood, Measures, Truth, Weights
 from jaxcolor.pictures import OnPictures

@@ -11,7 +11,8 @@ from flax import linen as nn
 from jaxtyping import Float, PyTree, UInt8
 from ml_collections import ConfigDict
 
-from jaxcolor import build, cielab, pretrained, sections
+from jaxcolor import build, pretrained, sections
+from jaxcolor.color import cielab
 from jaxcolor.models import initialize
 from jaxcolor.models.lite_fpn import LiteFpn
 from jaxcolor.recognize import efficientnet_lite

@@ -8,18 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor import (
-    calibration,
-    ciede,
-    cielab,
-    color_contrast,
-    encode,
-    gamut,
-    metrics,
-    similarity,
-)
-from jaxcolor.array_types import Ab, BinWeights, Lightness, Rgb8
+from jaxcolor import calibration, ciede, color_contrast, metrics, similarity
 from jaxcolor.calibration import CalibrationSums
+from jaxcolor.color import cielab, encode, gamut
+from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Rgb8
 from jaxcolor.color_contrast import ContrastSums
 
 # Of a photograph that differs by the rounding to 8 bits only: 10 log10(12 255^2). A

@@ -4,9 +4,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxcolor import encode, rebalance
-from jaxcolor.array_types import Ab, Bin, BinWeights, Logits, PerPixel, Rgb, Scalar
-from jaxcolor.gamut import Gamut
+from jaxcolor.color import encode, rebalance
+from jaxcolor.color.array_types import (
+    Ab,
+    Bin,
+    BinWeights,
+    Logits,
+    PerPixel,
+    Rgb,
+    Scalar,
+)
+from jaxcolor.color.gamut import Gamut
 
 # The largest ab distance that the paper's accuracy curve sweeps to.
 AUC_REACH = 150.0

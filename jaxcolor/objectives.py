@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxcolor import decode, encode, losses, rebalance
-from jaxcolor.array_types import BinWeights
-from jaxcolor.gamut import Gamut
+from jaxcolor.color import decode, encode, losses, rebalance
+from jaxcolor.color.array_types import BinWeights
+from jaxcolor.color.gamut import Gamut
 
 Terms = dict[str, Array]
 

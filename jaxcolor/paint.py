@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt, UInt8
 from PIL import Image
 
-from jaxcolor import cielab, coherence
-from jaxcolor.array_types import Lightness
+from jaxcolor.color import cielab, coherence
+from jaxcolor.color.array_types import Lightness
 
 # Both sides of the network's input are multiples of this: all aspects of a long side
 # of 256 then share 15 shapes, each of which is compiled once. The network needs 8.

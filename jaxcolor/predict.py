@@ -12,9 +12,10 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
-from jaxcolor import cielab, coherence, decode, describe, rebalance
-from jaxcolor.array_types import Ab, BinWeights, Lightness, Scalar
-from jaxcolor.gamut import Gamut
+from jaxcolor import describe
+from jaxcolor.color import cielab, coherence, decode, rebalance
+from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
+from jaxcolor.color.gamut import Gamut
 
 
 class Reading(NamedTuple):

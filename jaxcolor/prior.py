@@ -12,10 +12,11 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
-from jaxcolor import cielab, encode, parallel, processes, rebalance
+from jaxcolor import parallel, processes
+from jaxcolor.color import cielab, encode, rebalance
+from jaxcolor.color.gamut import Gamut
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
-from jaxcolor.gamut import Gamut
 
 FORMAT_VERSION = 1
 # Every fourth pixel along each axis, as the targets of the paper are picked.

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxcolor import gamut, measures
+from jaxcolor import measures
+from jaxcolor.color import gamut
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.measures import Truth

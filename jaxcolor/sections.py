@@ -76,7 +76,7 @@ class Release(NamedTuple):
         size: long side of a photograph for the network, in pixels.
         temperature: of the annealed mean; None for a regression.
         decoding_lambda: the lambda that the posterior is moved to; None likewise.
-        coherence: see `jaxcolor.coherence`; 0 for a network without features.
+        coherence: see `jaxcolor.color.coherence`; 0 for a network without features.
     """
 
     size: int

@@ -9,18 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
-from jaxcolor import (
-    build,
-    cielab,
-    layerwise,
-    parallel,
-    processes,
-    sections,
-    steps,
-    wear,
-)
+from jaxcolor import build, layerwise, parallel, processes, sections, steps, wear
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
+from jaxcolor.color import cielab
 from jaxcolor.data import pipeline, splits
 from jaxcolor.prior import Prior
 

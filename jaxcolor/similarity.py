@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from jaxcolor.array_types import Scalar
+from jaxcolor.color.array_types import Scalar
 
 # Of Wang et al. 2004: the window's side and standard deviation, and the constants
 # that keep flat windows finite, for images in [0, 1].

@@ -9,7 +9,8 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
-from jaxcolor import cielab, layerwise, metrics
+from jaxcolor import layerwise, metrics
+from jaxcolor.color import cielab
 from jaxcolor.models import layers
 from jaxcolor.objectives import Objective, Terms
 from jaxcolor.wear import Spoil

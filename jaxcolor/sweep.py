@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from jaxcolor import decode, evaluate, measures, metrics, systems, tally
+from jaxcolor import evaluate, measures, metrics, systems, tally
 from jaxcolor import manifest as manifests
 from jaxcolor import protocol as protocols
+from jaxcolor.color import decode
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data.sources import Source
 from jaxcolor.grid import Cell, Grid, Sweep

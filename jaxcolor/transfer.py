@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jaxcolor.array_types import Scalar
+from jaxcolor.color.array_types import Scalar
 
 # The largest L*.
 WHITE = 100.0

@@ -9,17 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
-from jaxcolor import (
-    build,
-    cielab,
-    layerwise,
-    parallel,
-    plots,
-    processes,
-    sections,
-    steps,
-)
+from jaxcolor import build, layerwise, parallel, plots, processes, sections, steps
 from jaxcolor import setting as settings
+from jaxcolor.color import cielab
 from jaxcolor.data import pipeline, sources
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState

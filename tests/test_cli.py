@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
 from jaxcolor import cli, images, model_card, pretrained
+from tests import tiny
 
 ROOT = Path(__file__).parent.parent
 

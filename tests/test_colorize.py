@@ -8,12 +8,13 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 from skimage import color
 
-from jaxcolor import decode, predict, pretrained, rebalance
+from jaxcolor import predict, pretrained
+from jaxcolor.color import decode, rebalance
 from jaxcolor.colorize import Colorizer
+from tests import tiny
 
 SIZES = [(1, 1), (7, 3), (3, 200), (200, 3), (51, 68), (64, 64)]
 

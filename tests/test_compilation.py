@@ -8,10 +8,10 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
 from jaxcolor import compilation, pretrained
+from tests import tiny
 
 # A colorization may load none of these: each takes its part of a second.
 HEAVY = (

@@ -1,11 +1,11 @@
 """The README's first command, with a model of random weights in the box."""
 
 import numpy as np
-import tiny
 from PIL import Image
 
 from experiments import demo
 from jaxcolor import pretrained
+from tests import tiny
 
 
 def test_the_demo_shows_each_photograph_in_gray_colorized_and_as_it_was(

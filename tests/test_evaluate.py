@@ -6,14 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 from skimage import color, metrics
 
-from jaxcolor import cielab, evaluate, gamut, recognize, scores, systems
+from jaxcolor import evaluate, recognize, scores, systems
+from jaxcolor.color import cielab, gamut
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
 from jaxcolor.protocol import Protocol
+from tests import tiny
 
 SIZE = 32
 RED, BLUE, GRAY = (200, 40, 30), (30, 60, 180), (120, 120, 120)

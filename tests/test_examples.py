@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import tiny
 
 from jaxcolor import evaluate, examples, manifest, showing, systems
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
 from jaxcolor.protocol import Protocol
+from tests import tiny
 
 PROTOCOL = Protocol("set", 32, 10.0, batch_size=3, seed=0, resamples=20)
 

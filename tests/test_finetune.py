@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
 from jaxcolor import build, cli, describe, interrupt, models, plots, pretrained
@@ -17,6 +16,7 @@ from jaxcolor.data import album, splits
 from jaxcolor.data.album import Album
 from jaxcolor.data.recode import Recipe
 from jaxcolor.finetune import beginning, comparing, settings
+from tests import tiny
 
 CROPS, SIDE = 8, 64
 IN_COLOR = 7 * CROPS

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
 from jaxcolor import folders, images
 from jaxcolor.colorize import Colorizer
+from tests import tiny
 
 SETTINGS = {"requested": None, "overwrite": False}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from jaxcolor import cielab
+from jaxcolor.color import cielab
 from jaxcolor.models import efficientnet_lite, lite_fpn
 
 SMALL = {"width": 0.25, "encoder_width": 0.25, "encoder_depth": 0.34}

@@ -7,7 +7,8 @@ import pytest
 from scipy import special, stats
 from skimage import metrics as skimage_metrics
 
-from jaxcolor import encode, gamut, metrics
+from jaxcolor import metrics
+from jaxcolor.color import encode, gamut
 
 PAPER = gamut.from_srgb(spacing=10.0)
 BINS = len(PAPER.centers)

@@ -16,7 +16,8 @@ from experiments.packed import recipe as recipes
 from experiments.packed.pack import Packing, Source
 from experiments.packed.snapshot import Snapshot
 from experiments.packed.train import Options
-from jaxcolor import configuration, gamut, interrupt, models, pretrained
+from jaxcolor import configuration, interrupt, models, pretrained
+from jaxcolor.color import gamut
 from jaxcolor.data import splits
 from jaxcolor.models import layers
 from tests import tiny

@@ -7,18 +7,8 @@ from flax import linen as nn
 from PIL import Image
 
 from configs import smoke
-from jaxcolor import (
-    cielab,
-    gamut,
-    limits,
-    models,
-    objectives,
-    optim,
-    parallel,
-    sections,
-    steps,
-    wear,
-)
+from jaxcolor import limits, models, objectives, optim, parallel, sections, steps, wear
+from jaxcolor.color import cielab, gamut
 from jaxcolor.models import initialize
 from jaxcolor.wear import Wear
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import gamut, plots
+from jaxcolor import plots
+from jaxcolor.color import gamut
 
 
 def test_a_contact_sheet_has_every_picture_in_its_place(tmp_path):

@@ -6,26 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from flax import linen as nn
 from PIL import Image
 from skimage import color
 
 from configs import zhang2016
-from jaxcolor import (
-    cielab,
-    coherence,
-    decode,
-    describe,
-    models,
-    paint,
-    predict,
-    pretrained,
-    sweep,
-    systems,
-)
+from jaxcolor import describe, models, paint, predict, pretrained, sweep, systems
+from jaxcolor.color import cielab, coherence, decode
 from jaxcolor.colorize import Colorizer
 from jaxcolor.models.zhang2016 import Zhang2016
+from tests import tiny
 
 COHERENT = tiny.BINS._replace(coherence=0.75)
 

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
-import tiny
 
 from jaxcolor import describe, manifest, model_card, pretrained
+from tests import tiny
 
 
 @pytest.fixture(scope="module")

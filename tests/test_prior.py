@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from jaxcolor import gamut, prior
+from jaxcolor import prior
+from jaxcolor.color import gamut
 from jaxcolor.data import sources
 
 GAMUT = gamut.from_srgb(spacing=10.0)

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import jax
-import joined
 import numpy as np
 import pytest
 
 from jaxcolor import checkpoint, prior, processes
+from tests import joined
 
 STEPS = joined.STEPS
 

@@ -5,12 +5,12 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from scipy import stats
 
 from experiments import rebalancing
-from jaxcolor import encode, gamut, rebalance
+from jaxcolor.color import encode, gamut, rebalance
 from jaxcolor.data import sources
+from tests import tiny
 
 
 @pytest.fixture(scope="module")

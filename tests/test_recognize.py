@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 from skimage import color
 
 from jaxcolor import cli, pretrained, recognize
 from jaxcolor.data import sources, splits
 from jaxcolor.recognize import training
+from tests import tiny
 
 RECIPE = recognize.Recipe(
     epochs=4,

@@ -6,7 +6,8 @@ import pytest
 from scipy import special
 from skimage import color
 
-from jaxcolor import encode, gamut, models, objectives, optim, steps
+from jaxcolor import models, objectives, optim, steps
+from jaxcolor.color import encode, gamut
 
 GAMUT = gamut.from_srgb(spacing=20.0)
 BINS = len(GAMUT.centers)

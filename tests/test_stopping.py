@@ -5,9 +5,9 @@ import math
 import jax
 import numpy as np
 import pytest
-import tiny
 
 from jaxcolor import build, checkpoint, interrupt, stopping, train, trainings, validate
+from tests import tiny
 
 
 def test_a_training_ends_when_the_last_few_validations_were_no_better():

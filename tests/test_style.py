@@ -54,7 +54,7 @@ def test_modules_are_imported_and_not_their_functions():
         # Excepted are what a package makes of its own modules, and classes (capitals):
         # NamedTuples and networks.
         and "/__init__.py" not in at
-        and node.module != "jaxcolor.array_types"
+        and node.module != "jaxcolor.color.array_types"
         for alias in node.names
         if alias.name[0].islower() and not _is_module(f"{node.module}.{alias.name}")
     ]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
 from jaxcolor import cli, grid, pretrained
 from jaxcolor.commands import sweep
 from jaxcolor.data import sources, splits
+from tests import tiny
 
 CELLS = ("--temperatures", 1, 0.38, "--lambdas", 0.5, 0.2)
 FAST = ("--size", 32, "--batch-size", 2, "--resamples", 50, "--quiet")

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-import tiny
 
 from experiments import temperature
 from jaxcolor import colorize, pretrained, protocol
 from jaxcolor.data import sources
+from tests import tiny
 
 
 def test_thirds_add_up_to_all_pixels(photo_folder):

@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
-from jaxcolor import build, checkpoint, cielab, interrupt, setting, train
+from jaxcolor import build, checkpoint, interrupt, setting, train
+from jaxcolor.color import cielab
 from jaxcolor.data import splits
+from tests import tiny
 
 STEPS = tiny.STEPS
 ROOT = Path(__file__).parent.parent
@@ -188,10 +189,10 @@ RUN = """
 import sys
 import jax
 jax.config.update("jax_num_cpu_devices", 8)
-sys.path[:0] = [{root!r}, {tests!r}]
+sys.path[:0] = [{root!r}]
 from pathlib import Path
 from jaxcolor import train
-import tiny
+from tests import tiny
 config = tiny.training_config(Path({photos!r}))
 train.train(config, {workdir!r}, is_quiet=True)
 """
@@ -200,7 +201,6 @@ train.train(config, {workdir!r}, is_quiet=True)
 def start(photo_folder: Path, workdir: Path) -> subprocess.Popen:
     script = RUN.format(
         root=str(ROOT),
-        tests=str(ROOT / "tests"),
         photos=str(photo_folder),
         workdir=str(workdir),
     )

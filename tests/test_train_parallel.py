@@ -6,9 +6,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import tiny
 
 from jaxcolor import checkpoint, train
+from tests import tiny
 
 
 def losses_of(workdir: Path) -> list[float]:

@@ -19,8 +19,9 @@ from ml_collections import ConfigDict
 from experiments.packed import photographs as packed
 from experiments.packed.photographs import Groups, Named, Photographs
 from experiments.packed.recipe import Phase, Recipe, Validation
-from jaxcolor import build, cielab, encode, initial, rebalance, sections, steps, wear
+from jaxcolor import build, initial, sections, steps, wear
 from jaxcolor import prior as priors
+from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.objectives import Objective
 from jaxcolor.prior import Prior
 from jaxcolor.steps import OUTPUT_STRIDE, TrainState

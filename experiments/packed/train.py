@@ -38,7 +38,6 @@ from experiments.packed.recipe import Phase, Recipe
 from experiments.packed.snapshot import Snapshot
 from jaxcolor import (
     build,
-    cielab,
     compilation,
     configuration,
     interrupt,
@@ -50,6 +49,7 @@ from jaxcolor import (
 )
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
+from jaxcolor.color import cielab
 from jaxcolor.colorize import Colorizer
 from jaxcolor.pretrained import Pretrained
 from jaxcolor.prior import Prior

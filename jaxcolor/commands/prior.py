@@ -43,7 +43,8 @@ def _add_prior(parser: ArgumentParser) -> None:
 
 
 def _prior(arguments: Namespace) -> int:
-    from jaxcolor import gamut, images, prior, processes
+    from jaxcolor import images, prior, processes
+    from jaxcolor.color import gamut
     from jaxcolor.data import sources
 
     arguments_of.join(

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from jaxcolor import describe, rebalance
+from jaxcolor import describe
+from jaxcolor.color import rebalance
 from jaxcolor.pretrained import Pretrained
 from jaxcolor.prior import Prior
 

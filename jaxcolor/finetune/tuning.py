@@ -8,18 +8,10 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from jaxcolor import (
-    describe,
-    gamut,
-    manifest,
-    model_card,
-    plots,
-    pretrained,
-    scores,
-    train,
-)
+from jaxcolor import describe, manifest, model_card, plots, pretrained, scores, train
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
+from jaxcolor.color import gamut
 from jaxcolor.data import album as albums
 from jaxcolor.data import sources
 from jaxcolor.data.album import Album

@@ -7,7 +7,7 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor import cielab
+from jaxcolor.color import cielab
 from jaxcolor.models import efficientnet_lite, layers
 
 OUTPUT_STRIDE = 4

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from jaxcolor import cielab
+from jaxcolor.color import cielab
 from jaxcolor.plots import page
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxcolor import cielab
+from jaxcolor.color import cielab
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.recognize.classifiers import Classifier

@@ -7,10 +7,10 @@ keeps the network from answering gray everywhere.
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxcolor import encode
-from jaxcolor.array_types import Ab, BinWeights, PerPixel, Scalar
-from jaxcolor.encode import SoftCode
-from jaxcolor.gamut import Gamut
+from jaxcolor.color import encode
+from jaxcolor.color.array_types import Ab, BinWeights, PerPixel, Scalar
+from jaxcolor.color.encode import SoftCode
+from jaxcolor.color.gamut import Gamut
 
 # Values that `sum_by_bin` adds one by one.
 RUN = 4096

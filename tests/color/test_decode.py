@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 from scipy import special, stats
 
-from jaxcolor import decode, gamut
+from jaxcolor.color import decode, gamut
 
 PAPER = gamut.from_srgb(spacing=10.0)
 BINS = len(PAPER.centers)

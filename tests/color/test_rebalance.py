@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import optimize, special, stats
 
-from jaxcolor import encode, gamut, losses, rebalance
-from jaxcolor.encode import SoftCode
+from jaxcolor.color import encode, gamut, losses, rebalance
+from jaxcolor.color.encode import SoftCode
 
 PAPER = gamut.from_srgb(spacing=10.0)
 BINS = len(PAPER.centers)
-REFERENCE = Path(__file__).parents[2] / "shared" / "data" / "reference"
+REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "reference"
 HAND_PRIOR = jnp.array([0.5, 0.25, 0.25, 0.0])
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from jaxcolor.array_types import Ab, Lightness, Scalar
+from jaxcolor.color.array_types import Ab, Lightness, Scalar
 
 
 class Diffusion(NamedTuple):

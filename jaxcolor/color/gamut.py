@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxcolor import cielab
+from jaxcolor.color import cielab
 
 # Samples along each edge of the RGB cube; five already give the same bins.
 EDGE_SAMPLES = 256

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxcolor.array_types import Ab, BinWeights, Logits, PerPixel
-from jaxcolor.gamut import Gamut
+from jaxcolor.color.array_types import Ab, BinWeights, Logits, PerPixel
+from jaxcolor.color.gamut import Gamut
 
 # Outputs of a regression network per CIELAB unit; the authors' release divides by it.
 AB_SCALE = 110.0

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from skimage import color
 from sklearn.neighbors import NearestNeighbors
 
-from jaxcolor import encode, gamut
-from jaxcolor.encode import SoftCode
+from jaxcolor.color import encode, gamut
+from jaxcolor.color.encode import SoftCode
 
 PAPER = gamut.from_srgb(spacing=10.0)
 FINE = gamut.from_srgb(spacing=5.0)

@@ -16,8 +16,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from jaxcolor.array_types import Ab, Bin, Probs
-from jaxcolor.gamut import Gamut
+from jaxcolor.color.array_types import Ab, Bin, Probs
+from jaxcolor.color.gamut import Gamut
 
 # Side of a cell of the candidate table, and half the side of the table: sRGB's a and
 # b stay within 108 of zero. Finer cells mean fewer candidates and a larger table.

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxcolor.array_types import Ab, Logits, PerPixel, Scalar
-from jaxcolor.encode import SoftCode
+from jaxcolor.color.array_types import Ab, Logits, PerPixel, Scalar
+from jaxcolor.color.encode import SoftCode
 
 
 def soft_cross_entropy(logits: Logits, code: SoftCode) -> PerPixel:

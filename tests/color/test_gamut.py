@@ -9,9 +9,9 @@ import pytest
 from scipy.spatial import ConvexHull
 from skimage import color
 
-from jaxcolor import gamut
+from jaxcolor.color import gamut
 
-REFERENCE = Path(__file__).parents[2] / "shared" / "data" / "reference"
+REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "reference"
 # Of the authors' file, as others pin it too.
 PUBLISHED_SHA256 = "b5dec01315c34f43f1c8c089e84c45ae35d1838d8e77ed0e7ca930f79ffa450e"
 # For each a, the smallest and the largest b and how many there are.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from jaxcolor import encode, gamut, losses, rebalance
-from jaxcolor.encode import SoftCode
+from jaxcolor.color import encode, gamut, losses, rebalance
+from jaxcolor.color.encode import SoftCode
 
 PAPER = gamut.from_srgb(spacing=10.0)
 BINS = len(PAPER.centers)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage import color
 from skimage.color import colorconv
 
-from jaxcolor import cielab
+from jaxcolor.color import cielab
 
 LEVELS = np.append(np.arange(0, 255, 5), 255).astype(np.uint8)
 CUBE = np.stack(np.meshgrid(LEVELS, LEVELS, LEVELS, indexing="ij"), -1).reshape(-1, 3)

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcolor import coherence, paint
+from jaxcolor import paint
+from jaxcolor.color import coherence
 
 # Cells of a map, and how many of them are no padding.
 MAPS = [((21, 19), (18, 13)), ((40, 36), (40, 36)), ((3, 5), (2, 5)), ((1, 1), (1, 1))]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor.array_types import Lab, PerPixel, Rgb, Rgb8
+from jaxcolor.color.array_types import Lab, PerPixel, Rgb, Rgb8
 
 # IEC 61966-2-1:1999 primaries, to the digits that scikit-image carries.
 XYZ_FROM_RGB = np.array(
