@@ -31,8 +31,9 @@ def step_ours(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
-    from jaxcolor import objectives, optim, parallel, steps
+    from jaxcolor import objectives, optim, steps
     from jaxcolor.models.zhang2016 import Zhang2016
+    from jaxcolor.runtime import devices
 
     batch_size, count = _size(is_gpu=jax.default_backend() == "gpu")
     bins = benchmark_inputs.bins()
@@ -79,7 +80,7 @@ def step_ours(setting: Setting) -> Arm:
         "batch": batch_size,
         "operations": 3 * network.flops(CROP, CROP),
         # Of all devices of the process, where the step uses the first.
-        "ceiling": parallel.matmul_rate("bfloat16") / jax.device_count(),
+        "ceiling": devices.matmul_rate("bfloat16") / jax.device_count(),
     }
     return Arm(call, facts)
 

@@ -26,7 +26,6 @@ from jaxtyping import Array
 from tqdm import tqdm
 
 from jaxcolor import (
-    compilation,
     evaluate,
     grid,
     measures,
@@ -42,6 +41,7 @@ from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.models.zhang2016 import Zhang2016
 from jaxcolor.pretrained import Pretrained
+from jaxcolor.runtime import compilation_cache
 
 TEMPERATURES = (0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -266,7 +266,7 @@ def main() -> int:
     parser.add_argument("--photographs", type=arguments_of.count, default=32)
     parser.add_argument("--rounds", type=arguments_of.count, default=3)
     arguments = parser.parse_args()
-    compilation.keep()
+    compilation_cache.keep()
     model = pretrained.load(arguments.model)
     source = sources.open_source(arguments.source)
     count = min(arguments.photographs, len(source))

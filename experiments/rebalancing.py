@@ -36,7 +36,6 @@ from tqdm import tqdm
 from experiments import tables
 from experiments.tables import Estimate
 from jaxcolor import (
-    checkpoint,
     evaluate,
     folders,
     grid,
@@ -54,6 +53,7 @@ from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.pretrained import Pretrained
+from jaxcolor.runtime import checkpoints
 
 # The lambda of training without weights, and the one that is wanted.
 PLAIN, WANTED = 1.0, 0.5
@@ -109,9 +109,9 @@ def trainings(folder: Path) -> dict[float, list[Pretrained]]:
     """
     found: dict[float, list[Pretrained]] = {PLAIN: [], WANTED: []}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if checkpoint.is_workdir(path):
+        if checkpoints.is_workdir(path):
             # Not the best of each: the same for all.
-            model = pretrained.load(f"{path}@{checkpoint.steps(path)[-1]}")
+            model = pretrained.load(f"{path}@{checkpoints.steps(path)[-1]}")
             found.get(model.description.rebalancing_lambda or -1, []).append(model)
     steps = {m.provenance.get("step") for part in found.values() for m in part}
     if len(steps) > 1:

@@ -17,13 +17,14 @@ from flax import linen as nn
 from jaxtyping import Float
 from ml_collections import ConfigDict
 
-from jaxcolor import limits, models, objectives, optim, parallel, sections
+from jaxcolor import limits, models, objectives, optim, sections
 from jaxcolor import wear as wears
 from jaxcolor.color import gamut, rebalance
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.data import sources, splits
 from jaxcolor.describe import AB, BINS, Description
 from jaxcolor.objectives import Objective
+from jaxcolor.runtime import devices
 
 INITIALIZATIONS = ("random", "within_channel")
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -124,7 +125,7 @@ def check(config: ConfigDict) -> None:
     limits.check_parallel(
         section_of(config, "parallel"),
         section_of(config, "training"),
-        devices=parallel.device_count(),
+        devices=devices.device_count(),
     )
     _check_factories(config)
 

@@ -82,7 +82,7 @@ def _run(arguments: Namespace) -> int:
 
 def _leave(status: int) -> None:
     # Not imported unless a command did: it takes JAX's second.
-    joined = sys.modules.get("jaxcolor.processes")
+    joined = sys.modules.get("jaxcolor.runtime.processes")
     if status and joined is not None:
         joined.leave(status)
 

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt
 
-from jaxcolor import compilation, describe, paint, predict, pretrained
+from jaxcolor import describe, paint, predict, pretrained
 from jaxcolor.images import inputs
 from jaxcolor.paint import View
 from jaxcolor.predict import Prediction
 from jaxcolor.pretrained import Pretrained
+from jaxcolor.runtime import compilation_cache
 
 Pixels = UInt[np.ndarray, "_ _"] | UInt[np.ndarray, "_ _ 3"]
 
@@ -92,7 +93,7 @@ class Colorizer:
         coherence: float | None = None,
         size: int | None = None,
     ) -> "Colorizer":
-        """Loads a model; what is compiled from then on, `compilation` keeps on disk.
+        """Loads a model, and turns on the cache of compiled programs on disk.
 
         Args:
             path: see `pretrained.load`; None for the model that is in the package.
@@ -104,7 +105,7 @@ class Colorizer:
         Raises:
             ValueError: there is no model, or it has no use for a number.
         """
-        compilation.keep()
+        compilation_cache.keep()
         return cls(
             pretrained.load(pretrained.BOX if path is None else path),
             temperature=temperature,

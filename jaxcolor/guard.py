@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import PyTree
 
-from jaxcolor import parallel, processes
 from jaxcolor.objectives import Terms
+from jaxcolor.runtime import devices, processes
 
 # Skipped steps in a row that are no accident any more.
 PATIENCE = 10
@@ -75,7 +75,7 @@ def check_replicas(state: PyTree, step: int) -> None:
     Raises:
         ArithmeticError: they differ.
     """
-    found = processes.gather(parallel.checksums(state))
+    found = processes.gather(devices.checksums(state))
     if (found != found.flat[0]).any():
         differing = sorted({int(p) for p, _ in np.argwhere(found != found.flat[0])})
         raise ArithmeticError(

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from jaxcolor import processes
+from jaxcolor.runtime import processes
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

@@ -13,8 +13,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor import processes
 from jaxcolor.objectives import Terms
+from jaxcolor.runtime import processes
 
 LOG, TENSORBOARD = "log.jsonl", "tensorboard"
 

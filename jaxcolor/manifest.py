@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor import pretrained, versions
+from jaxcolor import pretrained
 from jaxcolor.data.sources import Source
 from jaxcolor.protocol import Protocol, Survey
+from jaxcolor.runtime import versions
 
 RESIZE = "Pillow, bicubic"
 LAB = "D65, 2 degrees, scikit-image's constants"

@@ -189,9 +189,9 @@ def _load_released(folder: Path) -> Pretrained:
 
 def _load_workdir(folder: Path, step: int | None) -> Pretrained:
     # Orbax takes seconds to import, and a released model does not need it.
-    from jaxcolor import checkpoint
+    from jaxcolor.runtime import checkpoints
 
-    variables, record = checkpoint.restore_model(folder, step=step)
+    variables, record = checkpoints.restore_model(folder, step=step)
     prior = variables.pop("prior", None)
     return assemble(
         describe.from_fields(record["description"]),

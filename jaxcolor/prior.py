@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
-from jaxcolor import parallel, processes
 from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
+from jaxcolor.runtime import devices, processes
 
 FORMAT_VERSION = 1
 # Every fourth pixel along each axis, as the targets of the paper are picked.
@@ -100,7 +100,7 @@ def estimate(
         return rebalance.accumulate(code, bins=bins, per_pixel=each)
 
     # A photograph at a time: the sums do not depend on what else is in a batch.
-    count_each = parallel.on_local_devices(jax.vmap(count))
+    count_each = devices.on_local_devices(jax.vmap(count))
     counts, images = np.zeros(bins), 0
     batches = pipeline.validation_batches(
         source,

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
-from jaxcolor import build, layerwise, parallel, processes, sections, steps, wear
+from jaxcolor import build, layerwise, sections, steps, wear
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
 from jaxcolor.color import cielab
 from jaxcolor.data import pipeline, splits
 from jaxcolor.prior import Prior
+from jaxcolor.runtime import devices, processes
 
 # Passes through the network, forwards, that a train step is worth: one, and the two
 # gradients of each product.
@@ -45,7 +46,7 @@ class Setting(NamedTuple):
     training: sections.Training
     split: splits.Split
     prior: Prior | None
-    lifted: parallel.Lifted
+    lifted: devices.Lifted
     evaluate: Callable[..., PyTree]
     statistics: Callable[..., PyTree]
     predict: Callable[..., Any]
@@ -68,7 +69,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
     probabilities = None if prior is None else priors.probabilities(prior)
     objective = build.objective(config, probabilities)
     optimizer = build.optimizer(config)
-    devices: sections.Parallel = build.section_of(config, "parallel")
+    parallel: sections.Parallel = build.section_of(config, "parallel")
     average: sections.Average = build.section_of(config, "average")
     layers: sections.Layers = build.section_of(config, "layers")
     spoil = wear.make_spoil(build.section_of(config, "wear"), seed=training.seed)
@@ -81,8 +82,8 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
             average_decay=average.decay,
             spoil=spoil,
             axis_name=axis_name,
-            accumulation=devices.accumulation,
-            remat=devices.remat,
+            accumulation=parallel.accumulation,
+            remat=parallel.remat,
             is_frozen=lambda name: layerwise.rate(name, layers.rates) == 0,
             fixed_statistics=layers.fixed_statistics,
         )
@@ -100,7 +101,7 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
     statistics = steps.make_statistics_step(
         network, fixed_statistics=layers.fixed_statistics
     )
-    lifted = parallel.lift(make_step, kind=devices.lift)
+    lifted = devices.lift(make_step, kind=parallel.lift)
     # Last, so that a start that failed does not bind the next one.
     workdirs.write_config(config, workdir)
     return Setting(
@@ -110,14 +111,14 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         split=split,
         prior=prior,
         lifted=lifted,
-        evaluate=parallel.lift_sums(steps.make_eval_step(network, objective)),
-        statistics=parallel.lift_sums(statistics),
+        evaluate=devices.lift_sums(steps.make_eval_step(network, objective)),
+        statistics=devices.lift_sums(statistics),
         predict=predict,
         # Means over many batches come from the host.
         constant_loss=lambda means: float(
             objective.constant_loss(jax.tree.map(jnp.float32, means))
         ),
-        ceiling=lambda: parallel.matmul_rate(devices.compute_dtype) / flops,
+        ceiling=lambda: devices.matmul_rate(parallel.compute_dtype) / flops,
         is_quiet=is_quiet,
     )
 

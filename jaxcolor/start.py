@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, UInt8
 
-from jaxcolor import build, checkpoint, initial, parallel, steps, stopping
+from jaxcolor import build, initial, steps, stopping
 from jaxcolor import prior as priors
 from jaxcolor import setting as settings
 from jaxcolor.journal import Interval
+from jaxcolor.runtime import checkpoints, devices
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
 from jaxcolor.stopping import Standing
@@ -44,10 +45,10 @@ def first_or_restored(setting: Setting, manager: Any) -> Start:
     lightness = jnp.zeros((1, crop, crop))
     variables = jax.jit(lambda k: network.init(k, lightness, train=False))(key)
     average = config.average.decay > 0
-    empty = parallel.replicate(
+    empty = devices.replicate(
         jax.device_get(steps.init_state(variables, optimizer, average=average))
     )
-    restored = checkpoint.restore_latest(manager, empty)
+    restored = checkpoints.restore_latest(manager, empty)
     if restored is not None:
         state, record = restored
         LOGGER.info("resuming %s after step %d", setting.workdir, int(state.step))

@@ -13,22 +13,18 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from jaxcolor import (
-    build,
-    checkpoint,
-    compilation,
-    guard,
-    interrupt,
-    parallel,
-    processes,
-    stopping,
-    validate,
-    versions,
-)
+from jaxcolor import build, guard, interrupt, stopping, validate
 from jaxcolor import prior as priors
 from jaxcolor import setting as settings
 from jaxcolor import start as start_from
 from jaxcolor.journal import Interval, Journal, Speed
+from jaxcolor.runtime import (
+    checkpoints,
+    compilation_cache,
+    devices,
+    processes,
+    versions,
+)
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
 from jaxcolor.stopping import Standing
@@ -77,10 +73,10 @@ def train(config: ConfigDict, workdir: str | Path, *, is_quiet: bool) -> Outcome
     # On CPU, processes that take a program from the disk and some that compile it do
     # not find each other.
     if not (processes.are_many() and jax.default_backend() == "cpu"):
-        compilation.keep(least_seconds=LEAST_SECONDS)
+        compilation_cache.keep(least_seconds=LEAST_SECONDS)
     setting = settings.prepare(config, workdir, is_quiet=is_quiet)
-    processes.by_first(lambda: checkpoint.set_aside_damaged(workdir))
-    manager = checkpoint.open_manager(workdir, keep=setting.training.keep)
+    processes.by_first(lambda: checkpoints.set_aside_damaged(workdir))
+    manager = checkpoints.open_manager(workdir, keep=setting.training.keep)
     try:
         return _run(setting, manager)
     finally:
@@ -98,7 +94,7 @@ def _run(setting: Setting, manager: Any) -> Outcome:
     lifted = setting.lifted
     state = lifted.put(state)
     pixels = (batch["rgb"] for batch in settings.training_batches(setting, start))
-    batches = parallel.ahead(pixels, lifted.share)
+    batches = devices.ahead(pixels, lifted.share)
     watch = guard.Guard(lambda step: settings.training_names(setting, step))
     hidden = True if setting.is_quiet or not processes.is_first() else None
     with (
@@ -241,4 +237,4 @@ def _save(
         "versions": versions.recorded(),
         "training_photographs": len(setting.split.training),
     }
-    checkpoint.save(manager, state, record=record, validation=validation)
+    checkpoints.save(manager, state, record=record, validation=validation)

@@ -10,8 +10,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcolor import checkpoint, plots, scores, stopping, train, workdir
+from jaxcolor import plots, scores, stopping, train, workdir
 from jaxcolor.journal import LOG
+from jaxcolor.runtime import checkpoints
 from jaxcolor.stopping import Standing
 
 LOGGER = logging.getLogger(__name__)
@@ -63,15 +64,15 @@ def is_finished(config: ConfigDict, path: Path) -> bool:
     Raises:
         ValueError: it was started with another config.
     """
-    if not checkpoint.is_workdir(path):
+    if not checkpoints.is_workdir(path):
         return False
     workdir.check_config(config, path)
-    known = checkpoint.steps(path)
+    known = checkpoints.steps(path)
     if config.training.steps in known:
         return True
     if not (known and config.training.patience):
         return False
-    standing = Standing(**checkpoint.read_record(path, known[-1])["standing"])
+    standing = Standing(**checkpoints.read_record(path, known[-1])["standing"])
     return stopping.is_over(standing, patience=config.training.patience)
 
 

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
-from jaxcolor import build, layerwise, parallel, plots, processes, sections, steps
+from jaxcolor import build, layerwise, plots, sections, steps
 from jaxcolor import setting as settings
 from jaxcolor.color import cielab
 from jaxcolor.data import pipeline, sources
+from jaxcolor.runtime import devices, processes
 from jaxcolor.setting import Setting
 from jaxcolor.steps import TrainState
 
@@ -41,7 +42,7 @@ def settled(setting: Setting, state: TrainState) -> TrainState:
     # A mean of equal numbers may differ from them in its last bit.
     fixed = build.section_of(setting.config, "layers").fixed_statistics
     old = jax.device_get(state.average["batch_stats"])
-    batch_stats = parallel.replicate(layerwise.where_fixed(fixed, old, means))
+    batch_stats = devices.replicate(layerwise.where_fixed(fixed, old, means))
     return state._replace(average={**state.average, "batch_stats": batch_stats})
 
 
@@ -73,7 +74,7 @@ def write_sheet(setting: Setting, state: TrainState, step: int) -> None:
     batch = next(_validation_batches(setting, SHEET_PHOTOS, index=0, count=1))
     truth: UInt8[np.ndarray, "b h w 3"] = batch["rgb"][:SHEET_PHOTOS]
     count = int(batch["valid"][:SHEET_PHOTOS].sum())
-    variables = parallel.local(steps.variables_of(state))
+    variables = devices.local(steps.variables_of(state))
     predicted = np.asarray(setting.predict(variables, truth))
     gray = steps.colorized(
         cielab.rgb8_to_lab(truth)[..., 0], jnp.zeros((len(truth), 1, 1, 2))

@@ -9,10 +9,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcolor import build, processes
+from jaxcolor import build
 from jaxcolor import prior as priors
 from jaxcolor.data import sources, splits
 from jaxcolor.prior import Prior
+from jaxcolor.runtime import processes
 
 LOGGER = logging.getLogger(__name__)
 

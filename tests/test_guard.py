@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcolor import guard, parallel
+from jaxcolor import guard
+from jaxcolor.runtime import devices
 
 
 def terms(*, skipped: bool) -> dict[str, jax.Array]:
@@ -45,8 +46,8 @@ def test_the_last_steps_are_looked_at_too():
 
 def test_copies_that_differ_by_a_bit_are_found():
     state = {"a": np.arange(6.0, dtype=np.float32).reshape(2, 3), "b": np.int32(3)}
-    lifted = parallel.lift(lambda _: lambda s, b: (s, b), kind="pmap")
-    guard.check_replicas(parallel.replicate(state), 5)
+    lifted = devices.lift(lambda _: lambda s, b: (s, b), kind="pmap")
+    guard.check_replicas(devices.replicate(state), 5)
     copies = lifted.put(state)
     guard.check_replicas(copies, 5)
     wrong = np.asarray(copies["a"]).copy()
@@ -57,6 +58,6 @@ def test_copies_that_differ_by_a_bit_are_found():
 
 
 def test_numbers_that_changed_places_are_another_state():
-    one = parallel.replicate({"a": np.array([1.0, 2.0], np.float32)})
-    other = parallel.replicate({"a": np.array([2.0, 1.0], np.float32)})
-    assert parallel.checksums(one)[0] != parallel.checksums(other)[0]
+    one = devices.replicate({"a": np.array([1.0, 2.0], np.float32)})
+    other = devices.replicate({"a": np.array([2.0, 1.0], np.float32)})
+    assert devices.checksums(one)[0] != devices.checksums(other)[0]

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from jaxcolor import interrupt, processes
+from jaxcolor import interrupt
+from jaxcolor.runtime import processes
 
 
 @pytest.mark.parametrize("number", interrupt.SIGNALS)

@@ -319,7 +319,7 @@ def test_the_card_says_what_the_model_is(description):
 @pytest.fixture
 def workdir(model, tmp_path, monkeypatch):
     """A training's folder; what its checkpoint holds is handed out without Orbax."""
-    from jaxcolor import checkpoint
+    from jaxcolor.runtime import checkpoints
 
     folder = tmp_path / "run@2"
     (folder / "checkpoints").mkdir(parents=True)
@@ -336,7 +336,7 @@ def workdir(model, tmp_path, monkeypatch):
         asked.append((path, step))
         return {**model.variables, "prior": model.prior}, record
 
-    monkeypatch.setattr(checkpoint, "restore_model", restore)
+    monkeypatch.setattr(checkpoints, "restore_model", restore)
     return folder, asked
 
 

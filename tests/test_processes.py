@@ -9,14 +9,15 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcolor import checkpoint, prior, processes
+from jaxcolor import prior
+from jaxcolor.runtime import checkpoints, processes
 from tests import joined
 
 STEPS = joined.STEPS
 
 
 def state_of(workdir: Path, step: int) -> list[np.ndarray]:
-    return jax.tree.leaves(checkpoint.restore_arrays(workdir, step=step))
+    return jax.tree.leaves(checkpoints.restore_arrays(workdir, step=step))
 
 
 def assert_same_state(one: Path, other: Path) -> None:
@@ -73,11 +74,11 @@ def stopped(by_two, photo_folder, tmp_path_factory) -> Path:
     """The workdir of two processes of four devices, one of which got a SIGTERM."""
     workdir = tmp_path_factory.mktemp("stopped")
     started = joined.start(joined.training(photo_folder, workdir), count=2, devices=4)
-    joined.wait_for(workdir / checkpoint.FOLDER / "3", started)
+    joined.wait_for(workdir / checkpoints.FOLDER / "3", started)
     started[1].process.send_signal(signal.SIGTERM)
     found, told = joined.statuses(started)
     assert found == [0, 0], told
-    step = checkpoint.steps(workdir)[-1]
+    step = checkpoints.steps(workdir)[-1]
     # Else nothing was interrupted.
     assert 3 <= step < STEPS
     # Only process 0 tells.
@@ -102,12 +103,12 @@ def test_sigterm_stops_a_training_that_was_gone_on_with(photo_folder, tmp_path):
     last = 0
     for _ in range(2):
         started = joined.start(command, count=2, devices=1)
-        checkpoints = tmp_path / checkpoint.FOLDER
-        joined.wait_for(checkpoints / str(3 * (last // 3 + 1)), started)
+        folder = tmp_path / checkpoints.FOLDER
+        joined.wait_for(folder / str(3 * (last // 3 + 1)), started)
         started[0].process.send_signal(signal.SIGTERM)
         found, told = joined.statuses(started)
         assert found == [75, 75], told
-        before, last = last, checkpoint.steps(tmp_path)[-1]
+        before, last = last, checkpoints.steps(tmp_path)[-1]
         assert before < last < 500
 
 
@@ -125,20 +126,20 @@ def test_others_go_on_with_the_same_stream(
 @pytest.mark.slow
 def test_a_killed_process_takes_the_others_along(by_two, photo_folder, tmp_path):
     started = joined.start(joined.training(photo_folder, tmp_path), count=2, devices=4)
-    joined.wait_for(tmp_path / checkpoint.FOLDER / "6", started)
+    joined.wait_for(tmp_path / checkpoints.FOLDER / "6", started)
     started[1].process.kill()
     killed = time.monotonic()
     found, told = joined.statuses(started)
     assert found[0] not in (0, 2), told
     assert time.monotonic() - killed < 3 * joined.HEARTBEAT
     # A checkpoint that lost half of its files while nobody looked is not gone on from.
-    latest = checkpoint.steps(tmp_path)[-1]
+    latest = checkpoints.steps(tmp_path)[-1]
     assert 6 <= latest < STEPS
-    for file in (tmp_path / checkpoint.FOLDER / str(latest) / "state").rglob("*"):
+    for file in (tmp_path / checkpoints.FOLDER / str(latest) / "state").rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     joined.train(photo_folder, tmp_path, count=2, devices=4)
-    assert (tmp_path / checkpoint.DAMAGED / str(latest)).is_dir()
+    assert (tmp_path / checkpoints.DAMAGED / str(latest)).is_dir()
     assert_same_state(tmp_path, by_two)
 
 
@@ -151,17 +152,17 @@ def test_kills_at_any_moment_change_nothing(by_two, photo_folder, tmp_path):
     while kills < 10:
         command = joined.training(photo_folder, tmp_path, **every)
         started = joined.start(command, count=2, devices=4)
-        known = checkpoint.steps(tmp_path) if checkpoint.is_workdir(tmp_path) else []
+        known = checkpoints.steps(tmp_path) if checkpoints.is_workdir(tmp_path) else []
         if known:
-            joined.wait_for(tmp_path / checkpoint.FOLDER / str(known[-1] + 1), started)
+            joined.wait_for(tmp_path / checkpoints.FOLDER / str(known[-1] + 1), started)
         else:
-            joined.wait_for(tmp_path / checkpoint.FOLDER / "1", started)
+            joined.wait_for(tmp_path / checkpoints.FOLDER / "1", started)
         time.sleep(moments.uniform(0, 0.2))
         for one in started:
             one.process.kill()
         joined.statuses(started)
         kills += 1
-        if STEPS in checkpoint.steps(tmp_path):
+        if STEPS in checkpoints.steps(tmp_path):
             break
     joined.train(photo_folder, tmp_path, count=2, devices=4, **every)
     assert_same_state(tmp_path, by_two)

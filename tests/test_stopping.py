@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcolor import build, checkpoint, interrupt, stopping, train, trainings, validate
+from jaxcolor import build, interrupt, stopping, train, trainings, validate
+from jaxcolor.runtime import checkpoints
 from tests import tiny
 
 
@@ -77,14 +78,14 @@ def test_patience_ends_a_training_and_a_resumed_one_at_the_same_step(
     assert outcome == train.Outcome(4, is_finished=False)
     assert not trainings.is_finished(config, parts)
     assert train.train(config, parts, is_quiet=True) == ended
-    states = [checkpoint.restore_arrays(path, step=5) for path in (whole, parts)]
+    states = [checkpoints.restore_arrays(path, step=5) for path in (whole, parts)]
     jax.tree.map(np.testing.assert_array_equal, *states)
     assert log_of(whole) == log_of(parts)
     # It is finished, for whoever asks, and its best model is that of step 3.
     assert trainings.is_finished(config, parts)
     assert train.train(config, parts, is_quiet=True) == ended
     assert log_of(whole) == log_of(parts)
-    assert checkpoint.restore_model(parts, step=None)[1]["step"] == 3
+    assert checkpoints.restore_model(parts, step=None)[1]["step"] == 3
     # With more patience it goes on: that is a part of the length.
     config.training.patience = 3
     assert not trainings.is_finished(config, parts)

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import build, checkpoint, interrupt, setting, train
+from jaxcolor import build, interrupt, setting, train
 from jaxcolor.color import cielab
 from jaxcolor.data import splits
+from jaxcolor.runtime import checkpoints
 from tests import tiny
 
 STEPS = tiny.STEPS
@@ -34,7 +35,7 @@ def log_of(workdir: Path) -> list[dict]:
 
 
 def state_of(workdir: Path, step: int) -> list[np.ndarray]:
-    return jax.tree.leaves(checkpoint.restore_arrays(workdir, step=step))
+    return jax.tree.leaves(checkpoints.restore_arrays(workdir, step=step))
 
 
 def assert_same_training(one: Path, other: Path) -> None:
@@ -55,7 +56,7 @@ def uninterrupted(photo_folder, tmp_path_factory) -> Path:
 
 
 def test_a_training_leaves_what_it_promises(uninterrupted):
-    assert checkpoint.steps(uninterrupted)[-2:] == [STEPS - 3, STEPS]
+    assert checkpoints.steps(uninterrupted)[-2:] == [STEPS - 3, STEPS]
     log = log_of(uninterrupted)
     trained = [(step, "train") for step in range(2, STEPS + 1, 2)]
     validated = [(step, "validation") for step in range(3, STEPS + 1, 3)]
@@ -84,7 +85,7 @@ def test_averaged_weights_are_kept_with_statistics_of_their_own(
     uninterrupted, photo_folder
 ):
     config = tiny.training_config(photo_folder)
-    average = checkpoint.restore_arrays(uninterrupted, step=STEPS)["average"]
+    average = checkpoints.restore_arrays(uninterrupted, step=STEPS)["average"]
     settled = setting.prepare(config, uninterrupted, is_quiet=True)
     network = build.network(config, axis_name=None)
 
@@ -150,7 +151,7 @@ def test_a_regression_trains(photo_folder, tmp_path):
     config.release.update(temperature=None, decoding_lambda=None)
     config.training.update(steps=2, checkpoint_every=2)
     train.train(config, tmp_path, is_quiet=True)
-    variables, record = checkpoint.restore_model(tmp_path, step=None)
+    variables, record = checkpoints.restore_model(tmp_path, step=None)
     assert record["description"]["head"] == "ab"
     assert "prior" not in variables
     assert variables["params"]["head"]["bias"].shape == (2,)
@@ -174,8 +175,8 @@ def test_a_trunk_is_taken_over_from_a_trained_model(
     config.training.update(steps=1, checkpoint_every=1, log_every=1)
     config.schedule.warmup = 0
     train.train(config, tmp_path, is_quiet=True)
-    new, _ = checkpoint.restore_model(tmp_path, step=1)
-    old, _ = checkpoint.restore_model(uninterrupted, step=STEPS)
+    new, _ = checkpoints.restore_model(tmp_path, step=1)
+    old, _ = checkpoints.restore_model(uninterrupted, step=STEPS)
     np.testing.assert_allclose(
         new["params"]["conv5_2"]["kernel"],
         old["params"]["conv5_2"]["kernel"],
@@ -215,7 +216,7 @@ def start(photo_folder: Path, workdir: Path) -> subprocess.Popen:
 def wait_for_step(process: subprocess.Popen, workdir: Path, step: int) -> None:
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
-        if (workdir / checkpoint.FOLDER / str(step)).exists():
+        if (workdir / checkpoints.FOLDER / str(step)).exists():
             return
         if process.poll() is not None:
             raise AssertionError(f"the training ended with {process.returncode}")
@@ -229,9 +230,9 @@ def test_a_killed_training_resumes_bit_for_bit(uninterrupted, photo_folder, tmp_
     wait_for_step(process, tmp_path, 3)
     process.kill()
     process.wait()
-    assert 3 in checkpoint.steps(tmp_path)
+    assert 3 in checkpoints.steps(tmp_path)
     # Else nothing was interrupted.
-    assert STEPS not in checkpoint.steps(tmp_path)
+    assert STEPS not in checkpoints.steps(tmp_path)
     train.train(tiny.training_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
 
@@ -242,7 +243,7 @@ def test_sigterm_saves_and_ends_well(uninterrupted, photo_folder, tmp_path):
     wait_for_step(process, tmp_path, 3)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=240) == 0
-    assert STEPS not in checkpoint.steps(tmp_path)
+    assert STEPS not in checkpoints.steps(tmp_path)
     train.train(tiny.training_config(photo_folder), tmp_path, is_quiet=True)
     assert_same_training(uninterrupted, tmp_path)
 
@@ -297,7 +298,7 @@ def test_an_interrupted_training_by_layer_loses_nothing_and_keeps_what_is_frozen
         np.testing.assert_array_equal(a, b)
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
     states = [
-        checkpoint.restore_arrays(tmp_path / "whole", step=n) for n in range(1, 5)
+        checkpoints.restore_arrays(tmp_path / "whole", step=n) for n in range(1, 5)
     ]
 
     def changes(kind: str, layer: str) -> list[bool]:

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcolor import checkpoint, train
+from jaxcolor import train
+from jaxcolor.runtime import checkpoints
 from tests import tiny
 
 
@@ -31,7 +32,7 @@ def test_a_training_in_bfloat16_keeps_float32_where_it_matters(photo_folder, tmp
     # Of bfloat16's 8 bits a loss, a mean over many pixels, loses few.
     np.testing.assert_allclose(half, exact, rtol=2e-2)
     assert half != exact
-    state = checkpoint.restore_arrays(tmp_path / "bfloat16", step=tiny.STEPS)
+    state = checkpoints.restore_arrays(tmp_path / "bfloat16", step=tiny.STEPS)
     dtypes = {np.asarray(x).dtype for x in jax.tree.leaves(state)}
     assert {x for x in dtypes if x.kind not in "iu"} == {np.dtype(np.float32)}
 
@@ -53,8 +54,8 @@ def test_ten_skipped_steps_in_a_row_end_a_training(photo_folder, tmp_path):
         train.train(config, tmp_path, is_quiet=True)
     assert any(path.name in str(caught.value) for path in photo_folder.iterdir())
     # Nothing of it is kept.
-    for step in checkpoint.steps(tmp_path):
-        for x in jax.tree.leaves(checkpoint.restore_arrays(tmp_path, step=step)):
+    for step in checkpoints.steps(tmp_path):
+        for x in jax.tree.leaves(checkpoints.restore_arrays(tmp_path, step=step)):
             assert np.isfinite(np.asarray(x, np.float64)).all()
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["skipped"] == config.training.log_every

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from experiments.packed import recipe as recipes
-from jaxcolor import parallel
+from jaxcolor.runtime import devices
 from jaxcolor.setting import TRAINED
 from jaxcolor.steps import TrainState
 
@@ -31,7 +31,7 @@ def phases(
         fit into the given seconds.
     """
     config, recipe = running.parts.config, running.parts.recipe
-    rate = parallel.matmul_rate(config.parallel.compute_dtype) / jax.device_count()
+    rate = devices.matmul_rate(config.parallel.compute_dtype) / jax.device_count()
     found, per_step, start = [], 0.0, 0.0
     for phase in recipe.phases:
         before = time.monotonic()

@@ -38,14 +38,12 @@ from experiments.packed.recipe import Phase, Recipe
 from experiments.packed.snapshot import Snapshot
 from jaxcolor import (
     build,
-    compilation,
     configuration,
     interrupt,
     model_card,
     plots,
     pretrained,
     steps,
-    versions,
 )
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
@@ -53,6 +51,7 @@ from jaxcolor.color import cielab
 from jaxcolor.colorize import Colorizer
 from jaxcolor.pretrained import Pretrained
 from jaxcolor.prior import Prior
+from jaxcolor.runtime import compilation_cache, versions
 from jaxcolor.steps import TrainState
 
 LOG, STATE, CONFIG, RECIPE, PRIOR = (
@@ -327,7 +326,7 @@ def measured(
     config: ConfigDict, recipe: Recipe, folder: Path, workdir: Path, options: Options
 ) -> dict[str, Any]:
     """Returns how fast the training would be, and how many steps fit its seconds."""
-    compilation.keep(least_seconds=1.0)
+    compilation_cache.keep(least_seconds=1.0)
     workdir.mkdir(parents=True, exist_ok=True)
     training, held_out = packed.read(
         folder, side=recipe.side, held_out_fraction=config.data.held_out_fraction
@@ -363,7 +362,7 @@ def train(
         ArithmeticError: nothing finite comes out any more.
     """
     start = time.monotonic()
-    compilation.keep(least_seconds=1.0)
+    compilation_cache.keep(least_seconds=1.0)
     workdir.mkdir(parents=True, exist_ok=True)
     with interrupt.listen() as is_wanted:
         training, held_out = packed.read(

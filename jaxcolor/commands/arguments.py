@@ -106,7 +106,7 @@ def join(arguments: Namespace, *, heartbeat_seconds: int, is_preemptible: bool) 
             f" to {arguments.processes - 1}"
         )
     if all(given) or arguments.distributed:
-        from jaxcolor import processes
+        from jaxcolor.runtime import processes
 
         processes.join(
             processes.Place(*place),

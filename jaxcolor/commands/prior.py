@@ -43,9 +43,10 @@ def _add_prior(parser: ArgumentParser) -> None:
 
 
 def _prior(arguments: Namespace) -> int:
-    from jaxcolor import images, prior, processes
+    from jaxcolor import images, prior
     from jaxcolor.color import gamut
     from jaxcolor.data import sources
+    from jaxcolor.runtime import processes
 
     arguments_of.join(
         arguments, heartbeat_seconds=HEARTBEAT_SECONDS, is_preemptible=False

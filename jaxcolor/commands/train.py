@@ -28,7 +28,8 @@ def _add_train(parser: ArgumentParser) -> None:
 
 
 def _train(arguments: Namespace) -> int:
-    from jaxcolor import build, configuration, processes, train
+    from jaxcolor import build, configuration, train
+    from jaxcolor.runtime import processes
 
     config = configuration.read(arguments.config, arguments.overrides)
     build.check_sections(config)

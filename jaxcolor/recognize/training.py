@@ -11,12 +11,13 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 from tqdm import tqdm
 
-from jaxcolor import optim, steps, versions
+from jaxcolor import optim, steps
 from jaxcolor.data import pipeline, splits
 from jaxcolor.data.sources import Source
 from jaxcolor.models.scene_classifier import SceneClassifier
 from jaxcolor.recognize import measures
 from jaxcolor.recognize.classifiers import Trained
+from jaxcolor.runtime import versions
 from jaxcolor.steps import TrainState
 
 THREADS, PREFETCH = 4, 4

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import compilation, pretrained
+from jaxcolor import pretrained
+from jaxcolor.runtime import compilation_cache
 from tests import tiny
 
 # A colorization may load none of these: each takes its part of a second.
@@ -38,7 +39,7 @@ def settings(monkeypatch):
 
 def test_it_is_kept_in_the_users_cache(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    compilation.keep()
+    compilation_cache.keep()
     folder = tmp_path / "caches" / "jaxcolor" / "compiled"
     assert settings["jax_compilation_cache_dir"] == str(folder)
     assert settings["jax_persistent_cache_min_compile_time_secs"] == 0
@@ -48,7 +49,7 @@ def test_it_is_kept_in_the_users_cache(settings, monkeypatch, tmp_path):
 
 def test_what_is_compiled_in_no_time_need_not_be_kept(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path))
-    compilation.keep(least_seconds=2.0)
+    compilation_cache.keep(least_seconds=2.0)
     assert settings["jax_persistent_cache_min_compile_time_secs"] == 2
 
 
@@ -58,29 +59,29 @@ def test_without_xdg_it_is_below_home(settings, monkeypatch, tmp_path, caches):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     if caches is not None:
         monkeypatch.setenv("XDG_CACHE_HOME", caches)
-    compilation.keep()
+    compilation_cache.keep()
     folder = tmp_path / ".cache" / "jaxcolor" / "compiled"
     assert settings["jax_compilation_cache_dir"] == str(folder)
 
 
 def test_the_environment_moves_it(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path / "mine"))
-    compilation.keep()
+    compilation_cache.keep()
     assert settings["jax_compilation_cache_dir"] == str(tmp_path / "mine")
 
 
 @pytest.mark.parametrize("value", ["", "off"])
 def test_the_environment_switches_it_off(settings, monkeypatch, value):
     monkeypatch.setenv("JAXCOLOR_CACHE", value)
-    compilation.keep()
+    compilation_cache.keep()
     assert settings == {}
 
 
 def test_a_folder_that_jax_was_told_of_stays(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path / "mine"))
     with monkeypatch.context() as patched:
-        patched.setattr(compilation, "jax", _Told())
-        compilation.keep()
+        patched.setattr(compilation_cache, "jax", _Told())
+        compilation_cache.keep()
     assert settings == {}
     assert not (tmp_path / "mine").exists()
 
@@ -95,7 +96,7 @@ class _Told:
 def test_a_folder_that_cannot_be_made_is_done_without(settings, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path / "file" / "mine"))
-    compilation.keep()
+    compilation_cache.keep()
     assert settings == {}
 
 
@@ -105,7 +106,7 @@ def test_a_folder_that_cannot_be_written_is_done_without(
     monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path))
     # Its permissions would not keep the superuser out.
     monkeypatch.setattr(os, "access", lambda *_: False)
-    compilation.keep()
+    compilation_cache.keep()
     assert settings == {}
 
 

@@ -9,7 +9,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -21,8 +21,7 @@ from orbax.checkpoint.checkpoint_managers import (
     LatestN,
 )
 
-from jaxcolor import processes
-from jaxcolor.steps import TrainState
+from jaxcolor.runtime import processes
 
 LOGGER = logging.getLogger(__name__)
 
@@ -36,6 +35,20 @@ DAMAGED = "damaged"
 RANKED_BY = "loss"
 
 Record = dict[str, Any]
+
+
+@runtime_checkable
+class State(Protocol):
+    """A NamedTuple of arrays that knows the number of its step."""
+
+    @property
+    def step(self) -> Any:
+        """Returns how many steps have led to it."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+AnyState = TypeVar("AnyState", bound=State)
 
 
 def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
@@ -106,7 +119,7 @@ def set_aside_damaged(workdir: Path) -> None:
 
 def save(
     manager: ocp.CheckpointManager,
-    state: TrainState,
+    state: State,
     *,
     record: Record,
     validation: dict[str, float] | None,
@@ -134,8 +147,8 @@ def save(
 
 
 def restore_latest(
-    manager: ocp.CheckpointManager, like: TrainState
-) -> tuple[TrainState, Record] | None:
+    manager: ocp.CheckpointManager, like: AnyState
+) -> tuple[AnyState, Record] | None:
     """Returns the newest checkpoint, or None where there is none.
 
     Args:
@@ -152,7 +165,7 @@ def restore_latest(
             state=ocp.args.StandardRestore(abstract), record=ocp.args.JsonRestore()
         ),
     )
-    return TrainState(**restored.state), restored.record
+    return type(like)(**restored.state), restored.record
 
 
 def read_record(workdir: Path, step: int) -> Record:

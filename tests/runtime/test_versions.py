@@ -3,7 +3,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from jaxcolor import versions
+from jaxcolor.runtime import versions
 
 
 def test_the_versions_are_those_that_are_installed():

@@ -7,9 +7,10 @@ from flax import linen as nn
 from PIL import Image
 
 from configs import smoke
-from jaxcolor import limits, models, objectives, optim, parallel, sections, steps, wear
+from jaxcolor import limits, models, objectives, optim, sections, steps, wear
 from jaxcolor.color import cielab, gamut
 from jaxcolor.models import initialize
+from jaxcolor.runtime import devices
 from jaxcolor.wear import Wear
 
 GAMUT = gamut.from_srgb(spacing=20.0)
@@ -105,7 +106,7 @@ def train(optimizer, variables, objective, *, kind: str | None):
             state, terms = step(state, batch)
             logged.append(jax.device_get(terms))
         return jax.device_get(state), logged
-    lifted = parallel.lift(make_step, kind=kind)
+    lifted = devices.lift(make_step, kind=kind)
     state = lifted.put(state)
     for batch in BATCHES:
         state, terms = lifted.step(state, lifted.share(batch))
@@ -133,11 +134,11 @@ def by_sgd(variables, objective):
     # With a momentum that forgets nothing, the optimizer's state is the sum of the
     # gradients: an optimizer that divides by their size would hide a factor.
     optimizer = optax.sgd(0.01, momentum=1.0)
-    kinds = (None, *parallel.KINDS)
+    kinds = (None, *devices.KINDS)
     return {k: train(optimizer, variables, objective, kind=k) for k in kinds}
 
 
-@pytest.mark.parametrize("kind", parallel.KINDS)
+@pytest.mark.parametrize("kind", devices.KINDS)
 def test_lifting_over_devices_changes_nothing(by_sgd, kind):
     assert jax.device_count() == 8
     alone, alone_logged = by_sgd[None]
@@ -151,7 +152,7 @@ def test_lifting_over_devices_changes_nothing(by_sgd, kind):
     assert lifted.step == STEPS
 
 
-@pytest.mark.parametrize("kind", parallel.KINDS)
+@pytest.mark.parametrize("kind", devices.KINDS)
 @pytest.mark.slow
 def test_adam_stays_close_over_devices(variables, objective, kind):
     rate = 1e-3
@@ -171,7 +172,7 @@ def test_adam_stays_close_over_devices(variables, objective, kind):
 def test_sums_over_padded_batches_are_the_same_on_eight_devices(variables, objective):
     evaluate = steps.make_eval_step(network(None), objective)
     valid = np.array([1.0] * 13 + [0.0] * 3, np.float32)
-    lifted = parallel.lift_sums(evaluate)(variables, BATCHES[0], valid)
+    lifted = devices.lift_sums(evaluate)(variables, BATCHES[0], valid)
     alone = jax.jit(evaluate)(variables, BATCHES[0], valid)
     assert_close(jax.device_get(lifted), jax.device_get(alone), rtol=1e-5)
 
@@ -179,8 +180,8 @@ def test_sums_over_padded_batches_are_the_same_on_eight_devices(variables, objec
 def test_a_state_survives_being_put_and_stepped(variables, objective):
     optimizer = optim.sgd(lambda _: 0.01, momentum=0.0)
     state = steps.init_state(variables, optimizer, average=True)
-    for kind in parallel.KINDS:
-        lifted = parallel.lift(
+    for kind in devices.KINDS:
+        lifted = devices.lift(
             lambda axis: steps.make_train_step(
                 network(axis),
                 optimizer,
@@ -237,4 +238,4 @@ def test_what_devices_cannot_do_is_refused(changes, told):
 
 def test_an_unknown_lift_is_refused():
     with pytest.raises(ValueError, match="'shard'; wanted one of jit, pmap"):
-        parallel.lift(lambda _: None, kind="shard")
+        devices.lift(lambda _: None, kind="shard")
