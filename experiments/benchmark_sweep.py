@@ -25,20 +25,12 @@ import numpy as np
 from jaxtyping import Array
 from tqdm import tqdm
 
-from jaxcolor import (
-    evaluate,
-    grid,
-    measures,
-    metrics,
-    pretrained,
-    protocol,
-    sweep,
-    systems,
-)
+from jaxcolor import evaluate, grid, measures, pretrained, protocol, sweep, systems
 from jaxcolor.color import decode
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
+from jaxcolor.metrics import accuracy
 from jaxcolor.models.zhang2016 import Zhang2016
 from jaxcolor.pretrained import Pretrained
 from jaxcolor.runtime import compilation_cache
@@ -159,14 +151,14 @@ def _everything(
 @jax.jit
 def _few(truth: measures.Truth, ab: Array, *, weights: measures.Weights) -> Any:
     def of_photo(whole: measures.Truth, ab: Array, rgb: Array) -> dict[str, Array]:
-        distance = metrics.ab_distance(ab, whole.lab[..., 1:])
-        errors, pixels = metrics.error_sums(
+        distance = accuracy.ab_distance(ab, whole.lab[..., 1:])
+        errors, pixels = accuracy.error_sums(
             distance, whole.bins, count=len(weights.own)
         )
         return {
-            "auc": metrics.auc_from_sums(errors, pixels),
+            "auc": accuracy.auc_from_sums(errors, pixels),
             "error": (weights.own * errors).sum(),
-            "colorfulness": metrics.colorfulness(rgb / 255),
+            "colorfulness": accuracy.colorfulness(rgb / 255),
         }
 
     rgb = measures.colored(truth.lab[..., 0], ab)
@@ -182,7 +174,7 @@ def _few_of_small(
 
 def _weights(source: sources.Source, how: protocol.Protocol) -> measures.Weights:
     survey = protocol.survey(source, how, _ignore)
-    return measures.Weights(metrics.bin_weights(jnp.float32(survey.pixels)), None)
+    return measures.Weights(accuracy.bin_weights(jnp.float32(survey.pixels)), None)
 
 
 def _parts(

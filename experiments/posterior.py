@@ -22,11 +22,12 @@ from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
 from experiments import tables
-from jaxcolor import intervals, pretrained
+from jaxcolor import pretrained
 from jaxcolor.color import cielab, encode, losses, rebalance
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import pipeline, sources
+from jaxcolor.metrics import bootstrap
 from jaxcolor.pretrained import Pretrained
 
 BATCH_SIZE = 32
@@ -126,9 +127,9 @@ def summary(sums: Sums) -> Found:
         return [loss, constant_loss, divergence, constant, constant - divergence]
 
     values = [float(x[0]) for x in means(columns.sum(axis=0, keepdims=True))]
-    drawn = means(intervals.resampled_sums(columns, seed=SEED, resamples=RESAMPLES))
+    drawn = means(bootstrap.resampled_sums(columns, seed=SEED, resamples=RESAMPLES))
     return Found(
-        *((x, *intervals.interval(y)) for x, y in zip(values, drawn, strict=True))
+        *((x, *bootstrap.interval(y)) for x, y in zip(values, drawn, strict=True))
     )
 
 

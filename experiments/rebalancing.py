@@ -39,8 +39,6 @@ from jaxcolor import (
     evaluate,
     folders,
     grid,
-    intervals,
-    metrics,
     plots,
     pretrained,
     protocol,
@@ -52,6 +50,7 @@ from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
+from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import Pretrained
 from jaxcolor.runtime import checkpoints
 
@@ -196,14 +195,14 @@ def soft_codes(
         drawn = np.array([values[draw].mean() for draw in draws])
         found[f"certain, {unit}"] = (
             float(values.mean()),
-            *intervals.interval(drawn),
+            *bootstrap.interval(drawn),
         )
         whole = constant({key: x.sum(axis=0) for key, x in columns.items()})[n]
         some = [
             constant({k: columns[k][draw].sum(axis=0) for k in ("code", "weighted")})[n]
             for draw in draws
         ]
-        found[f"constant, {unit}"] = (whole, *intervals.interval(np.array(some)))
+        found[f"constant, {unit}"] = (whole, *bootstrap.interval(np.array(some)))
     return found
 
 
@@ -241,7 +240,7 @@ def by_chroma(
             jnp.linalg.norm(true_ab, axis=-1), jnp.float32(EDGES[1:-1])
         )
         is_there = jax.nn.one_hot(place, len(EDGES) - 1)
-        errors = metrics.ab_distance(ab, true_ab)[..., None] * is_there
+        errors = accuracy.ab_distance(ab, true_ab)[..., None] * is_there
         return jnp.concatenate([errors.sum((1, 2)), is_there.sum((1, 2))], axis=-1)
 
     found: dict[str, list[np.ndarray]] = {name: [] for name in measured}
@@ -298,8 +297,8 @@ def estimate(
         with np.errstate(invalid="ignore", divide="ignore"):
             return (sums[:, ::2] / sums[:, 1::2]) @ signs
 
-    drawn = intervals.resampled_sums(columns, seed=SEED, resamples=RESAMPLES)
-    ends = intervals.interval(value(drawn))
+    drawn = bootstrap.resampled_sums(columns, seed=SEED, resamples=RESAMPLES)
+    ends = bootstrap.interval(value(drawn))
     return float(value(columns.sum(axis=0, keepdims=True))[0]), *ends
 
 

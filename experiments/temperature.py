@@ -30,9 +30,7 @@ from jaxcolor import (
     folders,
     grid,
     gridded,
-    intervals,
     manifest,
-    metrics,
     plots,
     pretrained,
     protocol,
@@ -45,6 +43,7 @@ from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.grid import Sweep
+from jaxcolor.metrics import accuracy, bootstrap
 
 TEMPERATURES = (0.05, 0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 BATCH_SIZE, SPACING = 16, 10.0
@@ -108,7 +107,7 @@ def by_sureness(
     def sums(entropy: Array, ab: Array, true_ab: Array) -> Array:
         third = jax.nn.one_hot(jnp.digitize(entropy, jnp.float32(ends)), len(THIRDS))
         numbers = [
-            metrics.ab_distance(ab, true_ab),
+            accuracy.ab_distance(ab, true_ab),
             jnp.linalg.norm(ab, axis=-1),
             jnp.linalg.norm(true_ab, axis=-1),
             jnp.ones(ab.shape[:-1]),
@@ -151,7 +150,7 @@ def _mean(columns: Float[np.ndarray, "b 2"]) -> Estimate:
     def value(sums: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
         return sums[:, 0] / sums[:, 1]
 
-    ends = intervals.bootstrap(value, columns, seed=SEED, resamples=RESAMPLES)
+    ends = bootstrap.bootstrap(value, columns, seed=SEED, resamples=RESAMPLES)
     return float(value(columns.sum(axis=0, keepdims=True))[0]), *ends
 
 

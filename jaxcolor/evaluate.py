@@ -16,11 +16,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from jaxcolor import manifest as manifests
-from jaxcolor import measures, metrics, recognize, systems, tally
+from jaxcolor import measures, recognize, systems, tally
 from jaxcolor import protocol as protocols
 from jaxcolor.color import gamut
 from jaxcolor.data.sources import Source
 from jaxcolor.measures import Likelihood, Measures, Truth, Weights
+from jaxcolor.metrics import accuracy
 from jaxcolor.pictures import OnPictures
 from jaxcolor.protocol import Progress, Protocol
 from jaxcolor.scores import Evaluation, Number, Row
@@ -83,8 +84,8 @@ def evaluate(
             raise ValueError(f"the classifier {name!r} has no labels")
     survey = protocols.survey(source, protocol, on_done)
     weights = Weights(
-        metrics.bin_weights(jnp.float32(survey.pixels)),
-        None if prior is None else metrics.bin_weights(jnp.float32(prior)),
+        accuracy.bin_weights(jnp.float32(survey.pixels)),
+        None if prior is None else accuracy.bin_weights(jnp.float32(prior)),
     )
     everything = {TRUTH: System(_unused), GRAY: systems.gray(), **measured}
     tallies = {name: Tally() for name in everything}

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxcolor import frechet
-from jaxcolor.frechet import Gaussian
+from jaxcolor.metrics import frechet
+from jaxcolor.metrics.frechet import Gaussian
 
 # Of Inception-v3's last pooling.
 FEATURES = 2048

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor import calibration, ciede, color_contrast, metrics, similarity
-from jaxcolor.calibration import CalibrationSums
 from jaxcolor.color import cielab, encode, gamut
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Rgb8
-from jaxcolor.color_contrast import ContrastSums
+from jaxcolor.metrics import accuracy, calibration, ciede2000, color_contrast, ssim
+from jaxcolor.metrics.calibration import CalibrationSums
+from jaxcolor.metrics.color_contrast import ContrastSums
 
 # Of a photograph that differs by the rounding to 8 bits only: 10 log10(12 255^2). A
 # few gray photographs, predicted without any error, would otherwise rule the mean.
@@ -54,7 +54,7 @@ class Predicted(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """How much a pixel counts, by its true bin: see `metrics.bin_weights`.
+    """How much a pixel counts, by its true bin: see `accuracy.bin_weights`.
 
     Attributes:
         own: by the colors of the evaluated set.
@@ -117,7 +117,7 @@ class Likelihood(NamedTuple):
 
 def thresholds() -> Float[np.ndarray, " t"]:
     """Returns the ab distances at which accuracy curves are sampled: 0 to 150."""
-    return np.arange(metrics.AUC_REACH + 1, dtype=np.float32)
+    return np.arange(accuracy.AUC_REACH + 1, dtype=np.float32)
 
 
 def truth(rgb: UInt8[np.ndarray, "b h w 3"], *, spacing: float) -> Truth:
@@ -197,7 +197,7 @@ def _make_likelihood(spacing: float):  # type: ignore[no-untyped-def]  # of jax.
         step = ab.shape[0] // logits.shape[0]
         picked = ab[::step, ::step]
         return Likelihood(
-            metrics.nll(logits, picked, bins).mean(),
+            accuracy.nll(logits, picked, bins).mean(),
             calibration.calibration_sums(
                 logits, encode.nearest(picked, bins), intervals=CONFIDENCES
             ),
@@ -213,30 +213,32 @@ def _measure(whole: Truth, predicted: Predicted, weights: Weights) -> Measures:
 
 
 def _of_photograph(whole: Truth, predicted: Predicted, *, weights: Weights) -> Measures:
-    distance = metrics.ab_distance(predicted.ab, whole.lab[..., 1:])
+    distance = accuracy.ab_distance(predicted.ab, whole.lab[..., 1:])
     count = len(weights.own)
-    errors, pixels = metrics.error_sums(distance, whole.bins, count=count)
-    counts = metrics.curve_counts(
+    errors, pixels = accuracy.error_sums(distance, whole.bins, count=count)
+    counts = accuracy.curve_counts(
         distance, whole.bins, count=count, thresholds=jnp.asarray(thresholds())
     )
     rgb, shown = predicted.rgb / 255, whole.rgb / 255
     by_prior = weights.prior
     return Measures(
-        auc=metrics.auc_from_sums(errors, pixels),
+        auc=accuracy.auc_from_sums(errors, pixels),
         rebalanced_error=(weights.own * errors).sum(),
         rebalanced_pixels=(weights.own * pixels).sum(),
         prior_error=None if by_prior is None else (by_prior * errors).sum(),
         prior_pixels=None if by_prior is None else (by_prior * pixels).sum(),
-        image_auc=metrics.auc_from_sums(
-            errors, pixels, weights=metrics.bin_weights(pixels)
+        image_auc=accuracy.auc_from_sums(
+            errors, pixels, weights=accuracy.bin_weights(pixels)
         ),
-        psnr=jnp.minimum(metrics.psnr(rgb, shown), LARGEST_PSNR),
-        ssim=similarity.ssim(rgb, shown),
-        ciede2000=ciede.ciede2000(cielab.rgb8_to_lab(predicted.rgb), whole.lab).mean(),
-        colorfulness=metrics.colorfulness(rgb),
-        absolute_colorfulness=metrics.absolute_colorfulness(rgb),
+        psnr=jnp.minimum(accuracy.psnr(rgb, shown), LARGEST_PSNR),
+        ssim=ssim.ssim(rgb, shown),
+        ciede2000=ciede2000.ciede2000(
+            cielab.rgb8_to_lab(predicted.rgb), whole.lab
+        ).mean(),
+        colorfulness=accuracy.colorfulness(rgb),
+        absolute_colorfulness=accuracy.absolute_colorfulness(rgb),
         histogram=jnp.zeros(count).at[predicted.bins.ravel()].add(1.0) / distance.size,
         contrast=color_contrast.contrast_sums(predicted.ab, whole.lab),
-        curve=metrics.accuracy_curve(counts),
+        curve=accuracy.accuracy_curve(counts),
         rebalanced_curve=jnp.cumsum((weights.own[:, None] * counts).sum(axis=0)),
     )

@@ -9,8 +9,9 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
-from jaxcolor import layerwise, metrics
+from jaxcolor import layerwise
 from jaxcolor.color import cielab
+from jaxcolor.metrics import accuracy
 from jaxcolor.models import layers
 from jaxcolor.objectives import Objective, Terms
 from jaxcolor.wear import Spoil
@@ -222,8 +223,8 @@ def make_eval_step(
         outputs = outputs_of(network, variables, lightness)
         terms = objective.terms(outputs, ab)
         predicted = colorized(lightness, objective.to_ab(outputs))
-        terms["colorfulness"] = jax.vmap(metrics.colorfulness)(predicted)
-        terms["colorfulness_of_truth"] = jax.vmap(metrics.colorfulness)(rgb / 255)
+        terms["colorfulness"] = jax.vmap(accuracy.colorfulness)(predicted)
+        terms["colorfulness_of_truth"] = jax.vmap(accuracy.colorfulness)(rgb / 255)
         terms["images"] = jnp.ones_like(valid)
         # A product, not a `where`: invalid rows repeat real photographs, so are finite.
         return jax.tree.map(lambda x: jnp.tensordot(valid, x, axes=1), terms)

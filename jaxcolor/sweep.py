@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from jaxcolor import evaluate, measures, metrics, systems, tally
+from jaxcolor import evaluate, measures, systems, tally
 from jaxcolor import manifest as manifests
 from jaxcolor import protocol as protocols
 from jaxcolor.color import decode
@@ -21,6 +21,7 @@ from jaxcolor.colorize import Colorizer
 from jaxcolor.data.sources import Source
 from jaxcolor.grid import Cell, Grid, Sweep
 from jaxcolor.measures import Measures, Truth, Weights
+from jaxcolor.metrics import accuracy
 from jaxcolor.pretrained import Pretrained
 from jaxcolor.protocol import Progress, Protocol
 from jaxcolor.scores import Number
@@ -87,7 +88,7 @@ def sweep(
         {"the model": systems.of_colorizer(colorizers[0])}, source, protocol, None
     )
     survey = protocols.survey(source, protocol, on_done)
-    weights = Weights(metrics.bin_weights(jnp.float32(survey.pixels)), None)
+    weights = Weights(accuracy.bin_weights(jnp.float32(survey.pixels)), None)
     truths, grays = Tally(), Tally()
     tallies = [[Tally() for _ in grid.temperatures] for _ in grid.lambdas]
     temperatures = jnp.float32(grid.temperatures)

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor import calibration, intervals, metrics
-from jaxcolor.calibration import CalibrationSums
 from jaxcolor.measures import Likelihood, Measures
+from jaxcolor.metrics import accuracy, bootstrap, calibration
+from jaxcolor.metrics.calibration import CalibrationSums
 from jaxcolor.scores import Number, Reliability
 
 # Measures that are numbers of a photograph, and those of them whose mean is a number
@@ -131,7 +131,7 @@ def numbers(
         for name, values in part.photographs.items()
     }
     sums = np.column_stack(list(per_image.values()))
-    drawn = intervals.resampled_sums(sums, seed=seed, resamples=resamples)
+    drawn = bootstrap.resampled_sums(sums, seed=seed, resamples=resamples)
     whole: Columns = dict(zip(per_image, sums.sum(axis=0)[:, None], strict=True))
     again: Columns = dict(zip(per_image, drawn.T, strict=True))
     count = len(sums)
@@ -145,10 +145,10 @@ def numbers(
         # One photograph has no spread; in some resample there may be a share of
         # nothing: too few to tell.
         if count > 1 and np.isfinite(values).all():
-            found[key] = Number(value, *intervals.interval(values))
+            found[key] = Number(value, *bootstrap.interval(values))
     found["histogram_kl"] = Number(
         float(
-            metrics.histogram_divergence(
+            accuracy.histogram_divergence(
                 jnp.float32(tally.share_of_bins()), jnp.float32(truth.share_of_bins())
             )
         )
@@ -253,7 +253,7 @@ def _share(name: str) -> Statistic:
 
 def _area(kind: str) -> Statistic:
     error, pixels = f"{kind}_error", f"{kind}_pixels"
-    return lambda sums: 100 * (1 - sums[error] / sums[pixels] / metrics.AUC_REACH)
+    return lambda sums: 100 * (1 - sums[error] / sums[pixels] / accuracy.AUC_REACH)
 
 
 def _gap(name: str) -> Statistic:

@@ -5,11 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor import evaluate, intervals, plots, scores, systems
+from jaxcolor import evaluate, plots, scores, systems
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
 from jaxcolor.data.sources import Source
-from jaxcolor.intervals import Interval
+from jaxcolor.metrics import bootstrap
+from jaxcolor.metrics.bootstrap import Interval
 from jaxcolor.pretrained import Pretrained
 from jaxcolor.protocol import Progress, Protocol
 from jaxcolor.scores import Evaluation
@@ -74,7 +75,7 @@ def compare(
     found = evaluate.evaluate(measured, source, protocol, on_done=on_done)
     each = [np.asarray(found.photographs[name]["nll"]) for name in models]
     change = each[1] - each[0]
-    interval = intervals.bootstrap(
+    interval = bootstrap.bootstrap(
         lambda sums: sums[:, 0] / len(change),
         change[:, None],
         seed=protocol.seed,

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcolor import color_contrast
-from jaxcolor.color_contrast import ContrastSums
+from jaxcolor.metrics import color_contrast
+from jaxcolor.metrics.color_contrast import ContrastSums
 
 # Distances, and what a pixel that is diagonal to another is away along each axis.
 STEPS = {16: 11, 32: 23, 64: 45}

@@ -7,26 +7,26 @@ import pytest
 from scipy import special, stats
 from skimage import metrics as skimage_metrics
 
-from jaxcolor import metrics
 from jaxcolor.color import encode, gamut
+from jaxcolor.metrics import accuracy
 
 PAPER = gamut.from_srgb(spacing=10.0)
 BINS = len(PAPER.centers)
 
-ab_distance = jax.jit(metrics.ab_distance)
-auc = jax.jit(metrics.auc)
-colorfulness = jax.jit(metrics.colorfulness)
-absolute_colorfulness = jax.jit(metrics.absolute_colorfulness)
+ab_distance = jax.jit(accuracy.ab_distance)
+auc = jax.jit(accuracy.auc)
+colorfulness = jax.jit(accuracy.colorfulness)
+absolute_colorfulness = jax.jit(accuracy.absolute_colorfulness)
 
 
 @jax.jit
 def rebalanced_weights(bins):
-    return metrics.rebalanced_weights(bins, count=BINS)
+    return accuracy.rebalanced_weights(bins, count=BINS)
 
 
 @jax.jit
 def nll(logits, ab):
-    return metrics.nll(logits, ab, PAPER)
+    return accuracy.nll(logits, ab, PAPER)
 
 
 def _hasler_suesstrunk(rgb8, channel=lambda x: x):
@@ -61,7 +61,7 @@ def test_distance_is_euclidean_and_has_a_slope_at_zero():
 def test_what_is_no_number_has_no_distance():
     # It was taken for a hit.
     nothing = jnp.array([jnp.nan, 0.0])
-    assert jnp.isnan(metrics.ab_distance(nothing, jnp.zeros(2)))
+    assert jnp.isnan(accuracy.ab_distance(nothing, jnp.zeros(2)))
 
 
 def test_auc_by_hand():
@@ -96,7 +96,7 @@ def test_auc_is_the_area_under_the_cumulative_curve(evaluated, weighted):
 
 def test_rebalanced_weights_by_hand():
     bins = jnp.array([[0, 0, 0], [2, 2, 5]])
-    weights = metrics.rebalanced_weights(bins, count=7)
+    weights = accuracy.rebalanced_weights(bins, count=7)
     # Roundings.
     np.testing.assert_allclose(weights, [[2, 2, 2], [3, 3, 6]], rtol=1e-6)
 
@@ -104,7 +104,7 @@ def test_rebalanced_weights_by_hand():
 def test_weights_of_a_bin_rarer_than_the_floor_are_those_of_the_floor():
     # One pixel in four million: its share of 2.5e-7 counts as 1e-6.
     bins = jnp.zeros(4_000_000, jnp.int32).at[0].set(1)
-    weights = jax.jit(lambda b: metrics.rebalanced_weights(b, count=2))(bins)
+    weights = jax.jit(lambda b: accuracy.rebalanced_weights(b, count=2))(bins)
     # A rounding.
     np.testing.assert_allclose(weights[0], 1e6, rtol=1e-5)
 
@@ -124,10 +124,10 @@ def test_colors_rarer_than_the_floor_do_not_outweigh_the_rest():
     pixels = jnp.array([count - 1.0, 1.0])
     errors = jnp.array([0.0, 150.0])
     expected = 100 * (1 - 1e6 / (1e6 + count))
-    weights = metrics.bin_weights(pixels)
+    weights = accuracy.bin_weights(pixels)
     # float32.
     np.testing.assert_allclose(
-        metrics.auc_from_sums(errors, pixels, weights=weights), expected, rtol=1e-5
+        accuracy.auc_from_sums(errors, pixels, weights=weights), expected, rtol=1e-5
     )
 
 
@@ -135,8 +135,8 @@ def test_bin_weights_of_counts_are_those_of_shares():
     counts = jnp.array([6.0, 3.0, 1.0, 0.0])
     expected = [1 / 0.6, 1 / 0.3, 10, 1e6]
     # Roundings.
-    np.testing.assert_allclose(metrics.bin_weights(counts), expected, rtol=1e-6)
-    np.testing.assert_allclose(metrics.bin_weights(counts / 10), expected, rtol=1e-6)
+    np.testing.assert_allclose(accuracy.bin_weights(counts), expected, rtol=1e-6)
+    np.testing.assert_allclose(accuracy.bin_weights(counts / 10), expected, rtol=1e-6)
 
 
 def test_auc_under_a_prior_weighs_each_pixel_by_its_rarity_in_the_prior(evaluated):
@@ -144,8 +144,8 @@ def test_auc_under_a_prior_weighs_each_pixel_by_its_rarity_in_the_prior(evaluate
     # Floored, so that the paper's floor does not touch it.
     prior = np.random.default_rng(4).dirichlet(np.ones(BINS)) + 1e-5
     prior = jnp.float32(prior / prior.sum())
-    errors, pixels = metrics.error_sums(distance, bins, count=BINS)
-    found = metrics.auc_from_sums(errors, pixels, weights=metrics.bin_weights(prior))
+    errors, pixels = accuracy.error_sums(distance, bins, count=BINS)
+    found = accuracy.auc_from_sums(errors, pixels, weights=accuracy.bin_weights(prior))
     expected = 100 * (
         1 - np.average(distance.clip(max=150), weights=1 / prior[bins]) / 150
     )
@@ -156,14 +156,14 @@ def test_auc_under_a_prior_weighs_each_pixel_by_its_rarity_in_the_prior(evaluate
 @pytest.mark.parametrize("rebalanced", [False, True])
 def test_auc_from_sums_over_batches_equals_auc_of_the_whole_set(evaluated, rebalanced):
     distance, bins = evaluated
-    sums = jax.jit(lambda d, b: metrics.error_sums(d, b, count=BINS))
+    sums = jax.jit(lambda d, b: accuracy.error_sums(d, b, count=BINS))
     (errors, pixels), others = (sums(distance[i], bins[i]) for i in (0, 1))
     errors, pixels = errors + others[0], pixels + others[1]
-    per_bin = metrics.bin_weights(pixels) if rebalanced else None
+    per_bin = accuracy.bin_weights(pixels) if rebalanced else None
     per_pixel = rebalanced_weights(bins) if rebalanced else None
     # float32 sums of 2400 numbers.
     np.testing.assert_allclose(
-        metrics.auc_from_sums(errors, pixels, weights=per_bin),
+        accuracy.auc_from_sums(errors, pixels, weights=per_bin),
         auc(distance, weights=per_pixel),
         rtol=1e-5,
     )
@@ -174,7 +174,7 @@ THRESHOLDS = np.arange(151, dtype=np.float32)
 
 @jax.jit
 def curve_counts(distance, bins):
-    return metrics.curve_counts(
+    return accuracy.curve_counts(
         distance, bins, count=BINS, thresholds=jnp.asarray(THRESHOLDS)
     )
 
@@ -182,13 +182,13 @@ def curve_counts(distance, bins):
 def test_accuracy_curve_by_hand():
     # On a threshold is within it.
     distance, bins = jnp.array([[0.0, 1.0], [1.5, 9.0]]), jnp.array([[0, 0], [1, 1]])
-    counts = metrics.curve_counts(
+    counts = accuracy.curve_counts(
         distance, bins, count=3, thresholds=jnp.array([0.0, 1.0, 2.0])
     )
     np.testing.assert_array_equal(counts, [[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]])
     # Roundings of 100.
-    np.testing.assert_allclose(metrics.accuracy_curve(counts), [25, 50, 75], rtol=1e-6)
-    weighted = metrics.accuracy_curve(counts, weights=jnp.array([3.0, 1.0, 9.0]))
+    np.testing.assert_allclose(accuracy.accuracy_curve(counts), [25, 50, 75], rtol=1e-6)
+    weighted = accuracy.accuracy_curve(counts, weights=jnp.array([3.0, 1.0, 9.0]))
     np.testing.assert_allclose(weighted, [37.5, 75, 87.5], rtol=1e-6)
 
 
@@ -196,8 +196,8 @@ def test_accuracy_curve_by_hand():
 def test_accuracy_curve_of_summed_batches_is_the_sets(evaluated, rebalanced):
     distance, bins = evaluated
     counts = sum(curve_counts(distance[i], bins[i]) for i in (0, 1))
-    weights = metrics.bin_weights(counts.sum(axis=1)) if rebalanced else None
-    found = metrics.accuracy_curve(counts, weights=weights)
+    weights = accuracy.bin_weights(counts.sum(axis=1)) if rebalanced else None
+    found = accuracy.accuracy_curve(counts, weights=weights)
     per_pixel = rebalanced_weights(bins) if rebalanced else jnp.ones(bins.shape)
     within = np.asarray(distance)[..., None] <= THRESHOLDS
     weighted = np.asarray(per_pixel, np.float64)[..., None]
@@ -208,7 +208,7 @@ def test_accuracy_curve_of_summed_batches_is_the_sets(evaluated, rebalanced):
 
 def test_accuracy_curve_lies_over_the_auc(evaluated):
     counts = np.asarray(jax.vmap(curve_counts)(*evaluated)).sum(axis=0)
-    area = np.trapezoid(metrics.accuracy_curve(jnp.asarray(counts)), THRESHOLDS) / 150
+    area = np.trapezoid(accuracy.accuracy_curve(jnp.asarray(counts)), THRESHOLDS) / 150
     # The curve is known each unit of 150, and bends by some percent in each.
     np.testing.assert_allclose(area, auc(evaluated[0]), atol=0.1)
 
@@ -217,7 +217,7 @@ def test_histogram_divergence_is_scipys_of_floored_shares():
     rng = np.random.default_rng(5)
     truth, predicted = rng.poisson(rng.gamma(0.3, 40, (2, BINS)))
     floored = [x / x.sum() + 1e-6 for x in (truth, predicted)]
-    found = metrics.histogram_divergence(jnp.float32(predicted), jnp.float32(truth))
+    found = accuracy.histogram_divergence(jnp.float32(predicted), jnp.float32(truth))
     # float32.
     np.testing.assert_allclose(found, stats.entropy(*floored), rtol=1e-5)
 
@@ -227,16 +227,16 @@ def test_histogram_divergence_by_hand():
     expected = 0.75 * np.log(1.5) + 0.25 * np.log(0.5)
     # The floor of 1e-6.
     np.testing.assert_allclose(
-        metrics.histogram_divergence(even, truth), expected, atol=1e-5
+        accuracy.histogram_divergence(even, truth), expected, atol=1e-5
     )
-    assert metrics.histogram_divergence(4 * truth, truth) == 0
+    assert accuracy.histogram_divergence(4 * truth, truth) == 0
 
 
 def test_a_histogram_that_misses_all_colors_is_finitely_bad():
     first, second = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
     # log(1 / 1e-6), but for the floor itself.
     np.testing.assert_allclose(
-        metrics.histogram_divergence(first, second), np.log(1e6), rtol=1e-4
+        accuracy.histogram_divergence(first, second), np.log(1e6), rtol=1e-4
     )
 
 
@@ -257,15 +257,15 @@ def test_psnr_equals_scikit_image():
     expected = skimage_metrics.peak_signal_noise_ratio(target, predicted, data_range=1)
     # float32 of 20 dB.
     np.testing.assert_allclose(
-        metrics.psnr(jnp.asarray(predicted), jnp.asarray(target)), expected, rtol=1e-5
+        accuracy.psnr(jnp.asarray(predicted), jnp.asarray(target)), expected, rtol=1e-5
     )
 
 
 def test_psnr_by_hand_and_of_equal_images():
     black = jnp.zeros((4, 5, 3))
     # An error of 0.1 everywhere is 20 dB; float32 roundings.
-    np.testing.assert_allclose(metrics.psnr(black + 0.1, black), 20, rtol=1e-6)
-    assert metrics.psnr(black, black) == jnp.inf
+    np.testing.assert_allclose(accuracy.psnr(black + 0.1, black), 20, rtol=1e-6)
+    assert accuracy.psnr(black, black) == jnp.inf
 
 
 def test_nll_is_that_of_the_nearest_bin():
@@ -335,7 +335,7 @@ def test_absolute_colorfulness_takes_red_beside_green_for_one_color():
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_derivatives_are_finite_at_gray(level):
     image = jnp.full((3, 4, 3), level)
-    for measure in (metrics.colorfulness, metrics.absolute_colorfulness):
+    for measure in (accuracy.colorfulness, accuracy.absolute_colorfulness):
         assert np.isfinite(jax.jit(jax.grad(measure))(image)).all()
 
 

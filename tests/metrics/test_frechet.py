@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from jaxcolor import frechet
+from jaxcolor.metrics import frechet
 
 
 def _features(seed, count, size):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-from jaxcolor import calibration
+from jaxcolor.metrics import calibration
 
 
 def _sums(logits, bins, intervals=10):
