@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from jaxcolor import build, pretrained, sections
 from jaxcolor.color import cielab
-from jaxcolor.models import initialize
+from jaxcolor.models import initialization
 from jaxcolor.models.lite_fpn import LiteFpn
 from jaxcolor.recognize import efficientnet_lite
 
@@ -53,7 +53,7 @@ def variables(
         fresh = _with_encoder(fresh, network, start.encoder)
     if start.method == "random":
         return fresh
-    return initialize.within_channel(
+    return initialization.within_channel(
         network,
         fresh,
         lightness=cielab.rgb8_to_lab(photographs(start.images))[..., 0],

@@ -15,7 +15,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from jaxcolor import layerwise
-from jaxcolor.models import blocks, same_convolutions
+from jaxcolor.models import convolutions, same_convolutions
 
 BLOCK = "block"
 """The name, for `jax.checkpoint`, of what leaves a block of layers."""
@@ -92,12 +92,12 @@ class Conv(nn.Module):
         kernel = self.param("kernel", _he, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = blocks.conv(x, kernel, stride=self.stride, dilation=self.dilation)
+        x = convolutions.conv(x, kernel, stride=self.stride, dilation=self.dilation)
         return x + jnp.reshape(bias, (1, 1, 1, -1))
 
 
 class ConvTranspose(nn.Module):
-    """Doubles height and width: `blocks.conv_transpose` with bias, He initialization.
+    """Doubles height and width by `convolutions.conv_transpose`, with a bias.
 
     Attributes:
         features: channels out.
@@ -112,7 +112,7 @@ class ConvTranspose(nn.Module):
         kernel = self.param("kernel", _he_transpose, (4, 4, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return blocks.conv_transpose(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+        return convolutions.conv_transpose(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
 
 
 class SameConv(nn.Module):
@@ -183,7 +183,7 @@ class Pointwise(nn.Module):
         kernel = self.param("kernel", initial, (1, 1, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = blocks.conv1x1(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+        x = convolutions.conv1x1(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
         return x.astype(self.dtype)
 
 
@@ -204,7 +204,7 @@ class Head(nn.Module):
         kernel = self.param("kernel", _he, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
-        return blocks.conv1x1(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+        return convolutions.conv1x1(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
 
 
 class BatchNorm(nn.Module):

@@ -1,7 +1,8 @@
 """Convolutions padded as TensorFlow pads: the outputs are ceil(size / stride).
 
 EfficientNet was trained so. Where the padding is odd, its larger half lies at the
-bottom and on the right; the symmetric padding of `blocks` is half a pixel off there.
+bottom and on the right; the symmetric padding of `convolutions` is half a pixel off
+there.
 """
 
 import functools
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxcolor.models import blocks
+from jaxcolor.models import convolutions
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Residuals = tuple[Array, Array]
@@ -44,7 +45,7 @@ def conv(
     """Correlates with a kernel, padded as by `pads`."""
     around = pads(*x.shape[1:3], size=kernel.shape[0], stride=stride)
     return jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), around, dimension_numbers=blocks.DIMENSIONS
+        x, kernel, (stride, stride), around, dimension_numbers=convolutions.DIMENSIONS
     )
 
 
@@ -94,7 +95,7 @@ def _by_xla(x: Array, kernel: Array, *, stride: int) -> Array:
         kernel[:, :, None],
         (stride, stride),
         pads(*x.shape[1:3], size=size, stride=stride),
-        dimension_numbers=blocks.DIMENSIONS,
+        dimension_numbers=convolutions.DIMENSIONS,
         feature_group_count=channels,
     )
 

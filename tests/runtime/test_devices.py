@@ -9,7 +9,7 @@ from PIL import Image
 from configs import smoke
 from jaxcolor import limits, models, objectives, optim, sections, steps, wear
 from jaxcolor.color import cielab, gamut
-from jaxcolor.models import initialize
+from jaxcolor.models import initialization
 from jaxcolor.runtime import devices
 from jaxcolor.wear import Wear
 
@@ -75,7 +75,7 @@ def variables(smooth_activations):
     fresh = jax.jit(lambda k: network(None).init(k, lightness, train=False))(
         jax.random.key(0)
     )
-    return initialize.within_channel(
+    return initialization.within_channel(
         network(None),
         fresh,
         lightness=cielab.rgb8_to_lab(BATCHES[0])[..., 0],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from jaxcolor.models import blocks
+from jaxcolor.models import convolutions
 
 
 def _random(seed, *shape):
@@ -41,7 +41,7 @@ def _correlated_by_scipy(x, kernel, *, stride, dilation):
 def test_conv_is_the_correlation_of_scipy(size, stride, dilation):
     x, kernel = _random(0, 2, 8, 12, 3), _random(1, size, size, 3, 5)
     expected = _correlated_by_scipy(x, kernel, stride=stride, dilation=dilation)
-    found = blocks.conv(x, kernel, stride=stride, dilation=dilation)
+    found = convolutions.conv(x, kernel, stride=stride, dilation=dilation)
     # Sums of 27 products of about 1 in float32.
     np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=2e-5)
 
@@ -58,13 +58,13 @@ def _conv_of_xla(x, kernel, *, stride, dilation):
 
 
 # Few channels take XLA's own gradient, many take ours.
-@pytest.mark.parametrize("channels", [2, blocks.FEW_CHANNELS])
+@pytest.mark.parametrize("channels", [2, convolutions.FEW_CHANNELS])
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
 @pytest.mark.parametrize("size", [(6, 8), (7, 8), (6, 9)])
 def test_the_gradient_of_conv_is_that_of_xla(channels, stride, dilation, size):
     x, kernel = _random(0, 2, *size, channels), _random(1, 3, 3, channels, channels)
     form = {"stride": stride, "dilation": dilation}
-    y, pull = jax.vjp(lambda *args: blocks.conv(*args, **form), x, kernel)
+    y, pull = jax.vjp(lambda *args: convolutions.conv(*args, **form), x, kernel)
     _, pull_of_xla = jax.vjp(lambda *args: _conv_of_xla(*args, **form), x, kernel)
     by_y = _random(2, *y.shape)
     for found, expected in zip(pull(by_y), pull_of_xla(by_y), strict=True):
@@ -74,7 +74,9 @@ def test_the_gradient_of_conv_is_that_of_xla(channels, stride, dilation, size):
 
 def test_conv1x1_multiplies_pixels_and_returns_float32():
     x, kernel = _random(0, 2, 3, 4, 5), _random(1, 1, 1, 5, 6)
-    found = blocks.conv1x1(x.astype(jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16))
+    found = convolutions.conv1x1(
+        x.astype(jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16)
+    )
     assert found.dtype == jnp.float32
     # bfloat16 keeps 8 bits of each of five factors of about 1.
     np.testing.assert_allclose(found, x @ kernel[0, 0], atol=0.1)
@@ -97,12 +99,14 @@ def test_conv_transpose_is_its_definition_written_out():
     x, kernel = _random(0, 2, 3, 5, 3), _random(1, 4, 4, 3, 2)
     expected = _transposed_by_definition(x, kernel)
     # Sums of 12 products of about 1 in float32.
-    np.testing.assert_allclose(blocks.conv_transpose(x, kernel), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        convolutions.conv_transpose(x, kernel), expected, atol=1e-5
+    )
 
 
 def test_one_pixel_is_transposed_to_the_middle_of_its_kernel():
     kernel = jnp.arange(16.0).reshape(4, 4, 1, 1)
-    y = blocks.conv_transpose(jnp.ones((1, 1, 1, 1)), kernel)
+    y = convolutions.conv_transpose(jnp.ones((1, 1, 1, 1)), kernel)
     np.testing.assert_array_equal(y[0, :, :, 0], [[5, 6], [9, 10]])
 
 
@@ -114,12 +118,12 @@ def test_conv_transpose_is_that_of_pytorch():
         layer.weight.copy_(torch.tensor(np.transpose(kernel, (2, 3, 0, 1))))
         layer.bias.zero_()
         expected = layer(torch.tensor(np.transpose(x, (0, 3, 1, 2)))).numpy()
-    found = np.moveaxis(blocks.conv_transpose(x, kernel), -1, 1)
+    found = np.moveaxis(convolutions.conv_transpose(x, kernel), -1, 1)
     # Sums of 24 products of about 1 in float32.
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("channels", [2, blocks.FEW_CHANNELS])
+@pytest.mark.parametrize("channels", [2, convolutions.FEW_CHANNELS])
 def test_the_gradient_of_conv_transpose_is_that_of_the_obvious_form(channels):
     def obvious(x, kernel):
         return jax.lax.conv_general_dilated(
@@ -132,7 +136,7 @@ def test_the_gradient_of_conv_transpose_is_that_of_the_obvious_form(channels):
         )
 
     x, kernel = _random(0, 2, 3, 4, channels), _random(1, 4, 4, channels, channels)
-    y, pull = jax.vjp(blocks.conv_transpose, x, kernel)
+    y, pull = jax.vjp(convolutions.conv_transpose, x, kernel)
     expected_y, pull_of_obvious = jax.vjp(obvious, x, kernel)
     # Sums of up to 16 * 512 products of about 1 in float32, in another order.
     np.testing.assert_allclose(y, expected_y, atol=1e-3)

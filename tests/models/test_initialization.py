@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcolor.models import initialize, zhang2016
+from jaxcolor.models import initialization, zhang2016
 
 DEVIATION = 0.01
 
@@ -44,7 +44,7 @@ def _initialize(outputs, dtype, axis_name):
 
     @jax.jit
     def run(variables, lightness):
-        new = initialize.within_channel(
+        new = initialization.within_channel(
             network,
             variables,
             lightness=lightness,
