@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from jaxcolor.images import metadata, pixels, profiles
+from jaxcolor.images import metadata, profiles, samples
 
 # The largest sensors of phones make 201 megapixels; above, it is a bomb or a map.
 MAX_PIXELS = 250_000_000
@@ -140,7 +140,7 @@ def _read(image: ImageFile.ImageFile, path: Path) -> Photo:
     # The other pictures of an MPO are a thumbnail, or the same for the other eye.
     elif image.format != "MPO" and getattr(image, "is_animated", False):
         warnings.warn(f"{path}: only the first of its frames is read", stacklevel=2)
-    samples, alpha = pixels.read(image, path=path)
+    samples, alpha = samples.read(image, path=path)
     # Only now: PNG may tell it after the pixels, and Pillow turns a TIFF as it loads.
     turn = metadata.orientation(image, path=path)
     profile = image.info.get("icc_profile")
