@@ -174,13 +174,13 @@ decoding_ours = input_ours
 
 def decoding_peer(setting: Setting) -> Arm:
     """Returns as many files decoded at the size that the pipeline decodes them at."""
-    from jaxcolor.data import pixels
+    from jaxcolor.data import decoding
 
     chosen = list(itertools.islice(benchmark_inputs.paths(setting), BATCH * BATCHES))
     pool = ThreadPoolExecutor(setting.cores)
 
     def load(path: Path) -> np.ndarray:
-        return np.asarray(pixels.decode(path.read_bytes(), at_least=2 * RESIZE))
+        return np.asarray(decoding.decode(path.read_bytes(), at_least=2 * RESIZE))
 
     if setting.cores == 1:
         return Arm(lambda: [load(path) for path in chosen], {})

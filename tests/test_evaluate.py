@@ -177,9 +177,9 @@ def test_picture_metrics_are_those_of_scikit_image(tmp_path, photo_folder):
 
 
 def _center(image):
-    from jaxcolor.data import pixels
+    from jaxcolor.data import decoding
 
-    return pixels.decode_center(
+    return decoding.decode_center(
         image, resize=SIZE, squash=False, crop=SIZE, draft=False
     )
 

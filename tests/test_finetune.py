@@ -12,8 +12,8 @@ from PIL import Image
 from jaxcolor import build, cli, describe, interrupt, models, plots, pretrained
 from jaxcolor import prior as priors
 from jaxcolor.colorize import Colorizer
-from jaxcolor.data import album, splits
-from jaxcolor.data.album import Album
+from jaxcolor.data import albums, splits
+from jaxcolor.data.albums import Album
 from jaxcolor.data.recode import Recipe
 from jaxcolor.finetune import beginning, comparing, settings
 from tests import tiny
@@ -69,7 +69,7 @@ def model(tmp_path_factory):
 
 def gathered(source, folder, *, fewest=50) -> Album:
     folder.mkdir(parents=True)
-    return album.gather(
+    return albums.gather(
         source,
         folder,
         recipe=Recipe("short-side", size=128, quality=95),
@@ -130,13 +130,13 @@ def test_so_many_are_held_out_as_the_smallest_fraction_would():
 def test_a_toned_print_is_monochrome_and_a_photograph_is_not(photographs):
     for photograph in photographs.values():
         image = Image.fromarray(photograph)
-        assert not album.is_monochrome(image)
+        assert not albums.is_monochrome(image)
         gray = np.asarray(image.convert("L"))
-        assert album.is_monochrome(Image.fromarray(sepia(gray)))
+        assert albums.is_monochrome(Image.fromarray(sepia(gray)))
         # As a JPEG, whose colors are a little off.
         content = io.BytesIO()
         Image.fromarray(sepia(gray)).save(content, "JPEG", quality=60)
-        assert album.is_monochrome(Image.open(content))
+        assert albums.is_monochrome(Image.open(content))
 
 
 def test_too_few_photographs_are_counted_in_the_error(own, model, tmp_path, capsys):

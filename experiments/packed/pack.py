@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from jaxcolor.data import files, pixels, splits
+from jaxcolor.data import decoding, files, splits
 
 FORMAT_VERSION = 1
 PREFIX, BYTES, INDEX = "part-", ".jpegs", ".json"
@@ -181,13 +181,13 @@ def _recoded(content: bytes, packing: Packing) -> bytes:
     Raises:
         ValueError: it cannot be decoded.
     """
-    image = pixels.decode(content, at_least=None)
+    image = decoding.decode(content, at_least=None)
     short = packing.short_side or min(image.size)
     is_large = min(image.size) > short
     if packing.quality is None and not is_large:
         return content
     if is_large:
-        size = pixels.resized(image.size, resize=short, squash=False)
+        size = decoding.resized(image.size, resize=short, squash=False)
         image = image.resize(size, Image.Resampling.BICUBIC)
     out = io.BytesIO()
     quality = 90 if packing.quality is None else packing.quality

@@ -23,8 +23,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 from PIL import Image
 
 from experiments.packed import pack
-from jaxcolor.data import pixels as decoding
-from jaxcolor.data import splits
+from jaxcolor.data import decoding, splits
 
 # The long side of a photograph over the short one, at most.
 LONGEST = 1.5

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from jaxcolor.data import files, pixels
+from jaxcolor.data import decoding, files
 
 TAR = ".tar"
 # They become the folders that ImageNet has when it is unpacked.
@@ -134,7 +134,7 @@ def _members(file: IO[bytes], path: str, *, folder: str, end: int) -> Iterator[M
                 within = name[: -len(TAR)]
                 last = info.offset_data + info.size
                 yield from _members(file, path, folder=within, end=last)
-            elif PurePosixPath(below).suffix.lower() in pixels.extensions():
+            elif PurePosixPath(below).suffix.lower() in decoding.extensions():
                 yield Member(name, path, info.offset_data, info.size)
         # Where a header is broken or cut off, tarfile takes it for the end.
         file.seek(tar.offset)

@@ -8,7 +8,7 @@ from concurrent import futures
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxcolor.data import pixels
+from jaxcolor.data import decoding
 
 # Files that are verified at a time: a waiting one takes a kilobyte, and there may be
 # millions.
@@ -53,7 +53,7 @@ def find(root: Path, *, endings: frozenset[str] | None = None) -> list[str]:
         root: the folder.
         endings: of the files' names, in lower case; None is those of images.
     """
-    known = pixels.extensions() if endings is None else endings
+    known = decoding.extensions() if endings is None else endings
     return sorted(_below(str(root), prefix="", above=frozenset(), endings=known))
 
 
@@ -111,7 +111,7 @@ def _below(
 def _reason_to_skip(root: Path, name: str) -> str | None:
     try:
         # A JPEG at an eighth of its size still has all of its bytes gone through.
-        pixels.decode((root / name).read_bytes(), at_least=1)
+        decoding.decode((root / name).read_bytes(), at_least=1)
     except OSError as error:
         return error.strerror or type(error).__name__
     except ValueError as error:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from jaxcolor.data import pixels
+from jaxcolor.data import decoding
 from jaxcolor.data.sources import Example, Source
 
 # More rows than any training has.
@@ -65,13 +65,13 @@ def training_batches(
         seed: of the order and the crops; not negative.
         step: the batch to begin with.
         batch_size: of all processes together.
-        resize: as in `pixels.decode_resize`.
-        squash: as in `pixels.decode_resize`.
+        resize: as in `decoding.decode_resize`.
+        squash: as in `decoding.decode_resize`.
         scales: each photograph is resized to `resize` times a random number from
             this range; (1, 1) for always the same.
         crop: side of the crops.
         flip: mirror half of the crops.
-        draft: as in `pixels.decode_resize`.
+        draft: as in `decoding.decode_resize`.
         process_index: of this process.
         process_count: how many processes there are.
         threads: how many decode, each a batch at a time; 0 decodes when asked.
@@ -130,10 +130,10 @@ def validation_batches(
     Args:
         source: the photographs; may be none.
         batch_size: as in `training_batches`, like all the others.
-        resize: as in `pixels.decode_resize`.
-        squash: as in `pixels.decode_resize`.
+        resize: as in `decoding.decode_resize`.
+        squash: as in `decoding.decode_resize`.
         crop: side of the crops.
-        draft: as in `pixels.decode_resize`.
+        draft: as in `decoding.decode_resize`.
         process_index: of this process.
         process_count: how many processes there are.
         threads: how many decode.
@@ -149,7 +149,7 @@ def validation_batches(
     """
     _check_crop(crop, smallest=resize)
     center = functools.partial(
-        pixels.decode_center, resize=resize, squash=squash, crop=crop, draft=draft
+        decoding.decode_center, resize=resize, squash=squash, crop=crop, draft=draft
     )
     batches = -(-len(source) // batch_size)
     return _batches(
@@ -219,13 +219,17 @@ def _random_crop(
 ) -> UInt8[np.ndarray, "crop crop 3"]:
     low, high = augmentation.scales
     resize = round(augmentation.resize * (low + (high - low) * chances[0]))
-    decoded = pixels.decode(image, at_least=2 * resize if augmentation.draft else None)
-    size = pixels.resized(decoded.size, resize=resize, squash=augmentation.squash)
+    decoded = decoding.decode(
+        image, at_least=2 * resize if augmentation.draft else None
+    )
+    size = decoding.resized(decoded.size, resize=resize, squash=augmentation.squash)
     crop = augmentation.crop
     left = math.floor(chances[1] * (size[0] - crop + 1))
     top = math.floor(chances[2] * (size[1] - crop + 1))
     flip = augmentation.flip and chances[3] < 0.5
-    return pixels.resized_crop(decoded, size, left=left, top=top, crop=crop, flip=flip)
+    return decoding.resized_crop(
+        decoded, size, left=left, top=top, crop=crop, flip=flip
+    )
 
 
 def _photograph(source: Source, seed: int, index: int) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxcolor.data import pixels
+from jaxcolor.data import decoding
 
 KEEP, SHORT_SIDE, SQUARE = WAYS = ("keep", "short-side", "square")
 # Some cameras put more pictures behind the first one, which readers do not see.
@@ -79,7 +79,7 @@ def recode(content: bytes, *, recipe: Recipe) -> Recoded:
         is_jpeg = header.format in JPEGS and header.mode in MODES
         keeps = is_jpeg and _is_small(header.size, recipe)
         # A JPEG at an eighth of its size still has all of its bytes gone through.
-        image = pixels.decode(content, at_least=AREAS if keeps else None)
+        image = decoding.decode(content, at_least=AREAS if keeps else None)
     was = None if is_jpeg else f"{header.format} {header.mode}"
     kept = content if keeps else _encoded(image, recipe)
     return Recoded(kept, was, is_gray(image))
@@ -94,7 +94,7 @@ def is_gray(image: Image.Image) -> bool:
 
 def _header(content: bytes) -> _Header:
     try:
-        opened = Image.open(io.BytesIO(content), formats=pixels.formats())
+        opened = Image.open(io.BytesIO(content), formats=decoding.formats())
     # It will not decode, either, for a reason that is told then.
     except Exception:
         return _Header("", "", (0, 0))
@@ -109,7 +109,7 @@ def _is_small(size: tuple[int, int], recipe: Recipe) -> bool:
 
 def _encoded(image: Image.Image, recipe: Recipe) -> bytes:
     if not _is_small(image.size, recipe):
-        size = pixels.resized(
+        size = decoding.resized(
             image.size, resize=recipe.size, squash=recipe.way == SQUARE
         )
         image = image.resize(size, Image.Resampling.BICUBIC)

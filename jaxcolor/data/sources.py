@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int
 
-from jaxcolor.data import files, imagenet, prepared
+from jaxcolor.data import files, imagenet, tfds
 
 # name[/config][:version][:split], or folder[:split], such as gs://bucket/name/1.0.0
 TFDS_SPEC = re.compile(
@@ -163,7 +163,7 @@ def open_source(
             before ImageNet's validation photographs chooses the paper's part of them,
             see `imagenet.numbers`.
         names: as in `folder`; of tfds, just these, in this order.
-        data_dir: as in `prepared.open_split`.
+        data_dir: as in `tfds.open_split`.
         progress: as in `folder`.
 
     Raises:
@@ -182,7 +182,7 @@ def open_source(
         if match is None:
             raise ValueError(f"got {text!r}, wanted 'tfds:NAME' or 'tfds:NAME:SPLIT'")
         name, part = match["name"], match["split"] or "train"
-        source = tfds(name, split=part, data_dir=data_dir)
+        source = records(name, split=part, data_dir=data_dir)
         return source if names is None else _chosen(source, names)
     path = Path(spec)
     if path.suffix == ".txt" and not path.is_dir():
@@ -253,9 +253,9 @@ def list_file(
     return Files(root, *files.verify(root, found, progress=progress))
 
 
-def tfds(name: str, *, split: str, data_dir: str | Path | None) -> Records:
-    """Opens a split of TensorFlow Datasets, as `prepared.open_split`."""
-    return Records(*prepared.open_split(name, split=split, data_dir=data_dir))
+def records(name: str, *, split: str, data_dir: str | Path | None) -> Records:
+    """Opens a split of TensorFlow Datasets, as `tfds.open_split`."""
+    return Records(*tfds.open_split(name, split=split, data_dir=data_dir))
 
 
 def by_class(source: Source) -> Source:

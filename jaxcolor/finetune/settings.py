@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from jaxcolor.data.album import Album
+from jaxcolor.data.albums import Album
 from jaxcolor.data.recode import Recipe
 from jaxcolor.describe import Description
 from jaxcolor.pretrained import Pretrained

@@ -12,9 +12,8 @@ from jaxcolor import describe, manifest, model_card, plots, pretrained, scores, 
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
 from jaxcolor.color import gamut
-from jaxcolor.data import album as albums
-from jaxcolor.data import sources
-from jaxcolor.data.album import Album
+from jaxcolor.data import albums, sources
+from jaxcolor.data.albums import Album
 from jaxcolor.finetune import beginning, comparing, settings
 from jaxcolor.finetune.comparing import Comparison
 from jaxcolor.pretrained import Pretrained

@@ -140,12 +140,12 @@ def _read(image: ImageFile.ImageFile, path: Path) -> Photo:
     # The other pictures of an MPO are a thumbnail, or the same for the other eye.
     elif image.format != "MPO" and getattr(image, "is_animated", False):
         warnings.warn(f"{path}: only the first of its frames is read", stacklevel=2)
-    samples, alpha = samples.read(image, path=path)
+    pixels, alpha = samples.read(image, path=path)
     # Only now: PNG may tell it after the pixels, and Pillow turns a TIFF as it loads.
     turn = metadata.orientation(image, path=path)
     profile = image.info.get("icc_profile")
     return Photo(
-        rgb=_turned(profiles.to_srgb(samples, profile, path=path), turn),
+        rgb=_turned(profiles.to_srgb(pixels, profile, path=path), turn),
         alpha=None if alpha is None else _turned(alpha, turn),
         format=str(image.format),
         exif=metadata.exif(image, path=path),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from jaxcolor.data import pixels
+from jaxcolor.data import decoding
 
 
 def encoded(image: Image.Image, *, kind: str, **options) -> bytes:
@@ -17,7 +17,7 @@ def encoded(image: Image.Image, *, kind: str, **options) -> bytes:
 
 
 def rgb_of(content: bytes) -> np.ndarray:
-    return np.asarray(pixels.decode(content, at_least=None))
+    return np.asarray(decoding.decode(content, at_least=None))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_the_first_frame_of_an_animation_counts():
 )
 def test_what_cannot_be_decoded_is_refused_in_one_line(content, reason):
     with pytest.raises(ValueError, match=reason) as refusal:
-        pixels.decode(content, at_least=None)
+        decoding.decode(content, at_least=None)
     assert "\n" not in str(refusal.value)
 
 
@@ -135,30 +135,30 @@ def test_a_cut_jpeg_is_refused_in_draft_too(astronaut):
     content = encoded(astronaut, kind="JPEG")
     for at_least in [None, 1]:
         with pytest.raises(ValueError, match="truncated"):
-            pixels.decode(content[:-2000], at_least=at_least)
+            decoding.decode(content[:-2000], at_least=at_least)
 
 
 def test_a_program_in_an_eps_file_never_runs():
     # Pillow would hand an EPS file to an interpreter.
     content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
     with pytest.raises(ValueError, match="no image that Pillow reads"):
-        pixels.decode(content, at_least=None)
-    assert ".eps" not in pixels.extensions()
-    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".gif"} < pixels.extensions()
+        decoding.decode(content, at_least=None)
+    assert ".eps" not in decoding.extensions()
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".gif"} < decoding.extensions()
 
 
 def test_resizing_is_pillows_bicubic_to_the_bit(astronaut):
     content = encoded(astronaut, kind="JPEG")
     whole = Image.open(io.BytesIO(content))
     for squash, size in [(True, (256, 256)), (False, (341, 256))]:
-        rgb = pixels.decode_resize(content, resize=256, squash=squash, draft=False)
+        rgb = decoding.decode_resize(content, resize=256, squash=squash, draft=False)
         expected = np.asarray(whole.resize(size, Image.Resampling.BICUBIC))
         np.testing.assert_array_equal(rgb, expected)
 
 
 def test_the_center_is_cut_as_pillow_cuts_it(astronaut):
     content = encoded(astronaut.rotate(90, expand=True), kind="PNG")
-    rgb = pixels.decode_center(content, resize=96, squash=False, crop=64, draft=False)
+    rgb = decoding.decode_center(content, resize=96, squash=False, crop=64, draft=False)
     whole = astronaut.rotate(90, expand=True).resize(
         (96, 128), Image.Resampling.BICUBIC
     )
@@ -168,7 +168,7 @@ def test_the_center_is_cut_as_pillow_cuts_it(astronaut):
 @pytest.mark.parametrize("size", [(100, 100), (100, 37), (37, 100), (7, 5000)])
 @pytest.mark.parametrize("resize", [8, 36, 64])
 def test_the_shorter_side_is_exact_and_the_aspect_kept(size, resize):
-    width, height = pixels.resized(size, resize=resize, squash=False)
+    width, height = decoding.resized(size, resize=resize, squash=False)
     assert min(width, height) == resize
     # Rounding moves the longer side by half a pixel at most.
     assert abs(width * size[1] - height * size[0]) <= 0.5 * max(size)
@@ -181,7 +181,7 @@ def test_a_crop_is_as_cut_from_the_whole_resized_image(astronaut, size, flip):
     crop = 48
     corners = [(0, 0), (size[0] - crop, size[1] - crop), (11, 5)]
     for left, top in corners:
-        rgb = pixels.resized_crop(
+        rgb = decoding.resized_crop(
             astronaut, size, left=left, top=top, crop=crop, flip=flip
         )
         expected = whole.crop((left, top, left + crop, top + crop))
@@ -199,7 +199,7 @@ def test_a_crop_is_exact_where_positions_are_exact_in_float32(size):
     image = Image.fromarray(noise)
     whole = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
     for left, top in np.random.default_rng(1).integers(0, np.array(size) - 7, (20, 2)):
-        rgb = pixels.resized_crop(
+        rgb = decoding.resized_crop(
             image, size, left=int(left), top=int(top), crop=8, flip=False
         )
         np.testing.assert_array_equal(rgb, whole[top : top + 8, left : left + 8])
@@ -208,15 +208,15 @@ def test_a_crop_is_exact_where_positions_are_exact_in_float32(size):
 @given(width=st.integers(1, 60), height=st.integers(1, 60), resize=st.integers(8, 99))
 def test_a_crop_at_the_far_corner_is_never_refused(width, height, resize):
     image = Image.new("RGB", (width, height))
-    size = pixels.resized(image.size, resize=resize, squash=False)
-    rgb = pixels.resized_crop(
+    size = decoding.resized(image.size, resize=resize, squash=False)
+    rgb = decoding.resized_crop(
         image, size, left=size[0] - 8, top=size[1] - 8, crop=8, flip=False
     )
     assert rgb.shape == (8, 8, 3)
 
 
 def test_a_crop_at_the_images_own_size_is_untouched(astronaut):
-    rgb = pixels.resized_crop(
+    rgb = decoding.resized_crop(
         astronaut, astronaut.size, left=40, top=30, crop=64, flip=False
     )
     np.testing.assert_array_equal(rgb, np.asarray(astronaut)[30:94, 40:104])
@@ -235,13 +235,13 @@ def test_a_crop_at_the_images_own_size_is_untouched(astronaut):
 )
 def test_draft_keeps_at_least_what_is_asked_for(astronaut, at_least, size):
     content = encoded(astronaut.resize((2000, 1500)), kind="JPEG")
-    assert pixels.decode(content, at_least=at_least).size == size
+    assert decoding.decode(content, at_least=at_least).size == size
 
 
 def test_draft_changes_little(astronaut):
     content = encoded(astronaut.resize((2000, 1500)), kind="JPEG", quality=92)
     exact, draft = (
-        pixels.decode_resize(content, resize=128, squash=True, draft=draft)
+        decoding.decode_resize(content, resize=128, squash=True, draft=draft)
         for draft in [False, True]
     )
     difference = draft - exact.astype(np.float64)

@@ -196,7 +196,7 @@ def prepared(tmp_path_factory):
 
 def test_tfds_gives_the_encoded_bytes_of_every_record(prepared):
     root, records = prepared
-    source = sources.tfds("tiny_photographs", split="train", data_dir=root)
+    source = sources.records("tiny_photographs", split="train", data_dir=root)
     assert len(source) == 5
     expected = {content for name, content in records.items() if "train" in name}
     assert {source[i].image for i in range(5)} == expected
@@ -234,7 +234,7 @@ def test_a_listing_chooses_records_of_tfds_in_its_order(prepared):
 def test_records_are_named_as_in_a_labelled_folder(prepared):
     root, records = prepared
     source = sources.by_class(
-        sources.tfds("tiny_photographs", split="test", data_dir=root)
+        sources.records("tiny_photographs", split="test", data_dir=root)
     )
     found = {source[i].name: source[i].image for i in range(5)}
     assert found == {
@@ -276,7 +276,7 @@ def test_a_bucket_that_nothing_reads_is_refused_with_what_to_install(monkeypatch
 
     monkeypatch.setattr(epath.gpath.PosixGPath, "is_file", refuse)
     with pytest.raises(ValueError, match=r"gs://b/t/1\.0\.0: .*jaxcolor\[gcs\]"):
-        sources.tfds("gs://b/t/1.0.0", split="train", data_dir=None)
+        sources.records("gs://b/t/1.0.0", split="train", data_dir=None)
 
 
 def test_a_part_of_imagenet_is_that_of_the_files_numbers(prepared, monkeypatch):
@@ -295,14 +295,14 @@ def test_a_part_of_imagenet_is_that_of_the_files_numbers(prepared, monkeypatch):
 
 def test_an_unprepared_data_set_is_refused_with_how_to_prepare_it(tmp_path):
     with pytest.raises(ValueError, match=r"cifar10 is not prepared.*array_record") as e:
-        sources.tfds("cifar10", split="train", data_dir=tmp_path)
+        sources.records("cifar10", split="train", data_dir=tmp_path)
     assert "\n" not in str(e.value)
 
 
 def test_an_unknown_split_is_refused_with_the_known_ones(prepared):
     root, _ = prepared
     with pytest.raises(ValueError, match=r"'train', 'test'|'test', 'train'"):
-        sources.tfds("tiny_photographs", split="validation", data_dir=root)
+        sources.records("tiny_photographs", split="validation", data_dir=root)
 
 
 def test_a_data_set_in_tfrecords_is_refused_with_how_to_prepare_it(prepared, tmp_path):
@@ -318,7 +318,7 @@ def test_a_data_set_in_tfrecords_is_refused_with_how_to_prepare_it(prepared, tmp
     with pytest.raises(
         ValueError, match=r"as tfrecord.*random access.*prepare it"
     ) as e:
-        sources.tfds("tiny_photographs", split="train", data_dir=tmp_path)
+        sources.records("tiny_photographs", split="train", data_dir=tmp_path)
     assert "\n" not in str(e.value)
 
 
@@ -337,7 +337,7 @@ def test_a_spec_opens_a_folder_or_a_list(mixed):
 def test_sources_survive_pickling(mixed, prepared, kind):
     source = {
         "folder": lambda: sources.folder(mixed),
-        "tfds": lambda: sources.tfds(
+        "tfds": lambda: sources.records(
             "tiny_photographs", split="train", data_dir=prepared[0]
         ),
         "part": lambda: sources.Part(sources.folder(mixed), np.array([3, 1])),

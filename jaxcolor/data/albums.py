@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxcolor.data import files, pixels, recode, splits
+from jaxcolor.data import decoding, files, recode, splits
 from jaxcolor.data.recode import Recipe
 
 LOGGER = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ def _copy(path: Path, recipe: Recipe) -> _Copy:
     try:
         content = path.read_bytes()
         made = recode.recode(content, recipe=recipe)
-        small = pixels.decode(made.image, at_least=None)
+        small = decoding.decode(made.image, at_least=None)
         is_gray = made.is_gray or is_monochrome(small)
     except OSError as error:
         return _Copy("", None, error.strerror or type(error).__name__)
