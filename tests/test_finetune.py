@@ -14,7 +14,7 @@ from jaxcolor import prior as priors
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import albums, splits
 from jaxcolor.data.albums import Album
-from jaxcolor.data.recode import Recipe
+from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.finetune import beginning, comparing, settings
 from tests import tiny
 

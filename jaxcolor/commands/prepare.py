@@ -9,9 +9,9 @@ from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.commands.arguments import Command
 
 if TYPE_CHECKING:
-    from jaxcolor.prepare import Outcome
+    from jaxcolor.data.prepare.prepare import Outcome
 
-# As in jaxcolor.data.layout and jaxcolor.data.recode, which take time to import.
+# As in jaxcolor.data.prepare.layout and jaxcolor.data.prepare.recode, which take time to import.
 SPLITS = ("hash", "folders", "imagenet")
 REENCODINGS = ("keep", "short-side", "square")
 
@@ -114,8 +114,8 @@ def _add_sharing(parser: ArgumentParser) -> None:
 
 
 def _prepare(arguments: Namespace) -> int:
-    from jaxcolor import prepare
-    from jaxcolor.data.recode import Recipe
+    from jaxcolor.data.prepare import prepare
+    from jaxcolor.data.prepare.recode import Recipe
 
     outcome = prepare.prepare(
         arguments.source,

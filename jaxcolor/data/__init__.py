@@ -1,1 +1,5 @@
-"""From photographs on disk to batches of pixels: NumPy on the host."""
+"""Photographs on the host: sources, splits, decoding, and batches for each process.
+
+NumPy only, no jax. Imports `images` and what lies below it; training, evaluation and
+recognition import it.
+"""

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxcolor.data import decoding, files, recode, splits
-from jaxcolor.data.recode import Recipe
+from jaxcolor.data import decoding, files, splits
+from jaxcolor.data.prepare import recode
+from jaxcolor.data.prepare.recode import Recipe
 
 LOGGER = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import jax
 from ml_collections import ConfigDict
 
 from jaxcolor.data.albums import Album
-from jaxcolor.data.recode import Recipe
+from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.describe import Description
 from jaxcolor.pretrained import Pretrained
 

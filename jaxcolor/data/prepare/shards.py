@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxcolor.data import archives, recode
-from jaxcolor.data.layout import Item
-from jaxcolor.data.recode import Recipe
+from jaxcolor.data.prepare import archives, recode
+from jaxcolor.data.prepare.layout import Item
+from jaxcolor.data.prepare.recode import Recipe
 
 # So that records can be read at random, as TensorFlow Datasets writes them.
 OPTIONS = "group_size:1"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor.data import recode
-from jaxcolor.data.recode import Recipe
+from jaxcolor.data.prepare import recode
+from jaxcolor.data.prepare.recode import Recipe
 
 
 def encoded(image: Image.Image, kind: str = "JPEG", **options) -> bytes:

@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from jaxcolor.data import archives, imagenet, layout, metadata, shards
-from jaxcolor.data import plan as planning
-from jaxcolor.data.layout import Layout
-from jaxcolor.data.plan import Plan
-from jaxcolor.data.recode import Recipe
-from jaxcolor.data.shards import Record, Shard
+from jaxcolor.data import imagenet
+from jaxcolor.data.prepare import archives, layout, metadata, planning, shards
+from jaxcolor.data.prepare.layout import Layout
+from jaxcolor.data.prepare.planning import Plan
+from jaxcolor.data.prepare.recode import Recipe
+from jaxcolor.data.prepare.shards import Record, Shard
 
 # As TensorFlow Datasets has them.
 NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from jaxcolor.data import archives
+from jaxcolor.data.prepare import archives
 
 
 def content_of(number: int) -> bytes:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import prepare
-from jaxcolor.data import archives, imagenet, sources
-from jaxcolor.data.recode import Recipe
+from jaxcolor.data import imagenet, sources
+from jaxcolor.data.prepare import archives, prepare
+from jaxcolor.data.prepare.recode import Recipe
 
 KEEP = Recipe("keep", 256, 95)
 

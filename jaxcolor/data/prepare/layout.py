@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxcolor.data import imagenet, splits
-from jaxcolor.data.archives import Member
+from jaxcolor.data.prepare.archives import Member
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 FOLDERS = {

@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxcolor.data import recode, shards
-from jaxcolor.data.layout import Layout
-from jaxcolor.data.recode import Recipe
-from jaxcolor.data.shards import Shard
+from jaxcolor.data.prepare import recode, shards
+from jaxcolor.data.prepare.layout import Layout
+from jaxcolor.data.prepare.recode import Recipe
+from jaxcolor.data.prepare.shards import Shard
 
 VERSION = "1.0.0"
 FILE = "plan.json"

@@ -2,8 +2,9 @@ import hashlib
 
 import pytest
 
-from jaxcolor.data import imagenet, layout
-from jaxcolor.data.archives import Member
+from jaxcolor.data import imagenet
+from jaxcolor.data.prepare import layout
+from jaxcolor.data.prepare.archives import Member
 
 
 def arranged(names, *, way=None, validation=None, test=None):

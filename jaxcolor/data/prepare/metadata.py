@@ -5,10 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jaxcolor.data import plan as planning
-from jaxcolor.data import shards
-from jaxcolor.data.plan import Plan
-from jaxcolor.data.shards import Record
+from jaxcolor.data.prepare import planning, shards
+from jaxcolor.data.prepare.planning import Plan
+from jaxcolor.data.prepare.shards import Record
 
 REPORT = "report.json"
 DESCRIPTION = "Photographs, prepared for jaxcolor."
