@@ -15,12 +15,12 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs import box
+from configs import scenes
 
 
 def get_config() -> ConfigDict:
-    """Returns the training of the model in the box, made short."""
-    config = box.get_config()
+    """Returns the training of the `scenes` model, made short."""
+    config = scenes.get_config()
     # What the schedule's length refers to, too.
     config.training.steps = 1000
     config.training.update(checkpoint_every=500, validation_images=256, sheet_every=0)

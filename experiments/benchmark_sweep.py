@@ -7,7 +7,7 @@ numbers of both are compared. For the paper's network at full width, of random w
 the raw and rebalanced AuC and the colorfulness alone. What a batch takes forwards, in
 decoding and in measuring is told apart.
 
-Run:    python -m experiments.benchmark_sweep PHOTOS --model box
+Run:    python -m experiments.benchmark_sweep PHOTOS --model bundled
 Expect: ratios of about 5 and 15 on two CPU cores; some minutes.
 """
 
@@ -25,14 +25,15 @@ import numpy as np
 from jaxtyping import Array
 from tqdm import tqdm
 
-from jaxcolor import evaluate, grid, measures, pretrained, protocol, sweep, systems
+from jaxcolor import evaluate, grid, measures, protocol, sweep, systems
 from jaxcolor.color import decode
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.metrics import accuracy
 from jaxcolor.models.zhang2016 import Zhang2016
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained import release
+from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import compilation_cache
 
 TEMPERATURES = (0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
@@ -253,13 +254,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
-    parser.add_argument("--model", default="box", help="with bins (%(default)s)")
+    parser.add_argument("--model", default="bundled", help="with bins (%(default)s)")
     parser.add_argument("--size", type=arguments_of.count, default=128)
     parser.add_argument("--photographs", type=arguments_of.count, default=32)
     parser.add_argument("--rounds", type=arguments_of.count, default=3)
     arguments = parser.parse_args()
     compilation_cache.keep()
-    model = pretrained.load(arguments.model)
+    model = release.load(arguments.model)
     source = sources.open_source(arguments.source)
     count = min(arguments.photographs, len(source))
     source = sources.Part(source, np.arange(count))

@@ -6,8 +6,8 @@ Kullback-Leibler divergence from the soft codes to its distributions, moved to l
 where nothing is weighted. The best constant's divergence is the entropy of all pixels'
 mean code minus the mean entropy of their codes.
 
-Run:    python -m experiments.posterior PHOTOS --model box --model mine=runs/mine
-Expect: for the model in the box a divergence well below the constant's; about 80
+Run:    python -m experiments.posterior PHOTOS --model bundled --model mine=runs/mine
+Expect: for the bundled model a divergence well below the constant's; about 80
     photographs a second on two CPU cores.
 """
 
@@ -22,13 +22,13 @@ from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
 from experiments import tables
-from jaxcolor import pretrained
 from jaxcolor.color import cielab, encode, losses, rebalance
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import pipeline, sources
 from jaxcolor.metrics import bootstrap
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained import release
+from jaxcolor.pretrained.release import Pretrained
 
 BATCH_SIZE = 32
 STRIDE = 4
@@ -198,7 +198,7 @@ def main() -> int:
         named = arguments_of.named(arguments.model, what="model")
         found = {
             name: measure(
-                pretrained.load(path),
+                release.load(path),
                 source,
                 size=arguments.size,
                 is_quiet=arguments.quiet,

@@ -35,23 +35,14 @@ from tqdm import tqdm
 
 from experiments import tables
 from experiments.tables import Estimate
-from jaxcolor import (
-    evaluate,
-    folders,
-    grid,
-    plots,
-    pretrained,
-    protocol,
-    scores,
-    sweep,
-    systems,
-)
+from jaxcolor import evaluate, folders, grid, plots, protocol, scores, sweep, systems
 from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.metrics import accuracy, bootstrap
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained import release
+from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import checkpoints
 
 # The lambda of training without weights, and the one that is wanted.
@@ -110,7 +101,7 @@ def trainings(folder: Path) -> dict[float, list[Pretrained]]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if checkpoints.is_workdir(path):
             # Not the best of each: the same for all.
-            model = pretrained.load(f"{path}@{checkpoints.steps(path)[-1]}")
+            model = release.load(f"{path}@{checkpoints.steps(path)[-1]}")
             found.get(model.description.rebalancing_lambda or -1, []).append(model)
     steps = {m.provenance.get("step") for part in found.values() for m in part}
     if len(steps) > 1:

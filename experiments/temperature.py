@@ -5,7 +5,7 @@ towards its mode (0): the numbers of `jaxcolor sweep`, a line for each model. An
 the first model the error and the chroma of a pixel by how sure it is of it: thirds of
 the pixels by the entropy of their distributions.
 
-Run:    python -m experiments.temperature TEST --model box --model mine=runs/mine \
+Run:    python -m experiments.temperature TEST --model bundled --model mine=runs/mine \
             -o runs/temperature
 Expect: table.md, results.json, temperature.png, entropy.png and strip.png; some minutes
     for 700 photographs on two CPU cores.
@@ -32,7 +32,6 @@ from jaxcolor import (
     gridded,
     manifest,
     plots,
-    pretrained,
     protocol,
     scores,
     sweep,
@@ -44,6 +43,7 @@ from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.grid import Sweep
 from jaxcolor.metrics import accuracy, bootstrap
+from jaxcolor.pretrained import release
 
 TEMPERATURES = (0.05, 0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 BATCH_SIZE, SPACING = 16, 10.0
@@ -276,7 +276,7 @@ def measure(
     colorizers, swept = {}, {}
     how = _protocol(arguments)
     for name, path in named.items():
-        (colorizers[name],) = sweep.readings(pretrained.load(path), [None])
+        (colorizers[name],) = sweep.readings(release.load(path), [None])
         if colorizers[name].rebalancing_lambda is None:
             raise ValueError(f"{name} predicts ab itself; wanted one with bins")
     # Photographs for the survey and each temperature of each model, and two passes.

@@ -1,14 +1,14 @@
 """Colorful image colorization in JAX.
 
-The sub-modules load on first use, so that `import jaxcolor` costs nothing.
+`Colorizer` colorizes photographs; the packages are described in CONTRIBUTING.md. They
+load on first use, so that `import jaxcolor` costs nothing.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxcolor import images, metrics, plots, pretrained, prior
-    from jaxcolor.color import cielab, decode, encode, gamut, losses, rebalance
+    from jaxcolor import color, images, metrics, models, plots, pretrained
     from jaxcolor.colorize import Colorizer
 
     __version__: str
@@ -16,17 +16,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Colorizer",
     "__version__",
-    "cielab",
-    "decode",
-    "encode",
-    "gamut",
+    "color",
     "images",
-    "losses",
     "metrics",
+    "models",
     "plots",
     "pretrained",
-    "prior",
-    "rebalance",
 ]
 
 

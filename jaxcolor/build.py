@@ -22,8 +22,8 @@ from jaxcolor import wear as wears
 from jaxcolor.color import gamut, rebalance
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.data import sources, splits
-from jaxcolor.describe import AB, BINS, Description
 from jaxcolor.objectives import Objective
+from jaxcolor.pretrained.descriptions import AB, BINS, Description
 from jaxcolor.runtime import devices
 
 INITIALIZATIONS = ("random", "within_channel")

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt
 
-from jaxcolor import describe, paint, predict, pretrained
+from jaxcolor import paint, predict
 from jaxcolor.images import inputs
 from jaxcolor.paint import View
 from jaxcolor.predict import Prediction
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained import descriptions, release
+from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import compilation_cache
 
 Pixels = UInt[np.ndarray, "_ _"] | UInt[np.ndarray, "_ _ 3"]
@@ -47,7 +48,7 @@ class Colorizer:
         """Prepares a model.
 
         Args:
-            model: as `pretrained.load` gives it.
+            model: as `release.load` gives it.
             temperature: towards 0 the likeliest color, 1 the mean; the model's own if
                 None.
             rebalancing_lambda: 0 leans to rare colors, 1 to common ones; the model's
@@ -63,13 +64,13 @@ class Colorizer:
         self.size = model.description.size if size is None else size
         if self.size < SMALLEST_SIZE:
             raise ValueError(f"size is {self.size}; wanted at least {SMALLEST_SIZE}")
-        described = describe.read_by(
+        described = descriptions.read_by(
             model.description,
             temperature=temperature,
             rebalancing_lambda=rebalancing_lambda,
             coherence=coherence,
         )
-        numbers = describe.decoding(described)
+        numbers = descriptions.decoding(described)
         self.coherence = described.coherence
         self.gamut = None if numbers is None else numbers.bins
         self.temperature = None if numbers is None else numbers.temperature
@@ -96,7 +97,7 @@ class Colorizer:
         """Loads a model, and turns on the cache of compiled programs on disk.
 
         Args:
-            path: see `pretrained.load`; None for the model that is in the package.
+            path: see `release.load`; None for the model that is in the package.
             temperature: as those that follow, see the class.
             rebalancing_lambda: see the class.
             coherence: see the class.
@@ -107,7 +108,7 @@ class Colorizer:
         """
         compilation_cache.keep()
         return cls(
-            pretrained.load(pretrained.BOX if path is None else path),
+            release.load(release.BUNDLED if path is None else path),
             temperature=temperature,
             rebalancing_lambda=rebalancing_lambda,
             coherence=coherence,

@@ -11,11 +11,12 @@ from flax import linen as nn
 from jaxtyping import Float, PyTree, UInt8
 from ml_collections import ConfigDict
 
-from jaxcolor import build, pretrained, sections
+from jaxcolor import build, sections
 from jaxcolor.color import cielab
 from jaxcolor.models import initialization
 from jaxcolor.models.lite_fpn import LiteFpn
-from jaxcolor.recognize import efficientnet_lite
+from jaxcolor.pretrained import release
+from jaxcolor.pretrained.importers import efficientnet_lite
 
 LOGGER = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def variables(
     if start.checkpoint is not None:
         return _taken_over(
             fresh,
-            pretrained.load(start.checkpoint).variables,
+            release.load(start.checkpoint).variables,
             name=start.checkpoint,
             is_partial=start.partial,
         )

@@ -7,7 +7,8 @@ from typing import Any
 
 from jaxtyping import PyTree
 
-from jaxcolor import describe, layerwise, sections
+from jaxcolor import layerwise, sections
+from jaxcolor.pretrained import descriptions
 from jaxcolor.wear import Wear
 
 DTYPES = ("float32", "bfloat16")
@@ -49,7 +50,7 @@ def check_release(release: sections.Release, *, network: str) -> None:
             " wanted from 0 to 1"
         )
     try:
-        describe.check_coherence(release.coherence, network=network)
+        descriptions.check_coherence(release.coherence, network=network)
     except ValueError as error:
         raise ValueError(f"config.release.{error}") from error
 

@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxcolor.models import vgg16
-from jaxcolor.recognize import vgg, weights
+from jaxcolor.pretrained.importers import torch_pickle
+from jaxcolor.recognize import vgg
 
 # Added to the length of the features of a pixel.
 EPSILON = 1e-10
@@ -50,7 +51,7 @@ def read(features: str | Path, linear: str | Path) -> Network:
     params = vgg.read_features(features)
     if (found := vgg.widths(params)) != WIDTHS:
         raise ValueError(f"{features}: blocks of {found} channels; wanted {WIDTHS}")
-    tensors = weights.read(linear)
+    tensors = torch_pickle.read(linear)
     taken = []
     for n, width in enumerate(WIDTHS):
         name, wanted = f"lin{n}.model.1.weight", (1, width, 1, 1)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor import pretrained
 from jaxcolor.data.sources import Source
+from jaxcolor.pretrained import release
 from jaxcolor.protocol import Protocol, Survey
 from jaxcolor.runtime import versions
 
@@ -105,7 +105,7 @@ def hash_of(path: str | Path) -> str:
 
 def hash_of_model(path: str | Path) -> str:
     """Returns a SHA-256 over the files of a model's folder, by their names."""
-    path = pretrained.locate(path)
+    path = release.locate(path)
     folder = Path(str(path).rpartition("@")[0] or str(path))
     folder = folder if folder.exists() else path
     digest = hashlib.sha256()

@@ -12,10 +12,10 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
-from jaxcolor import describe
 from jaxcolor.color import cielab, coherence, decode, rebalance
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.gamut import Gamut
+from jaxcolor.pretrained import descriptions
 
 
 class Reading(NamedTuple):
@@ -47,7 +47,7 @@ class Prediction(NamedTuple):
 
 
 def reading(
-    numbers: describe.Decoding, prior: Float[np.ndarray, " q"] | None
+    numbers: descriptions.Decoding, prior: Float[np.ndarray, " q"] | None
 ) -> Reading:
     """Returns how a model's outputs are read, its arrays on the device."""
     temperature, prior = jax.device_put((np.float32(numbers.temperature), prior))

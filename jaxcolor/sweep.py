@@ -22,7 +22,7 @@ from jaxcolor.data.sources import Source
 from jaxcolor.grid import Cell, Grid, Sweep
 from jaxcolor.measures import Measures, Truth, Weights
 from jaxcolor.metrics import accuracy
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.protocol import Progress, Protocol
 from jaxcolor.scores import Number
 from jaxcolor.tally import Tally

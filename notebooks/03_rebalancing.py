@@ -41,17 +41,8 @@ from IPython.display import Image
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from jaxcolor import (
-    Colorizer,
-    cielab,
-    decode,
-    encode,
-    gamut,
-    losses,
-    plots,
-    pretrained,
-    rebalance,
-)
+from jaxcolor import Colorizer, cielab, decode, encode, gamut, losses, plots, rebalance
+from jaxcolor.pretrained import release
 
 bins = gamut.from_srgb(spacing=10.0)
 LAMBDAS = (0.0, 0.5, 1.0)
@@ -69,7 +60,7 @@ LAMBDAS = (0.0, 0.5, 1.0)
 # = 0 it is the inverse of the share. The paper takes λ = 0.5.
 
 # %%
-model = pretrained.load("box")
+model = release.load("bundled")
 prior = model.prior
 weights = {
     x: np.asarray(rebalance.class_weights(prior, rebalancing_lambda=x)) for x in LAMBDAS

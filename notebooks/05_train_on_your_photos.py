@@ -164,11 +164,11 @@ Image(plots.jpeg(plots.photographs(rows, columns=1, marked={})))
 # Rebalanced AuC counts every color alike, and gray loses it; in the raw AuC gray does
 # well, for most pixels are nearly gray.
 #
-# In a terminal: `jaxcolor evaluate TEST --model WORKDIR --model box --size 64 -o
+# In a terminal: `jaxcolor evaluate TEST --model WORKDIR --model bundled --size 64 -o
 # results/`, whose `report.html` shows the best and the worst pictures.
 
 # %%
-command = ["evaluate", test, "--model", f"mine={workdir}", "--model", "box"]
+command = ["evaluate", test, "--model", f"mine={workdir}", "--model", "bundled"]
 flags = ["--size", "64", "--resamples", "200", "-o", f"{WORK}/results", "--quiet"]
 with contextlib.redirect_stdout(io.StringIO()) as printed:
     assert cli.main([*command, *flags]) == 0

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from configs import l2, scenes_small, zhang2016
-from jaxcolor import build, describe
+from jaxcolor import build
+from jaxcolor.pretrained import descriptions
 
 CONFIGS = sorted(
     path.stem
@@ -20,8 +21,8 @@ def test_every_section_of_every_config_fits_its_factory(name):
     build.check(config)
     build.optimizer(config)
     described = build.description(config)
-    assert describe.from_fields(described._asdict()) == described
-    describe.network(described)
+    assert descriptions.from_fields(described._asdict()) == described
+    descriptions.network(described)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import cli, images, model_card, pretrained
+from jaxcolor import cli, images
+from jaxcolor.pretrained import model_card, release
 from tests import tiny
 
 ROOT = Path(__file__).parent.parent
@@ -18,14 +19,14 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    pretrained.save(tiny.model(), folder, card="A card.")
+    release.save(tiny.model(), folder, card="A card.")
     return folder
 
 
 @pytest.fixture(scope="module")
 def regression(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "l2"
-    pretrained.save(tiny.model(tiny.REGRESSION), folder, card="A card.")
+    release.save(tiny.model(tiny.REGRESSION), folder, card="A card.")
     return folder
 
 
@@ -92,10 +93,10 @@ def test_bad_files_of_a_folder_are_listed_and_the_rest_is_done(
 def test_without_names_the_model_of_the_box_colors_into_a_folder_here(
     model, photo, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(pretrained, "BOX", model)
+    monkeypatch.setattr(release, "BUNDLED", model)
     monkeypatch.chdir(tmp_path)
     # What is called so and is no model is not in the way.
-    (tmp_path / "box").mkdir()
+    (tmp_path / "bundled").mkdir()
     assert run("colorize", photo) == 0
     assert run("colorize", photo, "--model", model, "-o", "named.png") == 0
     assert (tmp_path / "colored" / photo.name).read_bytes() == (
@@ -104,9 +105,9 @@ def test_without_names_the_model_of_the_box_colors_into_a_folder_here(
 
 
 def test_an_empty_box_is_one_line(photo, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pretrained, "BOX", tmp_path / "box")
+    monkeypatch.setattr(release, "BUNDLED", tmp_path / "bundled")
     assert run("colorize", photo, "-o", tmp_path / "colored") == cli.MISUSED
-    assert "no model is in the box" in error_of(capsys)
+    assert "there is no bundled model" in error_of(capsys)
 
 
 @pytest.mark.parametrize("flag", ["--temperature", "--rebalancing-lambda"])
@@ -227,7 +228,7 @@ def test_what_goes_wrong_midway_is_one_line(
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(pretrained, "load", fail)
+    monkeypatch.setattr(release, "load", fail)
     output = tmp_path / "out"
     assert run("colorize", photo, "--model", model, "-o", output) == status
     assert re.match(f"jaxcolor: {line}", error_of(capsys))
@@ -258,7 +259,7 @@ def test_a_release_takes_notes_and_a_dtype(model, tmp_path, capsys):
     assert run(*command, "--dtype", "bfloat16", "--quiet") == 0
     card = (tmp_path / "small" / "README.md").read_text()
     assert card.endswith("\n\n## Failure cases\n\nLawns turn out blue.\n")
-    weights = [folder / pretrained.WEIGHTS for folder in (model, tmp_path / "small")]
+    weights = [folder / release.WEIGHTS for folder in (model, tmp_path / "small")]
     assert weights[1].stat().st_size < 0.6 * weights[0].stat().st_size
     missing = ("--notes", tmp_path / "nowhere.md")
     assert run("release", model, "-o", tmp_path / "b", *missing) == cli.MISUSED

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from jaxcolor import predict, pretrained
+from jaxcolor import predict
 from jaxcolor.color import decode, rebalance
 from jaxcolor.colorize import Colorizer
+from jaxcolor.pretrained import release
 from tests import tiny
 
 SIZES = [(1, 1), (7, 3), (3, 200), (200, 3), (51, 68), (64, 64)]
@@ -236,16 +237,16 @@ def test_a_regression_colorizes(photo):
 
 
 def test_a_released_model_colorizes_as_before(colorizer, photo, tmp_path):
-    pretrained.save(tiny.model(), tmp_path / "model", card="")
+    release.save(tiny.model(), tmp_path / "model", card="")
     loaded = Colorizer.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded(photo), colorizer(photo))
 
 
 def test_without_a_path_the_model_of_the_box_is_loaded(tmp_path, monkeypatch):
     made = tiny.model(tiny.BINS._replace(temperature=0.7, decoding_lambda=0.25))
-    pretrained.save(made, tmp_path / "model", card="")
-    monkeypatch.setattr(pretrained, "BOX", tmp_path / "model")
-    for loaded in (Colorizer.load(), Colorizer.load("box")):
+    release.save(made, tmp_path / "model", card="")
+    monkeypatch.setattr(release, "BUNDLED", tmp_path / "model")
+    for loaded in (Colorizer.load(), Colorizer.load("bundled")):
         assert (loaded.temperature, loaded.rebalancing_lambda) == (0.7, 0.25)
 
 
@@ -264,7 +265,7 @@ def test_24_megapixels_fit_in_memory(tmp_path):
     photo = Image.fromarray(blocks).resize((6000, 4000), Image.Resampling.BICUBIC)
     photo.save(tmp_path / "photo.jpg")
     full = tiny.BINS._replace(arguments=tiny.BINS.arguments | {"width": 1.0}, size=256)
-    pretrained.save(tiny.model(full), tmp_path / "model", card="")
+    release.save(tiny.model(full), tmp_path / "model", card="")
     script = f"""
 from pathlib import Path
 from jaxcolor import Colorizer, folders

@@ -1,18 +1,18 @@
-"""The README's first command, with a model of random weights in the box."""
+"""The README's first command, with a bundled model of random weights."""
 
 import numpy as np
 from PIL import Image
 
 from experiments import demo
-from jaxcolor import pretrained
+from jaxcolor.pretrained import release
 from tests import tiny
 
 
 def test_the_demo_shows_each_photograph_in_gray_colorized_and_as_it_was(
     tmp_path, monkeypatch, capsys
 ):
-    pretrained.save(tiny.model(), tmp_path / "box", card="")
-    monkeypatch.setattr(pretrained, "BOX", tmp_path / "box")
+    release.save(tiny.model(), tmp_path / "bundled", card="")
+    monkeypatch.setattr(release, "BUNDLED", tmp_path / "bundled")
     large = demo.photographs()
     small = {name: large[name][::3, ::3] for name in ("camera", "coffee")}
     monkeypatch.setattr(demo, "photographs", lambda: small)
@@ -41,6 +41,6 @@ def test_the_demo_shows_each_photograph_in_gray_colorized_and_as_it_was(
 
 
 def test_without_a_model_the_demo_says_so(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pretrained, "BOX", tmp_path / "box")
+    monkeypatch.setattr(release, "BUNDLED", tmp_path / "bundled")
     assert demo.main(["-o", str(tmp_path / "demo")]) == 2
-    assert "no model is in the box" in capsys.readouterr().err
+    assert "there is no bundled model" in capsys.readouterr().err

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import build, cli, describe, interrupt, models, plots, pretrained
+from jaxcolor import build, cli, interrupt, models, plots
 from jaxcolor import prior as priors
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import albums, splits
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.finetune import beginning, comparing, settings
+from jaxcolor.pretrained import descriptions, release
 from tests import tiny
 
 CROPS, SIDE = 8, 64
@@ -63,7 +64,7 @@ def own(photographs, tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    pretrained.save(tiny.model(), folder, card="A card.")
+    release.save(tiny.model(), folder, card="A card.")
     return folder
 
 
@@ -174,7 +175,7 @@ def test_nothing_is_overwritten(own, model, tmp_path, capsys, name):
 
 
 def test_a_model_without_bins_is_refused(own, tmp_path, capsys):
-    pretrained.save(tiny.model(tiny.REGRESSION), tmp_path / "l2", card="A card.")
+    release.save(tiny.model(tiny.REGRESSION), tmp_path / "l2", card="A card.")
     command = ("finetune", own, "--model", tmp_path / "l2", "-o", tmp_path / "new")
     assert run(*command) == cli.MISUSED
     assert "wanted a model with bins" in error_of(capsys)
@@ -212,7 +213,7 @@ def test_a_prior_of_few_photographs_leans_on_the_model():
     np.testing.assert_allclose(shares, expected, rtol=1e-5)
 
 
-LITE = describe.Description(
+LITE = descriptions.Description(
     network="lite_fpn",
     arguments={
         "width": 0.25,
@@ -233,14 +234,14 @@ LITE = describe.Description(
 )
 
 
-def lite_model() -> pretrained.Pretrained:
+def lite_model() -> release.Pretrained:
     network = models.BY_NAME["lite_fpn"](**LITE.arguments)
     shapes = jax.eval_shape(
         lambda: network.init(jax.random.key(0), jnp.zeros((1, 32, 32)), train=False)
     )
     variables = jax.tree.map(lambda x: np.zeros(x.shape, np.float32), shapes)
     uniform = np.full(313, 1 / 313)
-    return pretrained.assemble(LITE, variables=variables, prior=uniform, provenance={})
+    return release.assemble(LITE, variables=variables, prior=uniform, provenance={})
 
 
 @pytest.mark.parametrize("make", [tiny.model, lite_model])
@@ -307,7 +308,7 @@ def tuned(own, model, tmp_path_factory):
 @pytest.mark.slow
 def test_a_folder_becomes_a_model_that_colorizes(tuned, own, tmp_path):
     folder, _, _ = tuned
-    made = pretrained.load(folder / "mine")
+    made = release.load(folder / "mine")
     assert made.description == tiny.BINS
     old = tiny.model()
     assert np.abs(made.prior - old.prior).max() > 1e-3

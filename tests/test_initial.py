@@ -8,7 +8,7 @@ import test_efficientnet_lite
 
 from configs import bundled, scenes_small
 from jaxcolor import build, initial
-from jaxcolor.recognize import efficientnet_lite
+from jaxcolor.pretrained.importers import efficientnet_lite
 
 
 def model(*, outputs: int, extra: bool = False):

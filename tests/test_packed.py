@@ -16,10 +16,11 @@ from experiments.packed import recipe as recipes
 from experiments.packed.pack import Packing, Source
 from experiments.packed.snapshot import Snapshot
 from experiments.packed.train import Options
-from jaxcolor import configuration, interrupt, models, pretrained
+from jaxcolor import configuration, interrupt, models
 from jaxcolor.color import gamut
 from jaxcolor.data import splits
 from jaxcolor.models import layers
+from jaxcolor.pretrained import release
 from tests import tiny
 
 SIDE = 32
@@ -286,7 +287,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
         np.testing.assert_array_equal(x, halved[name], err_msg=name)
     lines = (tmp_path / "halved" / "log.jsonl").read_text().splitlines()
     assert {json.loads(line)["step"] for line in lines} >= {8}
-    model = pretrained.load(tmp_path / "halved" / "model")
+    model = release.load(tmp_path / "halved" / "model")
     assert model.provenance["crops"] == 64
     assert model.provenance["training_photographs"] == 6
     (sheet,) = (tmp_path / "whole" / "sheets").iterdir()

@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from experiments import posterior
-from jaxcolor import pretrained
 from jaxcolor.data import sources
+from jaxcolor.pretrained import release
 
 
 def test_the_best_constant_is_the_mean_code():
@@ -33,14 +33,14 @@ def test_the_best_constant_is_the_mean_code():
 @pytest.mark.slow
 def test_the_model_in_the_box_is_measured(photo_folder):
     found = posterior.measure(
-        pretrained.load(pretrained.BOX),
+        release.load(release.BUNDLED),
         sources.open_source(photo_folder),
         size=64,
         is_quiet=True,
     )
-    # The constant is the best one on these seven photographs; the box never saw any.
+    # The constant is the best one on these seven photographs; the bundled model never saw any.
     assert 0 < found.divergence[0] < 2 * found.constant_divergence[0]
     assert found.gained[0] == pytest.approx(
         found.constant_divergence[0] - found.divergence[0], abs=1e-6
     )
-    assert "box" in posterior.markdown({"box": found})
+    assert "bundled" in posterior.markdown({"bundled": found})

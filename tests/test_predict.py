@@ -11,10 +11,11 @@ from PIL import Image
 from skimage import color
 
 from configs import zhang2016
-from jaxcolor import describe, models, paint, predict, pretrained, sweep, systems
+from jaxcolor import models, paint, predict, sweep, systems
 from jaxcolor.color import cielab, coherence, decode
 from jaxcolor.colorize import Colorizer
 from jaxcolor.models.zhang2016 import Zhang2016
+from jaxcolor.pretrained import descriptions, release
 from tests import tiny
 
 COHERENT = tiny.BINS._replace(coherence=0.75)
@@ -169,7 +170,7 @@ def test_a_large_photograph_has_no_seams_between_tiles(photo, colorizers, monkey
 
 def test_the_models_own_coherence_is_the_default(photo, colorizers, tmp_path):
     model = tiny.model(COHERENT)
-    pretrained.save(model, tmp_path / "model", card="")
+    release.save(model, tmp_path / "model", card="")
     loaded = Colorizer.load(tmp_path / "model")
     assert loaded.coherence == 0.75
     np.testing.assert_array_equal(loaded(photo), colorizers[0.75](photo))
@@ -179,7 +180,7 @@ def test_the_models_own_coherence_is_the_default(photo, colorizers, tmp_path):
 def test_a_model_from_before_there_was_coherence_has_none():
     fields = COHERENT._asdict()
     del fields["coherence"]
-    assert describe.from_fields(fields).coherence == 0
+    assert descriptions.from_fields(fields).coherence == 0
 
 
 def test_a_regression_can_be_coherent(photo):
@@ -200,7 +201,7 @@ def test_a_network_without_features_refuses_coherence_alone(monkeypatch, photo):
     variables = {"params": {"Dense_0": {"kernel": np.ones((1, 313))}}}
     variables["params"]["Dense_0"]["bias"] = np.zeros(313)
     prior = np.full(313, 1 / 313)
-    model = pretrained.assemble(
+    model = release.assemble(
         description, variables=variables, prior=prior, provenance={}
     )
     assert Colorizer(model)(photo).shape == photo.shape

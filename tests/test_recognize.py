@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from jaxcolor import cli, pretrained, recognize
+from jaxcolor import cli, recognize
 from jaxcolor.data import sources, splits
+from jaxcolor.pretrained import release
 from jaxcolor.recognize import training
 from tests import tiny
 
@@ -221,7 +222,7 @@ def test_a_folder_is_whole_or_not_there(trained, tmp_path, monkeypatch):
 def test_a_damaged_folder_is_refused_with_its_name(trained, tmp_path):
     folder = tmp_path / "seed0"
     recognize.save(trained, folder)
-    config = json.loads((folder / pretrained.CONFIG).read_text())
+    config = json.loads((folder / release.CONFIG).read_text())
     damages = {
         "missing, unknown or misshapen": config | {"classes": ["a", "b", "c"]},
         "format 99": config | {"classifier_version": 99},
@@ -229,11 +230,11 @@ def test_a_damaged_folder_is_refused_with_its_name(trained, tmp_path):
         "does not describe a classifier": [],
     }
     for told, fields in damages.items():
-        (folder / pretrained.CONFIG).write_text(json.dumps(fields))
+        (folder / release.CONFIG).write_text(json.dumps(fields))
         with pytest.raises(ValueError, match=f"seed0.*{told}"):
             recognize.load(folder)
-    (folder / pretrained.CONFIG).write_text(json.dumps(config))
-    (folder / pretrained.WEIGHTS).write_bytes(b"damaged")
+    (folder / release.CONFIG).write_text(json.dumps(config))
+    (folder / release.WEIGHTS).write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"model\.safetensors"):
         recognize.load(folder)
 
@@ -241,8 +242,8 @@ def test_a_damaged_folder_is_refused_with_its_name(trained, tmp_path):
 def test_a_colorization_model_is_no_classifier_nor_the_reverse(trained, tmp_path):
     recognize.save(trained, tmp_path / "classifier")
     with pytest.raises(ValueError, match="does not describe a jaxcolor model"):
-        pretrained.load(tmp_path / "classifier")
-    pretrained.save(tiny.model(), tmp_path / "model", card="A card.")
+        release.load(tmp_path / "classifier")
+    release.save(tiny.model(), tmp_path / "model", card="A card.")
     with pytest.raises(ValueError, match="does not describe a classifier"):
         recognize.load(tmp_path / "model")
 
@@ -277,10 +278,10 @@ def _command(scenes, output, **changes):
 def test_seeds_that_are_finished_stay(scenes, tmp_path, capsys):
     output = tmp_path / "classifiers"
     assert _command(scenes, output) == 0
-    kept = (output / "seed0" / pretrained.WEIGHTS).stat().st_mtime_ns
+    kept = (output / "seed0" / release.WEIGHTS).stat().st_mtime_ns
     assert _command(scenes, output, seeds=2) == 0
     assert sorted(p.name for p in output.iterdir()) == ["seed0", "seed1"]
-    assert (output / "seed0" / pretrained.WEIGHTS).stat().st_mtime_ns == kept
+    assert (output / "seed0" / release.WEIGHTS).stat().st_mtime_ns == kept
     assert recognize.load(output / "seed1").provenance["seed"] == 1
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""

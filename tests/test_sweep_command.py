@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import cli, grid, pretrained
+from jaxcolor import cli, grid
 from jaxcolor.commands import sweep
 from jaxcolor.data import sources, splits
+from jaxcolor.pretrained import release
 from tests import tiny
 
 CELLS = ("--temperatures", 1, 0.38, "--lambdas", 0.5, 0.2)
@@ -20,7 +21,7 @@ FAST = ("--size", 32, "--batch-size", 2, "--resamples", 50, "--quiet")
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    pretrained.save(tiny.model(), folder, card="A card.")
+    release.save(tiny.model(), folder, card="A card.")
     return folder
 
 
@@ -92,7 +93,7 @@ def test_bad_numbers_are_refused_before_any_work(
     flags, message, tmp_path, capsys, monkeypatch
 ):
     # Neither the model nor the photographs are looked at.
-    monkeypatch.setattr(pretrained, "load", pytest.fail)
+    monkeypatch.setattr(release, "load", pytest.fail)
     monkeypatch.setattr(sources, "open_source", pytest.fail)
     output = tmp_path / "sweep"
     assert run("nowhere", "--model", "m", "-o", output, *flags) == cli.MISUSED
@@ -127,7 +128,7 @@ def test_a_plot_of_an_earlier_grid_does_not_stay(model, photo_folder, tmp_path):
 def test_photographs_of_the_training_are_warned_of(photo_folder, tmp_path, caplog):
     config = {"data": {"held_out_fraction": 0.5}}
     trained = tiny.model()._replace(provenance={"config": config})
-    pretrained.save(trained, tmp_path / "trained", card="A card.")
+    release.save(trained, tmp_path / "trained", card="A card.")
     command = (photo_folder, "--model", tmp_path / "trained", "-o", tmp_path / "sweep")
     assert run(*command, *CELLS, *FAST, "--held-out", 0.9) == 0
     (warning,) = caplog.messages
@@ -145,7 +146,7 @@ def test_an_empty_grid_is_refused(tmp_path, capsys):
 
 
 def test_a_regression_is_refused(photo_folder, tmp_path, capsys):
-    pretrained.save(tiny.model(tiny.REGRESSION), tmp_path / "l2", card="A card.")
+    release.save(tiny.model(tiny.REGRESSION), tmp_path / "l2", card="A card.")
     output = tmp_path / "sweep"
     command = (photo_folder, "--model", tmp_path / "l2", "-o", output)
     assert run(*command) == cli.MISUSED

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from experiments import temperature
-from jaxcolor import colorize, pretrained, protocol
+from jaxcolor import colorize, protocol
 from jaxcolor.data import sources
+from jaxcolor.pretrained import release
 from tests import tiny
 
 
@@ -41,7 +42,7 @@ def test_thirds_add_up_to_all_pixels(photo_folder):
 
 @pytest.mark.slow
 def test_it_runs_on_any_folder(photo_folder, tmp_path, capsys):
-    pretrained.save(tiny.model(), tmp_path / "model", card="")
+    release.save(tiny.model(), tmp_path / "model", card="")
     command = [str(photo_folder), "--model", f"mine={tmp_path / 'model'}", "--quiet"]
     output = tmp_path / "out"
     assert temperature.main([*command, "-o", str(output), "--size", "32"]) == 0
@@ -55,7 +56,7 @@ def test_it_runs_on_any_folder(photo_folder, tmp_path, capsys):
 
 
 def test_a_model_without_bins_is_refused(photo_folder, tmp_path, capsys):
-    pretrained.save(tiny.model(tiny.REGRESSION), tmp_path / "model", card="")
+    release.save(tiny.model(tiny.REGRESSION), tmp_path / "model", card="")
     command = [str(photo_folder), "--model", f"mine={tmp_path / 'model'}", "--quiet"]
     with pytest.raises(SystemExit) as ended:
         temperature.main([*command, "-o", str(tmp_path / "out")])

@@ -11,9 +11,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from configs import smoke
-from jaxcolor import pretrained
-from jaxcolor.describe import Description
 from jaxcolor.models.zhang2016 import Zhang2016
+from jaxcolor.pretrained import release
+from jaxcolor.pretrained.descriptions import Description
 
 STEPS = 12
 """Of a training."""
@@ -68,7 +68,7 @@ def model(description=BINS, **changes):
     variables["params"]["head"]["kernel"] *= 4
     prior = random.dirichlet(np.ones(313))
     parts = {"variables": variables, "prior": prior, "provenance": {"step": 7}}
-    return pretrained.assemble(description, **(parts | changes))
+    return release.assemble(description, **(parts | changes))
 
 
 def training_config(photo_folder: Path) -> ConfigDict:

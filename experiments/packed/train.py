@@ -36,20 +36,13 @@ from experiments.packed.photographs import Named, Photographs
 from experiments.packed.programs import Parts
 from experiments.packed.recipe import Phase, Recipe
 from experiments.packed.snapshot import Snapshot
-from jaxcolor import (
-    build,
-    configuration,
-    interrupt,
-    model_card,
-    plots,
-    pretrained,
-    steps,
-)
+from jaxcolor import build, configuration, interrupt, plots, steps
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
 from jaxcolor.color import cielab
 from jaxcolor.colorize import Colorizer
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained import model_card, release
+from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.prior import Prior
 from jaxcolor.runtime import compilation_cache, versions
 from jaxcolor.steps import TrainState
@@ -282,7 +275,7 @@ class Training:
             for name, x in priors.to_json(self.prior).items()
             if name != "counts"
         }
-        return pretrained.assemble(
+        return release.assemble(
             build.description(self.parts.config),
             variables=jax.device_get(variables),
             prior=priors.probabilities(self.prior),
@@ -454,7 +447,7 @@ def _end(running: Training, state: TrainState, log: Log, options: Options) -> No
         results=None,
         license_name=None,
     )
-    pretrained.save(model, options.release, card=card, overwrite=True)
+    release.save(model, options.release, card=card, overwrite=True)
     print(f"released to {options.release}", file=sys.stderr)
 
 

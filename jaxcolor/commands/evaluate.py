@@ -21,7 +21,7 @@ def _add_evaluate(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]MODEL",
-        help="as in colorize, box for the one that comes with jaxcolor; may be given"
+        help="as in colorize, or bundled for the model that comes with jaxcolor; may be given"
         " several times",
     )
     parser.add_argument(

@@ -61,12 +61,13 @@ def _finetune(arguments: Namespace) -> int:
 
 
 def _in_workdir(arguments: Namespace, workdir: Path) -> int:
-    from jaxcolor import finetune, pretrained
+    from jaxcolor import finetune
+    from jaxcolor.pretrained import release
 
     is_own = arguments.model is None
     request = finetune.Request(
         photographs=arguments.photographs,
-        model=str(pretrained.BOX) if is_own else arguments.model,
+        model=str(release.BUNDLED) if is_own else arguments.model,
         name="the model that comes with jaxcolor" if is_own else arguments.model,
         output=arguments.output,
         workdir=workdir,

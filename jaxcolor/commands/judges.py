@@ -183,16 +183,16 @@ def _notes(
 
 
 def _paths(given: Sequence[str]) -> dict[str, Path]:
-    from jaxcolor.recognize import efficientnet_lite
+    from jaxcolor.pretrained.importers import efficientnet_lite
 
     named = arguments_of.named(given, what="classifier")
     return {name: efficientnet_lite.locate(path) for name, path in named.items()}
 
 
 def _is_published(path: Path) -> bool:
-    from jaxcolor.recognize import weights
+    from jaxcolor.pretrained.importers import torch_pickle
 
-    return path.suffix.lower() in weights.SUFFIXES and not path.is_dir()
+    return path.suffix.lower() in torch_pickle.SUFFIXES and not path.is_dir()
 
 
 def _published(path: Path, names: Sequence[str] | None) -> Any:

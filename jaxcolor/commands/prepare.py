@@ -11,7 +11,7 @@ from jaxcolor.commands.arguments import Command
 if TYPE_CHECKING:
     from jaxcolor.data.prepare.prepare import Outcome
 
-# As in jaxcolor.data.prepare.layout and jaxcolor.data.prepare.recode, which take time to import.
+# As in `layout` and `recode` of data.prepare, which take time to import.
 SPLITS = ("hash", "folders", "imagenet")
 REENCODINGS = ("keep", "short-side", "square")
 

@@ -40,12 +40,12 @@ def _add_release(parser: ArgumentParser) -> None:
 
 
 def _release(arguments: Namespace) -> int:
-    from jaxcolor import describe, model_card, pretrained
+    from jaxcolor.pretrained import descriptions, model_card, release
 
     results = _text(arguments.results, what="table")
     notes = _text(arguments.notes, what="file of notes")
-    model = pretrained.load(arguments.workdir)
-    described = describe.read_by(
+    model = release.load(arguments.workdir)
+    described = descriptions.read_by(
         model.description,
         temperature=arguments.temperature,
         rebalancing_lambda=arguments.rebalancing_lambda,
@@ -65,7 +65,7 @@ def _release(arguments: Namespace) -> int:
         license_name=arguments.license,
         notes=notes,
     )
-    pretrained.save(
+    release.save(
         model,
         arguments.output,
         card=card,

@@ -113,16 +113,8 @@ def _add_criterion(parser: ArgumentParser) -> None:
 def _sweep(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import (
-        describe,
-        folders,
-        grid,
-        gridded,
-        pretrained,
-        protocol,
-        scores,
-        sweep,
-    )
+    from jaxcolor import folders, grid, gridded, protocol, scores, sweep
+    from jaxcolor.pretrained import descriptions, release
 
     chosen = grid.make(arguments.temperatures, arguments.lambdas)
     criterion = grid.Criterion(
@@ -135,8 +127,8 @@ def _sweep(arguments: Namespace) -> int:
         raise ValueError(f"--held-out is {fraction:g}; wanted above 0 and below 1")
     output = arguments.output
     folders.check_folder(output)
-    model = pretrained.load(arguments.model)
-    if model.description.head != describe.BINS:
+    model = release.load(arguments.model)
+    if model.description.head != descriptions.BINS:
         raise ValueError(
             f"{arguments.model} predicts ab itself; wanted a model with bins, which has"
             " a temperature and a lambda"

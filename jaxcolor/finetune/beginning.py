@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from jaxcolor import describe
 from jaxcolor.color import rebalance
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained import descriptions
+from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.prior import Prior
 
 MODEL_COUNTS_AS = 100
@@ -46,7 +46,7 @@ def under(model: Pretrained, prior: Float[np.ndarray, " q"]) -> Pretrained:
     the prior: where that changes, the bias of the last layer makes up for it. At a
     lambda of 1 there are no weights and nothing to make up for.
     """
-    numbers = describe.decoding(model.description)
+    numbers = descriptions.decoding(model.description)
     assert numbers is not None
     assert model.prior is not None
     was, now = (

@@ -11,7 +11,7 @@ from jaxcolor.data import sources
 from jaxcolor.data.sources import Source
 from jaxcolor.metrics import bootstrap
 from jaxcolor.metrics.bootstrap import Interval
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.protocol import Progress, Protocol
 from jaxcolor.scores import Evaluation
 from jaxcolor.systems import Answer, System

@@ -9,8 +9,8 @@ from ml_collections import ConfigDict
 
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
-from jaxcolor.describe import Description
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained.descriptions import Description
+from jaxcolor.pretrained.release import Pretrained
 
 FEWEST = 50
 """Photographs in color; of fewer, too few are left to judge by."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from jaxcolor import describe, manifest, model_card, plots, pretrained, scores, train
+from jaxcolor import manifest, plots, scores, train
 from jaxcolor import prior as priors
 from jaxcolor import workdir as workdirs
 from jaxcolor.color import gamut
@@ -16,7 +16,8 @@ from jaxcolor.data import albums, sources
 from jaxcolor.data.albums import Album
 from jaxcolor.finetune import beginning, comparing, settings
 from jaxcolor.finetune.comparing import Comparison
-from jaxcolor.pretrained import Pretrained
+from jaxcolor.pretrained import descriptions, model_card, release
+from jaxcolor.pretrained.release import Pretrained
 
 # In the workdir, beside what a training writes.
 PHOTOGRAPHS, START, PRIOR, RECORD = (
@@ -32,7 +33,7 @@ class Request(NamedTuple):
 
     Attributes:
         photographs: a folder of them.
-        model: to start from, see `pretrained.load`.
+        model: to start from, see `release.load`.
         name: of that model, for people.
         output: a new folder for the released model.
         workdir: of the training; one that was stopped goes on.
@@ -84,8 +85,8 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
     for path in (request.output, sheet_of(request.output)):
         if path.exists():
             raise ValueError(f"{path} exists; not overwritten")
-    model = pretrained.load(request.model)
-    if model.description.head != describe.BINS:
+    model = release.load(request.model)
+    if model.description.head != descriptions.BINS:
         raise ValueError(
             f"{request.model} predicts ab itself; wanted a model with bins"
         )
@@ -108,7 +109,7 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
     ended = train.train(config, folder, is_quiet=request.is_quiet)
     if not ended.is_finished:
         return Outcome(ended.step, album, None)
-    tuned = pretrained.load(folder)
+    tuned = release.load(folder)
     aside = sources.folder(folder / PHOTOGRAPHS / albums.VALIDATION)
     with _bar(2 * len(aside), request, "comparing") as bar:
         found = comparing.compare(model, tuned, aside, on_done=bar.update)
@@ -141,7 +142,7 @@ def _album(request: Request) -> Album:
         return shown
 
     try:
-        with pretrained.whole_folder(folder) as partial:
+        with release.whole_folder(folder) as partial:
             album = albums.gather(
                 request.photographs,
                 partial,
@@ -165,7 +166,7 @@ def _begin(request: Request, model: Pretrained, folder: Path) -> None:
     if (folder / START).exists():
         return
     about = model.description
-    numbers = describe.decoding(about)
+    numbers = descriptions.decoding(about)
     assert numbers is not None
     assert about.neighbors is not None
     assert about.sigma is not None
@@ -183,7 +184,7 @@ def _begin(request: Request, model: Pretrained, folder: Path) -> None:
     prior = beginning.mixed(counted, model, name=request.name)
     priors.write(prior, folder / PRIOR)
     start = beginning.under(model, priors.probabilities(prior))
-    pretrained.save(start, folder / START, card="Where the fine-tuning starts.\n")
+    release.save(start, folder / START, card="Where the fine-tuning starts.\n")
 
 
 def _release(
@@ -218,7 +219,7 @@ def _release(
         ),
     )
     model = tuned._replace(provenance=provenance)
-    pretrained.save(model, request.output, card=card)
+    release.save(model, request.output, card=card)
     plots.write_png(found.sheet, sheet_of(request.output))
 
 

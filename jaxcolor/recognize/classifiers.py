@@ -16,8 +16,8 @@ import safetensors.numpy
 from flax import traverse_util
 from jaxtyping import Array, Float, PyTree
 
-from jaxcolor import describe, pretrained
 from jaxcolor.models.scene_classifier import SceneClassifier
+from jaxcolor.pretrained import descriptions, release
 
 FORMAT_VERSION = 1
 """Of a classifier's folder; grows when an older jaxcolor could not read it rightly."""
@@ -96,15 +96,15 @@ def save(trained: Trained, folder: str | Path) -> None:
         "size": trained.size,
         "provenance": trained.provenance,
     }
-    arrays = describe.flatten(trained.variables)
+    arrays = descriptions.flatten(trained.variables)
     # The file has the bytes as they lie in memory, whatever the strides say.
     tensors = {
         name: np.ascontiguousarray(x, np.float32) for name, x in sorted(arrays.items())
     }
-    with pretrained.whole_folder(folder) as partial:
+    with release.whole_folder(folder) as partial:
         text = json.dumps(fields, indent=2) + "\n"
-        pretrained.write(partial / pretrained.CONFIG, text.encode())
-        pretrained.write(partial / pretrained.WEIGHTS, safetensors.numpy.save(tensors))
+        release.write(partial / release.CONFIG, text.encode())
+        release.write(partial / release.WEIGHTS, safetensors.numpy.save(tensors))
 
 
 def load(folder: str | Path) -> Trained:
@@ -114,20 +114,22 @@ def load(folder: str | Path) -> Trained:
         ValueError: there is no classifier there, or it is damaged.
     """
     folder = Path(folder)
-    fields = _read_config(folder / pretrained.CONFIG)
+    fields = _read_config(folder / release.CONFIG)
     classes = tuple(fields["classes"])
     network = SceneClassifier(
         width=fields["width"], outputs=len(classes), momentum=fields["momentum"]
     )
     try:
-        tensors = safetensors.numpy.load_file(folder / pretrained.WEIGHTS)
+        tensors = safetensors.numpy.load_file(folder / release.WEIGHTS)
     except (OSError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{folder / pretrained.WEIGHTS}: {error}") from error
-    wanted = {name: x.shape for name, x in describe.flatten(_shapes(network)).items()}
+        raise ValueError(f"{folder / release.WEIGHTS}: {error}") from error
+    wanted = {
+        name: x.shape for name, x in descriptions.flatten(_shapes(network)).items()
+    }
     found = {name: x.shape for name, x in tensors.items()}
     if wrong := sorted({name for name, _ in wanted.items() ^ found.items()}):
         raise ValueError(
-            f"{folder}: missing, unknown or misshapen: {describe.listed(wrong)}"
+            f"{folder}: missing, unknown or misshapen: {descriptions.listed(wrong)}"
         )
     return Trained(
         classes=classes,
@@ -159,7 +161,9 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{path} has format {version}; this jaxcolor reads {FORMAT_VERSION}"
         )
     if wrong := sorted(FIELDS ^ set(fields)):
-        raise ValueError(f"{path}: missing or unknown field: {describe.listed(wrong)}")
+        raise ValueError(
+            f"{path}: missing or unknown field: {descriptions.listed(wrong)}"
+        )
     return fields
 
 

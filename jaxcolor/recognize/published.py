@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxcolor.recognize import efficientnet_lite, vgg, weights
+from jaxcolor.pretrained.importers import efficientnet_lite, torch_pickle
+from jaxcolor.recognize import vgg
 from jaxcolor.recognize.classifiers import FromFunction
 
 
@@ -11,7 +12,7 @@ def published(path: str | Path, *, classes: Sequence[str] | None) -> FromFunctio
     """Returns VGG-16 or EfficientNet-Lite, whichever the file holds.
 
     Args:
-        path: of weights, see `weights.read`, or as in `efficientnet_lite.locate`.
+        path: of weights, see `torch_pickle.read`, or as in `efficientnet_lite.locate`.
         classes: names of the classes, in order; None for "0", "1" ...
 
     Raises:
@@ -19,7 +20,7 @@ def published(path: str | Path, *, classes: Sequence[str] | None) -> FromFunctio
             as many names as classes.
     """
     path = efficientnet_lite.locate(path)
-    tensors = weights.read(path)
+    tensors = torch_pickle.read(path)
     if efficientnet_lite.MARK in tensors:
         return efficientnet_lite.from_tensors(tensors, path, classes=classes)
     if vgg.MARK in tensors:

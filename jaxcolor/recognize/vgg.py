@@ -9,9 +9,9 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, PyTree
 
-from jaxcolor import describe
 from jaxcolor.models import vgg16 as networks
-from jaxcolor.recognize import weights
+from jaxcolor.pretrained import descriptions
+from jaxcolor.pretrained.importers import torch_pickle
 from jaxcolor.recognize.classifiers import FromFunction
 
 # Where torchvision's Sequential has the convolutions, ReLUs and poolings between them.
@@ -47,7 +47,7 @@ def vgg16(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
     The network sees 224 x 224 pixels, see `fit`.
 
     Args:
-        path: of weights by torchvision's names, see `weights.read`: for example its
+        path: of weights by torchvision's names, see `torch_pickle.read`, such as
             vgg16-397923af.pth. Widths follow from them.
         classes: names of the classes, in order; None for "0", "1" ...
 
@@ -55,7 +55,7 @@ def vgg16(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
         ValueError: the file cannot be read or holds another network, or there are not
             as many names as classes.
     """
-    return from_tensors(weights.read(path), path, classes=classes)
+    return from_tensors(torch_pickle.read(path), path, classes=classes)
 
 
 def from_tensors(
@@ -122,12 +122,12 @@ def read_features(path: str | Path) -> PyTree:
     """Reads the parameters of `networks.Features` from torchvision's weights of VGG-16.
 
     Args:
-        path: see `weights.read`. Widths follow from the weights.
+        path: see `torch_pickle.read`. Widths follow from the weights.
 
     Raises:
         ValueError: the file cannot be read or holds another network.
     """
-    params = features(weights.read(path), path)
+    params = features(torch_pickle.read(path), path)
     _check_shapes(networks.Features(widths(params)), params, path)
     return params
 
@@ -179,7 +179,7 @@ def _taken(
 def _check_shapes(network: nn.Module, params: PyTree, path: str | Path) -> None:
     photograph = jnp.zeros((1, networks.SIZE, networks.SIZE, 3))
     shapes = jax.eval_shape(network.init, jax.random.key(0), photograph)["params"]
-    wanted = {name: x.shape for name, x in describe.flatten(shapes).items()}
-    found = {name: x.shape for name, x in describe.flatten(params).items()}
+    wanted = {name: x.shape for name, x in descriptions.flatten(shapes).items()}
+    found = {name: x.shape for name, x in descriptions.flatten(params).items()}
     if wrong := sorted({name for name, _ in wanted.items() ^ found.items()}):
-        raise ValueError(f"{path}: misshapen: {describe.listed(wrong)}")
+        raise ValueError(f"{path}: misshapen: {descriptions.listed(wrong)}")

@@ -12,7 +12,7 @@ from PIL import Image
 from jaxcolor import recognize
 from jaxcolor.data import imagenet
 from jaxcolor.models import efficientnet_lite as networks
-from jaxcolor.recognize import efficientnet_lite
+from jaxcolor.pretrained.importers import efficientnet_lite
 
 # A network of width 0.25 and depth 0.34, worked by hand from table 1 of Tan and Le
 # 2019: size, stride, expand and channels of each block. 10 channels become 16, as 8

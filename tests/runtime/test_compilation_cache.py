@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import pretrained
+from jaxcolor.pretrained import release
 from jaxcolor.runtime import compilation_cache
 from tests import tiny
 
@@ -134,7 +134,7 @@ print([name for name in {HEAVY} if name in sys.modules])
 
 @pytest.mark.slow
 def test_a_colorization_loads_little_and_compiles_three_programs_once(tmp_path):
-    pretrained.save(tiny.model(), tmp_path / "model", card="")
+    release.save(tiny.model(), tmp_path / "model", card="")
     photo = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     told = _colorize(tmp_path, tmp_path / "cache")

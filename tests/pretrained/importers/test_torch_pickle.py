@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxcolor.recognize import weights
+from jaxcolor.pretrained.importers import torch_pickle
 
 # Written by PyTorch 2.13, in its formats of today and of before 1.6, then compressed,
 # for tests where there is none. With x the 3 x 4 float32 numbers 0, 1 ... they hold an
@@ -51,7 +51,7 @@ def path(tmp_path, content):
 
 
 def test_views_of_one_storage_are_read(path):
-    found = weights.read(path)
+    found = torch_pickle.read(path)
     x = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert list(found) == ["weight", "bias", "count"]
     for name, expected in (("weight", x.T), ("bias", x[1, 1:]), ("count", 7)):
@@ -71,7 +71,7 @@ def test_what_pytorch_writes_is_read(tmp_path, is_zipped, dtype):
     state["parameter"] = torch.nn.Parameter(torch.ones(2))
     path = tmp_path / "model.pt"
     torch.save(state, path, _use_new_zipfile_serialization=is_zipped)
-    found = weights.read(path)
+    found = torch_pickle.read(path)
     assert set(found) == set(state)
     for name, x in state.items():
         np.testing.assert_array_equal(found[name], x.detach().numpy(), strict=True)
@@ -82,7 +82,7 @@ def test_other_formats_give_the_same(tmp_path):
     safetensors.numpy.save_file(arrays, tmp_path / "model.safetensors")
     np.savez(tmp_path / "model.npz", **arrays)
     for name in ("model.safetensors", "model.npz"):
-        found = weights.read(tmp_path / name)
+        found = torch_pickle.read(tmp_path / name)
         assert set(found) == {"a", "b"}
         for key, x in arrays.items():
             np.testing.assert_array_equal(found[key], x, strict=True)
@@ -101,32 +101,32 @@ def test_a_pickle_that_runs_something_is_refused(tmp_path, monkeypatch, is_zippe
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("model/data.pkl", pickle.dumps({"a": _Harmful()}))
     else:
-        parts = (weights.LEGACY_MAGIC, 1001, {"little_endian": True})
+        parts = (torch_pickle.LEGACY_MAGIC, 1001, {"little_endian": True})
         whole = (*parts, {"a": _Harmful()}, [])
         path.write_bytes(b"".join(pickle.dumps(part, protocol=2) for part in whole))
     with pytest.raises(ValueError, match=r"model\.pth .*mkdir; wanted tensors only"):
-        weights.read(path)
+        torch_pickle.read(path)
     assert not (tmp_path / "harm").exists()
 
 
 def test_a_tensor_beyond_its_numbers_is_refused():
-    storage = weights._Storage("0", np.dtype("<f4"), 4)
+    storage = torch_pickle._Storage("0", np.dtype("<f4"), 4)
     for offset, shape, strides in (
         (0, (5,), (1,)),
         (1, (2, 2), (2, 1)),
         (-1, (2,), (1,)),
         (3, (2,), (-1,)),
     ):
-        tensor = weights._Tensor(storage, offset, shape, strides)
+        tensor = torch_pickle._Tensor(storage, offset, shape, strides)
         with pytest.raises(ValueError, match="lies beyond its numbers"):
-            weights._array(tensor, lambda _: bytes(16))
+            torch_pickle._array(tensor, lambda _: bytes(16))
 
 
 def test_a_cut_file_is_one_line(path, content):
     for kept in (0, 10, len(content) // 2, len(content) - 4):
         path.write_bytes(content[:kept])
         with pytest.raises(ValueError, match=r"model\.pth cannot be read: .") as raised:
-            weights.read(path)
+            torch_pickle.read(path)
         assert "\n" not in str(raised.value)
 
 
@@ -142,11 +142,11 @@ def test_what_is_no_dictionary_of_tensors_is_told(tmp_path, found, told):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("model/data.pkl", pickle.dumps(found))
     with pytest.raises(ValueError, match=told):
-        weights.read(path)
+        torch_pickle.read(path)
 
 
 def test_a_wrong_name_is_told(tmp_path):
     with pytest.raises(ValueError, match=r"no weights at .*nowhere\.pth"):
-        weights.read(tmp_path / "nowhere.pth")
+        torch_pickle.read(tmp_path / "nowhere.pth")
     with pytest.raises(ValueError, match=r"model\.h5 is not named as one of \.safe"):
-        weights.read(tmp_path / "model.h5")
+        torch_pickle.read(tmp_path / "model.h5")

@@ -10,9 +10,9 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, PyTree
 
-from jaxcolor import describe
 from jaxcolor.models import efficientnet_lite as networks
-from jaxcolor.recognize import weights
+from jaxcolor.pretrained import descriptions
+from jaxcolor.pretrained.importers import torch_pickle
 from jaxcolor.recognize.classifiers import FromFunction
 
 # Added to the variances of the normalization that is folded; the TPU repository's.
@@ -69,7 +69,7 @@ def read_encoder(
         ValueError: the file cannot be read or holds another network.
     """
     path = locate(path)
-    params = _encoder(weights.read(path), path, width=width, depth=depth)
+    params = _encoder(torch_pickle.read(path), path, width=width, depth=depth)
     if channels == 1:
         stem = params["stem"]
         stem["kernel"] = stem["kernel"].sum(axis=2, keepdims=True)
@@ -92,7 +92,7 @@ def classifier(path: str | Path, *, classes: Sequence[str] | None) -> FromFuncti
             as many names as classes.
     """
     path = locate(path)
-    return from_tensors(weights.read(path), path, classes=classes)
+    return from_tensors(torch_pickle.read(path), path, classes=classes)
 
 
 def from_tensors(
@@ -234,7 +234,7 @@ def _check_shapes(
 ) -> None:
     photograph = jnp.zeros((1, networks.STRIDE, networks.STRIDE, channels))
     shapes = jax.eval_shape(network.init, jax.random.key(0), photograph)["params"]
-    wanted = {name: x.shape for name, x in describe.flatten(shapes).items()}
-    found = {name: x.shape for name, x in describe.flatten(params).items()}
+    wanted = {name: x.shape for name, x in descriptions.flatten(shapes).items()}
+    found = {name: x.shape for name, x in descriptions.flatten(params).items()}
     if wrong := sorted({name for name, _ in wanted.items() ^ found.items()}):
-        raise ValueError(f"{path}: misshapen: {describe.listed(wrong)}")
+        raise ValueError(f"{path}: misshapen: {descriptions.listed(wrong)}")

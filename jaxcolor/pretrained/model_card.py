@@ -2,8 +2,8 @@
 
 import json
 
-from jaxcolor import describe
-from jaxcolor.describe import Description
+from jaxcolor.pretrained import descriptions
+from jaxcolor.pretrained.descriptions import Description
 
 # What no model of this kind can do, whatever it was trained on.
 LIMITS = """\
@@ -68,7 +68,7 @@ def _front_matter(license_name: str | None) -> str:
 
 
 def _method(description: Description) -> str:
-    if description.head == describe.AB:
+    if description.head == descriptions.AB:
         what = "a regression of ab"
     else:
         what = "a distribution over the bins of the ab plane for each pixel"
@@ -80,7 +80,7 @@ def _method(description: Description) -> str:
 
 def _use(description: Description) -> str:
     options = ""
-    if description.head == describe.BINS:
+    if description.head == descriptions.BINS:
         options = (
             "\n`--temperature` 1 gives the mean of what is likely, smooth and often"
             " paler; towards\n0 the likeliest color, patchy and often more vivid."
@@ -106,7 +106,7 @@ def _numbers(description: Description) -> str:
         ("its arguments", f"`{json.dumps(description.arguments)}`"),
         ("network size, long side", f"{description.size} pixels"),
     ]
-    if description.head == describe.BINS:
+    if description.head == descriptions.BINS:
         rows += [
             ("spacing of the bins", f"{description.spacing:g}"),
             ("soft code", f"{description.neighbors} bins, σ {description.sigma:g}"),

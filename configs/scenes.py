@@ -1,6 +1,6 @@
 """The model that was bundled before: small, mostly for scenes, old photographs too.
 
-Run:    jaxcolor train --config configs/box.py --workdir runs/box \
+Run:    jaxcolor train --config configs/scenes.py --workdir runs/box \
             --config.data.source=PHOTOS
 Expect: 640,000 crops, three to four hours on two CPU cores, in as many sittings as you
     like; experiments/README.md tells what came out of 528,000.

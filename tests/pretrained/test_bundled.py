@@ -4,21 +4,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcolor import Colorizer, pretrained
+from jaxcolor import Colorizer
+from jaxcolor.pretrained import release
 
 # Of all its files: small enough for a package and for a repository.
 LARGEST = 12e6
 
 pytestmark = pytest.mark.skipif(
-    not (pretrained.BOX / pretrained.CONFIG).is_file(), reason="the box is empty"
+    not (release.BUNDLED / release.CONFIG).is_file(), reason="there is no bundled model"
 )
 
 
 def test_the_box_is_a_small_released_model():
-    names = {path.name for path in pretrained.BOX.iterdir()}
-    assert names == {pretrained.CONFIG, pretrained.WEIGHTS, pretrained.CARD}
-    assert sum(path.stat().st_size for path in pretrained.BOX.iterdir()) <= LARGEST
-    card = (pretrained.BOX / pretrained.CARD).read_text()
+    names = {path.name for path in release.BUNDLED.iterdir()}
+    assert names == {release.CONFIG, release.WEIGHTS, release.CARD}
+    assert sum(path.stat().st_size for path in release.BUNDLED.iterdir()) <= LARGEST
+    card = (release.BUNDLED / release.CARD).read_text()
     assert "## Limits" in card
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxcolor import describe, manifest, model_card, pretrained
+from jaxcolor import manifest
+from jaxcolor.pretrained import descriptions, model_card, release
 from tests import tiny
 
 
@@ -21,7 +22,7 @@ def model():
 
 @pytest.fixture
 def released(model, tmp_path):
-    pretrained.save(model, tmp_path / "model", card="card\n")
+    release.save(model, tmp_path / "model", card="card\n")
     return tmp_path / "model"
 
 
@@ -40,8 +41,8 @@ def _edit_weights(folder, edit):
 @pytest.mark.parametrize("description", [tiny.BINS, tiny.REGRESSION])
 def test_what_is_saved_is_loaded(description, tmp_path):
     saved = tiny.model(description)
-    pretrained.save(saved, tmp_path / "a" / "model", card="card\n")
-    loaded = pretrained.load(tmp_path / "a" / "model")
+    release.save(saved, tmp_path / "a" / "model", card="card\n")
+    loaded = release.load(tmp_path / "a" / "model")
     assert loaded.description == saved.description
     assert loaded.provenance == saved.provenance
     assert jax.tree.structure(loaded.variables) == jax.tree.structure(saved.variables)
@@ -81,15 +82,15 @@ def test_kernels_stored_in_bfloat16_are_rounded_to_nearest_even(model, tmp_path)
     ties = np.array([1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, 1 + 2**-8 + 2**-20])
     tied = tiny.model()
     tied.variables["params"]["conv1_1"]["kernel"][0, 0, 0, :4] = ties
-    pretrained.save(tied, tmp_path / "model", card="", dtype="bfloat16")
-    loaded = pretrained.load(tmp_path / "model")
+    release.save(tied, tmp_path / "model", card="", dtype="bfloat16")
+    loaded = release.load(tmp_path / "model")
     # Between 1 and 2 the numbers are 2^-7 apart.
     np.testing.assert_array_equal(
         loaded.variables["params"]["conv1_1"]["kernel"][0, 0, 0, :4],
         [1, 1 + 2**-6, -1, 1 + 2**-7],
     )
-    saved = describe.flatten(tied.variables)
-    for name, array in describe.flatten(loaded.variables).items():
+    saved = descriptions.flatten(tied.variables)
+    for name, array in descriptions.flatten(loaded.variables).items():
         is_kernel = name.endswith("/kernel")
         expected = _rounded_by_hand(saved[name]) if is_kernel else saved[name]
         np.testing.assert_array_equal(array, expected)
@@ -98,7 +99,7 @@ def test_kernels_stored_in_bfloat16_are_rounded_to_nearest_even(model, tmp_path)
 
 
 def test_kernels_in_bfloat16_halve_the_file(model, released, tmp_path):
-    pretrained.save(model, tmp_path / "small", card="", dtype="bfloat16")
+    release.save(model, tmp_path / "small", card="", dtype="bfloat16")
     path = tmp_path / "small" / "model.safetensors"
     tensors = safetensors.numpy.load_file(path)
     assert {name.endswith("/kernel") for name, x in tensors.items() if x.itemsize == 2}
@@ -106,27 +107,27 @@ def test_kernels_in_bfloat16_halve_the_file(model, released, tmp_path):
     assert tensors["params/head/bias"].dtype == tensors["prior"].dtype == np.float32
     kernels = sum(
         x.size
-        for name, x in describe.flatten(model.variables).items()
+        for name, x in descriptions.flatten(model.variables).items()
         if name.endswith("/kernel")
     )
     whole = (released / "model.safetensors").stat().st_size
     # But for the header, whose offsets have fewer digits.
     assert abs(whole - path.stat().st_size - 2 * kernels) < 256
     # Rounded already, it is stored as it is.
-    pretrained.save(
-        pretrained.load(tmp_path / "small"), tmp_path / "b", card="", dtype="bfloat16"
+    release.save(
+        release.load(tmp_path / "small"), tmp_path / "b", card="", dtype="bfloat16"
     )
     assert (tmp_path / "b" / "model.safetensors").read_bytes() == path.read_bytes()
 
 
 def test_an_unknown_dtype_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="dtype is 'int8'; wanted one of float32, bf"):
-        pretrained.save(model, tmp_path / "model", card="", dtype="int8")
+        release.save(model, tmp_path / "model", card="", dtype="int8")
     assert not (tmp_path / "model").exists()
 
 
 def test_saving_twice_gives_the_same_bytes(model, released, tmp_path):
-    pretrained.save(model, tmp_path / "again", card="card\n")
+    release.save(model, tmp_path / "again", card="card\n")
     for path in released.iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
@@ -135,8 +136,8 @@ def test_views_are_saved_by_value(tmp_path):
     turned = tiny.model(tiny.BINS)
     kernel = turned.variables["params"]["conv2_2"]["kernel"]
     turned.variables["params"]["conv2_2"]["kernel"] = kernel.transpose(1, 0, 3, 2)
-    pretrained.save(turned, tmp_path / "model", card="")
-    loaded = pretrained.load(tmp_path / "model")
+    release.save(turned, tmp_path / "model", card="")
+    loaded = release.load(tmp_path / "model")
     np.testing.assert_array_equal(
         loaded.variables["params"]["conv2_2"]["kernel"], kernel.transpose(1, 0, 3, 2)
     )
@@ -144,9 +145,9 @@ def test_views_are_saved_by_value(tmp_path):
 
 def test_a_released_model_is_not_overwritten_unasked(model, released):
     with pytest.raises(ValueError, match=r"model exists; not overwritten"):
-        pretrained.save(model, released, card="new")
+        release.save(model, released, card="new")
     assert (released / "README.md").read_text() == "card\n"
-    pretrained.save(model, released, card="new", overwrite=True)
+    release.save(model, released, card="new", overwrite=True)
     assert (released / "README.md").read_text() == "new"
     assert [path.name for path in released.parent.iterdir()] == ["model"]
 
@@ -155,7 +156,7 @@ def test_what_is_no_model_is_never_overwritten(model, tmp_path):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "love.txt").write_text("dear")
     with pytest.raises(ValueError, match="is not a released model"):
-        pretrained.save(model, tmp_path / "letters", card="", overwrite=True)
+        release.save(model, tmp_path / "letters", card="", overwrite=True)
     assert (tmp_path / "letters" / "love.txt").read_text() == "dear"
 
 
@@ -165,7 +166,7 @@ def test_a_failure_leaves_the_old_model(model, released, monkeypatch):
 
     monkeypatch.setattr(safetensors.numpy, "save", fail)
     with pytest.raises(OSError, match="disk full"):
-        pretrained.save(model, released, card="new", overwrite=True)
+        release.save(model, released, card="new", overwrite=True)
     assert (released / "README.md").read_text() == "card\n"
     assert [path.name for path in released.parent.iterdir()] == ["model"]
 
@@ -200,7 +201,7 @@ def test_a_failure_leaves_the_old_model(model, released, monkeypatch):
 def test_a_config_that_does_not_fit_is_refused(released, changes, message):
     _edit_config(released, **changes)
     with pytest.raises(ValueError, match=message) as refused:
-        pretrained.load(released)
+        release.load(released)
     assert "\n" not in str(refused.value)
 
 
@@ -209,7 +210,7 @@ def test_a_model_of_before_coherence_has_none(released):
     fields = json.loads(path.read_text())
     del fields["coherence"]
     path.write_text(json.dumps(fields))
-    assert pretrained.load(released).description.coherence == 0
+    assert release.load(released).description.coherence == 0
 
 
 @pytest.mark.parametrize(
@@ -228,48 +229,48 @@ def test_a_model_of_before_coherence_has_none(released):
 def test_weights_that_do_not_fit_are_refused(released, edit, message):
     _edit_weights(released, edit)
     with pytest.raises(ValueError, match=message):
-        pretrained.load(released)
+        release.load(released)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere", tmp_path / "nowhere@3"):
         with pytest.raises(ValueError, match=f"no model at {re.escape(str(tmp_path))}"):
-            pretrained.load(path)
+            release.load(path)
 
 
 def test_the_box_is_meant_unless_a_folder_is_called_so(released, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrained, "BOX", tmp_path / "package" / "box")
-    with pytest.raises(ValueError, match="no model is in the box: this jaxcolor"):
-        pretrained.load("box")
+    monkeypatch.setattr(release, "BUNDLED", tmp_path / "package" / "bundled")
+    with pytest.raises(ValueError, match="there is no bundled model: this jaxcolor"):
+        release.load("bundled")
     (tmp_path / "package").mkdir()
-    released.rename(tmp_path / "package" / "box")
-    assert pretrained.load("box").provenance == {"step": 7}
-    assert manifest.hash_of_model("box") == manifest.hash_of_model(pretrained.BOX)
-    (tmp_path / "box").mkdir()
-    with pytest.raises(ValueError, match="no model at box"):
-        pretrained.load("box")
+    released.rename(tmp_path / "package" / "bundled")
+    assert release.load("bundled").provenance == {"step": 7}
+    assert manifest.hash_of_model("bundled") == manifest.hash_of_model(release.BUNDLED)
+    (tmp_path / "bundled").mkdir()
+    with pytest.raises(ValueError, match="no model at bundled"):
+        release.load("bundled")
 
 
 def test_damaged_files_are_refused(released):
     weights = (released / "model.safetensors").read_bytes()
     (released / "model.safetensors").write_bytes(weights[: len(weights) // 2])
     with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
-        pretrained.load(released)
+        release.load(released)
     (released / "model.safetensors").unlink()
     with pytest.raises(ValueError, match=r"lacks model\.safetensors"):
-        pretrained.load(released)
+        release.load(released)
     (released / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json is not JSON"):
-        pretrained.load(released)
+        release.load(released)
     (released / "config.json").write_text("{}")
     with pytest.raises(ValueError, match="does not describe a jaxcolor model"):
-        pretrained.load(released)
+        release.load(released)
 
 
 def test_a_released_model_has_no_steps(released):
     with pytest.raises(ValueError, match="it has no step 5"):
-        pretrained.load(f"{released}@5")
+        release.load(f"{released}@5")
 
 
 def test_loading_a_released_model_leaves_training_libraries_unloaded(released):
@@ -291,8 +292,8 @@ def test_loading_a_released_model_leaves_training_libraries_unloaded(released):
 
 
 def test_a_regression_needs_no_numbers_of_bins():
-    assert describe.decoding(tiny.REGRESSION) is None
-    assert describe.decoding(tiny.BINS).temperature == 0.38
+    assert descriptions.decoding(tiny.REGRESSION) is None
+    assert descriptions.decoding(tiny.BINS).temperature == 0.38
     assert tiny.model(tiny.REGRESSION).prior is None
 
 
@@ -342,19 +343,19 @@ def workdir(model, tmp_path, monkeypatch):
 
 def test_a_training_workdir_loads_as_a_model(model, workdir):
     folder, asked = workdir
-    loaded = pretrained.load(folder)
+    loaded = release.load(folder)
     assert loaded.description == model.description
     np.testing.assert_array_equal(loaded.prior, model.prior)
     assert loaded.provenance == {
         "prior": {"source": "photos"},
         "versions": {"jax": "1"},
     }
-    pretrained.load(f"{folder}@40")
+    release.load(f"{folder}@40")
     assert asked == [(folder, None), (folder, 40)]
 
 
 def test_a_training_workdir_is_never_overwritten(model, workdir):
     folder, _ = workdir
     with pytest.raises(ValueError, match="is not a released model"):
-        pretrained.save(model, folder, card="", overwrite=True)
+        release.save(model, folder, card="", overwrite=True)
     assert (folder / "checkpoints").is_dir()

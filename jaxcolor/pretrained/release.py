@@ -3,7 +3,7 @@
 A released model is a folder, as model hubs have it: `config.json` describes the
 network and its decoding, `model.safetensors` holds weights, statistics, prior and bin
 centers, `README.md` is the model card. A training workdir loads as the same thing. One
-released model comes with the package, in the box.
+released model comes with the package: the bundled one.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from flax import linen as nn
 from flax import traverse_util
 from jaxtyping import Float, PyTree
 
-from jaxcolor import describe
-from jaxcolor.describe import Description
+from jaxcolor.pretrained import descriptions
+from jaxcolor.pretrained.descriptions import Description
 
 FORMAT_VERSION = 1
 """Of a released model; grows when an older jaxcolor could not read it rightly."""
@@ -33,10 +33,10 @@ CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 CHECKPOINTS = "checkpoints"
 """A folder that has this sub-folder is a training workdir."""
 
-BOX = Path(__file__).parent / "box"
+BUNDLED = Path(__file__).parent / "bundled"
 """The released model that comes with the package; a checkout may be without it."""
 
-IN_BOX = "box"
+BUNDLED_NAME = "bundled"
 """Stands for that folder wherever a model is asked for."""
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
@@ -66,9 +66,9 @@ class Pretrained(NamedTuple):
 
 
 def locate(path: str | Path) -> Path:
-    """Returns where a model is: "box" is the package's own, unless a path is so."""
-    is_box = str(path) == IN_BOX and not Path(path).exists()
-    return BOX if is_box else Path(path)
+    """Returns where a model is: "bundled" is the package's own, unless a path is so."""
+    is_name = str(path) == BUNDLED_NAME and not Path(path).exists()
+    return BUNDLED if is_name else Path(path)
 
 
 def load(path: str | Path) -> Pretrained:
@@ -76,7 +76,7 @@ def load(path: str | Path) -> Pretrained:
 
     Args:
         path: a folder; `WORKDIR` gives the checkpoint that was best on validation,
-            `WORKDIR@STEP` that of a step, "box" the model that comes with the package.
+            `WORKDIR@STEP` that of a step, "bundled" the bundled model.
 
     Raises:
         ValueError: there is no model there, or it is damaged.
@@ -89,8 +89,8 @@ def load(path: str | Path) -> Pretrained:
         if step is not None:
             raise ValueError(f"{folder} is a released model: it has no step {step}")
         return _load_released(folder)
-    if folder == BOX:
-        raise ValueError("no model is in the box: this jaxcolor came without one")
+    if folder == BUNDLED:
+        raise ValueError("there is no bundled model: this jaxcolor came without one")
     wanted = f"a folder with {CONFIG}, or a training workdir"
     raise ValueError(f"no model at {folder}: wanted {wanted}")
 
@@ -107,14 +107,14 @@ def assemble(
     Raises:
         ValueError: a part is missing, has the wrong shape, or contradicts another.
     """
-    network = describe.network(description)
+    network = descriptions.network(description)
     variables = {name: {} for name in COLLECTIONS} | variables
     variables = jax.tree.map(lambda x: np.asarray(x, np.float32), variables)
     prior = None if prior is None else np.asarray(prior, np.float32)
-    describe.check_arrays(
-        description, variables=describe.flatten(variables), prior=prior
+    descriptions.check_arrays(
+        description, variables=descriptions.flatten(variables), prior=prior
     )
-    if description.head == describe.AB:
+    if description.head == descriptions.AB:
         prior = None
     return Pretrained(description, network, variables, prior, provenance)
 
@@ -194,7 +194,7 @@ def _load_workdir(folder: Path, step: int | None) -> Pretrained:
     variables, record = checkpoints.restore_model(folder, step=step)
     prior = variables.pop("prior", None)
     return assemble(
-        describe.from_fields(record["description"]),
+        descriptions.from_fields(record["description"]),
         variables=variables,
         prior=prior,
         provenance=_provenance(record),
@@ -228,13 +228,13 @@ def _read_config(path: Path) -> tuple[Description, dict[str, Any]]:
         )
     provenance = fields.pop("provenance", {})
     try:
-        return describe.from_fields(fields), provenance
+        return descriptions.from_fields(fields), provenance
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 def _check_centers(centers: np.ndarray | None, description: Description) -> None:
-    decoding = describe.decoding(description)
+    decoding = descriptions.decoding(description)
     if decoding is None:
         return
     if centers is None:
@@ -251,8 +251,8 @@ def _check_centers(centers: np.ndarray | None, description: Description) -> None
 
 
 def _tensors(pretrained: Pretrained, dtype: str) -> dict[str, np.ndarray]:
-    tensors = describe.flatten(pretrained.variables)
-    decoding = describe.decoding(pretrained.description)
+    tensors = descriptions.flatten(pretrained.variables)
+    decoding = descriptions.decoding(pretrained.description)
     if decoding is not None:
         tensors["prior"] = pretrained.prior
         tensors["centers"] = decoding.bins.centers

@@ -1,0 +1,1 @@
+"""Published weights, read without their frameworks and without running code."""
