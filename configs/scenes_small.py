@@ -68,7 +68,7 @@ def get_config() -> ConfigDict:
     config.schedule = dict(name="warmup_cosine", peak=1e-3, warmup=200, length=steps)
     # All layers alike; frozen ones and slower ones are named here.
     config.layers = dict(rates={}, warmup={}, fixed_statistics=())
-    # What is learnt from is as it is; old photographs are not, see `jaxcolor.wear`.
+    # What is learnt from is as it is; old photographs are not, see degradation.py.
     config.wear = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )

@@ -80,7 +80,7 @@ def get_config() -> ConfigDict:
     config.schedule = dict(name="steps", peak=3.16e-5, factor=0.316, every=215_000)
     # All layers alike; frozen ones and slower ones are named here.
     config.layers = dict(rates={}, warmup={}, fixed_statistics=())
-    # What is learnt from is as it is; old photographs are not, see `jaxcolor.wear`.
+    # What is learnt from is as it is; old photographs are not, see degradation.py.
     config.wear = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )

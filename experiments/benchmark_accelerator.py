@@ -31,9 +31,9 @@ def step_ours(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
-    from jaxcolor import objectives, optim, steps
     from jaxcolor.models.zhang2016 import Zhang2016
     from jaxcolor.runtime import devices
+    from jaxcolor.training import objectives, optimizers, train_step
 
     batch_size, count = _size(is_gpu=jax.default_backend() == "gpu")
     bins = benchmark_inputs.bins()
@@ -47,7 +47,7 @@ def step_ours(setting: Setting) -> Arm:
     variables = jax.jit(lambda key, x: network.init(key, x, train=False))(
         jax.random.key(0), jnp.zeros((1, CROP, CROP))
     )
-    optimizer = optim.adam(
+    optimizer = optimizers.adam(
         lambda _: RATE, b1=0.9, b2=0.99, eps=1e-8, weight_decay=WEIGHT_DECAY
     )
     objective = objectives.classification(
@@ -58,8 +58,8 @@ def step_ours(setting: Setting) -> Arm:
         gray_threshold=5.0,
         temperature=0.38,
     )
-    train_step = jax.jit(
-        steps.make_train_step(
+    step = jax.jit(
+        train_step.make_train_step(
             network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None
         ),
         donate_argnums=0,
@@ -67,11 +67,11 @@ def step_ours(setting: Setting) -> Arm:
     few = benchmark_inputs.photographs(setting, CROP)
     chosen = itertools.islice(itertools.cycle(few), batch_size)
     batch = jax.device_put(np.stack(list(chosen)))
-    states = [steps.init_state(variables, optimizer, average=False)]
+    states = [train_step.init_state(variables, optimizer, average=False)]
 
     def call() -> object:
         for _ in range(count):
-            states[0], terms = train_step(states[0], batch)
+            states[0], terms = step(states[0], batch)
         return jax.block_until_ready((states[0], terms))
 
     facts = {

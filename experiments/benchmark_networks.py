@@ -31,11 +31,11 @@ def train_ours(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
-    from jaxcolor import objectives, optim, steps
+    from jaxcolor.training import objectives, optimizers, train_step
 
     bins = benchmark_inputs.bins()
     network, variables = _network(len(bins.centers))
-    optimizer = optim.adam(
+    optimizer = optimizers.adam(
         lambda _: 3.16e-5, b1=0.9, b2=0.99, eps=EPS, weight_decay=WEIGHT_DECAY
     )
     objective = objectives.classification(
@@ -46,17 +46,17 @@ def train_ours(setting: Setting) -> Arm:
         gray_threshold=5.0,
         temperature=0.38,
     )
-    train_step = jax.jit(
-        steps.make_train_step(
+    step = jax.jit(
+        train_step.make_train_step(
             network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None
         ),
         donate_argnums=0,
     )
     batch = jnp.asarray(benchmark_inputs.photographs(setting, CROP)[:4])
-    states = [steps.init_state(variables, optimizer, average=False)]
+    states = [train_step.init_state(variables, optimizer, average=False)]
 
     def step() -> object:
-        states[0], terms = train_step(states[0], batch)
+        states[0], terms = step(states[0], batch)
         return jax.block_until_ready((states[0], terms))
 
     return Arm(step, {})

@@ -42,7 +42,8 @@ from PIL import Image as Pillow
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from jaxcolor import cielab, cli, encode, gamut, plots, prior, rebalance
+from jaxcolor import cielab, cli, encode, gamut, plots, rebalance
+from jaxcolor.training import priors
 
 # %% [markdown]
 # ## Photographs
@@ -142,7 +143,7 @@ Image(plots.png(figure))
 # %%
 command = ["prior", PHOTOS, "-o", "runs/prior.json", "--overwrite", "--quiet"]
 assert cli.main(command) == 0
-counted = prior.read(Path("runs/prior.json"))
+counted = priors.read(Path("runs/prior.json"))
 f"{counted.images} photographs, {counted.pixels} pixels"
 
 # %% [markdown]
@@ -150,7 +151,7 @@ f"{counted.images} photographs, {counted.pixels} pixels"
 # common bin is thousands of times as common as a saturated one.
 
 # %%
-shares = prior.probabilities(counted)
+shares = priors.probabilities(counted)
 source = f"{counted.images} photographs"
 Image(plots.png(plots.bins_and_prior(bins.centers, shares, source=source)))
 

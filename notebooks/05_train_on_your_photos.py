@@ -44,7 +44,8 @@ from PIL import Image as Pillow
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from jaxcolor import Colorizer, cli, gamut, plots, prior
+from jaxcolor import Colorizer, cli, gamut, plots
+from jaxcolor.training import priors
 
 # %% [markdown]
 # ## Parameters
@@ -99,9 +100,9 @@ test = str(WORK / "test") if TEST is None else TEST
 # %%
 command = ["prior", training, "-o", f"{WORK}/prior.json"]
 assert cli.main([*command, "--resize", "64", "--overwrite", "--quiet"]) == 0
-counted = prior.read(WORK / "prior.json")
+counted = priors.read(WORK / "prior.json")
 bins = gamut.from_srgb(spacing=10.0)
-shares = prior.probabilities(counted)
+shares = priors.probabilities(counted)
 source = f"{counted.images} photographs"
 Image(plots.png(plots.bins_and_prior(bins.centers, shares, source=source)))
 

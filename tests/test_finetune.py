@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import build, cli, interrupt, models, plots
-from jaxcolor import prior as priors
+from jaxcolor import cli, models, plots
 from jaxcolor.colorize import Colorizer
 from jaxcolor.data import albums, splits
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.finetune import beginning, comparing, settings
 from jaxcolor.pretrained import descriptions, release
+from jaxcolor.training import interruption, priors
+from jaxcolor.training.config import build
 from tests import tiny
 
 CROPS, SIDE = 8, 64
@@ -293,7 +294,7 @@ def tuned(own, model, tmp_path_factory):
         yield lambda step: next(checks)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interrupt, "listen", listen)
+        patch.setattr(interruption, "listen", listen)
         stopped = io.StringIO()
         with contextlib.redirect_stderr(stopped):
             assert run(*command) == cli.INTERRUPTED

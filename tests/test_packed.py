@@ -16,11 +16,13 @@ from experiments.packed import recipe as recipes
 from experiments.packed.pack import Packing, Source
 from experiments.packed.snapshot import Snapshot
 from experiments.packed.train import Options
-from jaxcolor import configuration, interrupt, models
+from jaxcolor import models
 from jaxcolor.color import gamut
 from jaxcolor.data import splits
 from jaxcolor.models import layers
 from jaxcolor.pretrained import release
+from jaxcolor.training import interruption
+from jaxcolor.training.config import reading
 from tests import tiny
 
 SIDE = 32
@@ -206,7 +208,7 @@ def test_a_resolved_config_is_the_config(photo_folder, tmp_path):
     config = tiny.training_config(photo_folder)
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config.to_dict()))
-    found = configuration.read(path, ["--config.training.steps=7"])
+    found = reading.read(path, ["--config.training.steps=7"])
     assert found.training.steps == 7
     found.training.steps = config.training.steps
     assert json.dumps(found.to_dict()) == json.dumps(config.to_dict())
@@ -275,7 +277,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 
     assert run("whole") == 8
     with monkeypatch.context() as patched:
-        patched.setattr(interrupt, "listen", _after_three)
+        patched.setattr(interruption, "listen", _after_three)
         assert 3 <= run("halved") <= 4
     assert run("halved") == 8
     whole, halved = (

@@ -38,7 +38,8 @@ def test_the_model_in_the_box_is_measured(photo_folder):
         size=64,
         is_quiet=True,
     )
-    # The constant is the best one on these seven photographs; the bundled model never saw any.
+    # The constant is the best one on these seven photographs, which the
+    # bundled model never saw.
     assert 0 < found.divergence[0] < 2 * found.constant_divergence[0]
     assert found.gained[0] == pytest.approx(
         found.constant_divergence[0] - found.divergence[0], abs=1e-6

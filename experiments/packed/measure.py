@@ -7,8 +7,8 @@ import jax
 
 from experiments.packed import recipe as recipes
 from jaxcolor.runtime import devices
-from jaxcolor.setting import TRAINED
-from jaxcolor.steps import TrainState
+from jaxcolor.training.setup import TRAINED
+from jaxcolor.training.train_step import TrainState
 
 # That each phase is timed for, at least.
 SECONDS = 3.0

@@ -19,12 +19,12 @@ from ml_collections import ConfigDict
 from experiments.packed import photographs as packed
 from experiments.packed.photographs import Groups, Named, Photographs
 from experiments.packed.recipe import Phase, Recipe, Validation
-from jaxcolor import build, initial, sections, steps, wear
-from jaxcolor import prior as priors
 from jaxcolor.color import cielab, encode, rebalance
-from jaxcolor.objectives import Objective
-from jaxcolor.prior import Prior
-from jaxcolor.steps import OUTPUT_STRIDE, TrainState
+from jaxcolor.training import degradation, initial_variables, priors, train_step
+from jaxcolor.training.config import build, schema
+from jaxcolor.training.objectives import Objective
+from jaxcolor.training.priors import Prior
+from jaxcolor.training.train_step import OUTPUT_STRIDE, TrainState
 
 # Streams of random numbers: what one of them draws changes nothing in the others.
 TRAINING, PRIOR, STATISTICS, INITIAL = range(4)
@@ -103,13 +103,13 @@ def make_steps(
         count: of the steps.
     """
     config = parts.config
-    devices: sections.Parallel = build.section_of(config, "parallel")
-    train_step = steps.make_train_step(
+    devices: schema.Parallel = build.section_of(config, "parallel")
+    update = train_step.make_train_step(
         parts.network,
         parts.optimizer,
         objective,
         average_decay=config.average.decay,
-        spoil=wear.make_spoil(
+        spoil=degradation.make_spoil(
             build.section_of(config, "wear"), seed=config.training.seed
         ),
         axis_name=None,
@@ -123,7 +123,7 @@ def make_steps(
     ) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(stream, state.step)
         rgb = batch(key, photographs, parts.groups, phase)
-        state, terms = train_step(state, rgb)
+        state, terms = update(state, rgb)
         return state, {name: terms[name] for name in LOGGED}
 
     def several(
@@ -159,7 +159,7 @@ def first_state(
         return np.asarray(jitted(stream, photographs))
 
     if prior is not None:
-        variables = initial.variables(
+        variables = initial_variables.variables(
             parts.config,
             parts.network,
             variables,
@@ -167,7 +167,7 @@ def first_state(
             photographs=crops,
         )
     is_averaged = parts.config.average.decay > 0
-    return steps.init_state(variables, parts.optimizer, average=is_averaged)
+    return train_step.init_state(variables, parts.optimizer, average=is_averaged)
 
 
 def count_prior(parts: Parts, photographs: Photographs, training: Named) -> Prior:
@@ -210,10 +210,10 @@ def make_settle(
     """Returns what gives averaged weights statistics of their own.
 
     The function returns the variables to evaluate. Their statistics are the means over
-    batches of training photographs, see `jaxcolor.validate.settled`.
+    batches of training photographs, see `jaxcolor.training.validation.settled`.
     """
     count = parts.config.average.statistics_batches
-    of_batch = steps.make_statistics_step(parts.network)
+    of_batch = train_step.make_statistics_step(parts.network)
 
     @jax.jit
     def statistics(
@@ -222,7 +222,7 @@ def make_settle(
         return of_batch(variables, batch(key, photographs, parts.groups, phase))
 
     def settle(state: TrainState, photographs: Photographs) -> PyTree:
-        variables = steps.variables_of(state)
+        variables = train_step.variables_of(state)
         if state.average is None or not count:
             return variables
         key = jax.random.fold_in(jax.random.fold_in(parts.key, STATISTICS), state.step)
@@ -268,7 +268,7 @@ def make_validate(
     parts: Parts, objective: Objective
 ) -> Callable[[PyTree, Photographs, Int[np.ndarray, " n"]], dict[str, float]]:
     """Returns the function of variables and held-out photographs to mean numbers."""
-    evaluate = steps.make_eval_step(parts.network, objective)
+    evaluate = train_step.make_eval_step(parts.network, objective)
 
     @jax.jit
     def sums_of(

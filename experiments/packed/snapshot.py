@@ -12,9 +12,9 @@ import safetensors.numpy
 from jaxtyping import PyTree
 
 from experiments.packed import recipe as recipes
-from jaxcolor import prior as priors
-from jaxcolor.prior import Prior
-from jaxcolor.steps import TrainState
+from jaxcolor.training import priors
+from jaxcolor.training.priors import Prior
+from jaxcolor.training.train_step import TrainState
 
 FORMAT_VERSION = 1
 

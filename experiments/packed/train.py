@@ -36,16 +36,16 @@ from experiments.packed.photographs import Named, Photographs
 from experiments.packed.programs import Parts
 from experiments.packed.recipe import Phase, Recipe
 from experiments.packed.snapshot import Snapshot
-from jaxcolor import build, configuration, interrupt, plots, steps
-from jaxcolor import prior as priors
-from jaxcolor import workdir as workdirs
+from jaxcolor import plots
 from jaxcolor.color import cielab
 from jaxcolor.colorize import Colorizer
 from jaxcolor.pretrained import model_card, release
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.prior import Prior
 from jaxcolor.runtime import compilation_cache, versions
-from jaxcolor.steps import TrainState
+from jaxcolor.training import interruption, priors, train_step, workdirs
+from jaxcolor.training.config import build, reading
+from jaxcolor.training.priors import Prior
+from jaxcolor.training.train_step import TrainState
 
 LOG, STATE, CONFIG, RECIPE, PRIOR = (
     "log.jsonl",
@@ -305,7 +305,7 @@ class Training:
         colorizer = Colorizer(model, size=side)
         colored = np.stack(colorizer.colorize(list(truth)))
         lightness = cielab.rgb8_to_lab(truth)[..., 0]
-        gray = steps.colorized(lightness, jnp.zeros((len(truth), 1, 1, 2)))
+        gray = train_step.colorized(lightness, jnp.zeros((len(truth), 1, 1, 2)))
         gray = np.rint(255 * np.asarray(gray)).astype(np.uint8)
         rows = np.stack([gray, colored, truth], axis=1)
         # Two photographs in a row.
@@ -357,7 +357,7 @@ def train(
     start = time.monotonic()
     compilation_cache.keep(least_seconds=1.0)
     workdir.mkdir(parents=True, exist_ok=True)
-    with interrupt.listen() as is_wanted:
+    with interruption.listen() as is_wanted:
         training, held_out = packed.read(
             folder, side=recipe.side, held_out_fraction=config.data.held_out_fraction
         )
@@ -385,7 +385,7 @@ def _loop(
     log: Log,
     options: Options,
     start: float,
-    is_wanted: interrupt.IsWanted,
+    is_wanted: interruption.IsWanted,
 ) -> TrainState:
     step, end = int(state.step), running.parts.config.training.steps
     every = running.parts.config.training.checkpoint_every
@@ -491,7 +491,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments, overrides = parser.parse_known_args(argv)
     try:
-        config = configuration.read(arguments.config, overrides)
+        config = reading.read(arguments.config, overrides)
         if arguments.resolve is not None:
             text = json.dumps(config.to_dict(), indent=1) + "\n"
             arguments.resolve.write_text(text)

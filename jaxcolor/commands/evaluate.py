@@ -21,8 +21,8 @@ def _add_evaluate(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]MODEL",
-        help="as in colorize, or bundled for the model that comes with jaxcolor; may be given"
-        " several times",
+        help="as in colorize, or bundled for the model that comes with jaxcolor; may be"
+        " given several times",
     )
     parser.add_argument(
         "--references",
@@ -212,9 +212,9 @@ def _makers(arguments: Namespace) -> dict[str, Any]:
 def _prior(path: Path | None) -> Any:
     if path is None:
         return None
-    from jaxcolor import prior
+    from jaxcolor.training import priors
 
-    return prior.probabilities(prior.read(path))
+    return priors.probabilities(priors.read(path))
 
 
 def _named(arguments: Namespace) -> dict[str, str]:

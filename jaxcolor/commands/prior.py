@@ -43,10 +43,11 @@ def _add_prior(parser: ArgumentParser) -> None:
 
 
 def _prior(arguments: Namespace) -> int:
-    from jaxcolor import images, prior
+    from jaxcolor import images
     from jaxcolor.color import gamut
     from jaxcolor.data import sources
     from jaxcolor.runtime import processes
+    from jaxcolor.training import priors
 
     arguments_of.join(
         arguments, heartbeat_seconds=HEARTBEAT_SECONDS, is_preemptible=False
@@ -58,7 +59,7 @@ def _prior(arguments: Namespace) -> int:
         raise ValueError(f"there is no folder {arguments.output.parent}")
     bins = gamut.from_srgb(spacing=arguments.spacing)
     source = sources.open_source(arguments.source, data_dir=arguments.data_dir)
-    found = prior.estimate(
+    found = priors.estimate(
         source,
         bins,
         neighbors=arguments.neighbors,
@@ -70,7 +71,7 @@ def _prior(arguments: Namespace) -> int:
     )
     if not processes.is_first():
         return 0
-    prior.write(found, arguments.output)
+    priors.write(found, arguments.output)
     if not arguments.quiet:
         filled = int((found.counts > 0).sum())
         print(

@@ -14,8 +14,8 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="a config with get_hyper(hyper), see jaxcolor.hyper; override values of"
-        " all trainings by --config.NAME=VALUE",
+        help="a config with get_hyper(hyper), see jaxcolor.training.config.hyper;"
+        " override values of all trainings by --config.NAME=VALUE",
     )
     parser.add_argument(
         "--workdir",
@@ -38,9 +38,11 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
 
 
 def _sweep_train(arguments: Namespace) -> int:
-    from jaxcolor import configuration, folders, trainings
+    from jaxcolor import folders
+    from jaxcolor.training import training_sweep
+    from jaxcolor.training.config import reading
 
-    configs = configuration.read_sweep(arguments.config, arguments.overrides)
+    configs = reading.read_sweep(arguments.config, arguments.overrides)
     if arguments.list:
         print("\n".join(name for name, _ in configs))
         return 0
@@ -48,9 +50,9 @@ def _sweep_train(arguments: Namespace) -> int:
     if arguments.collect:
         if not arguments.workdir.is_dir():
             raise ValueError(f"there is no folder {arguments.workdir}")
-        print(trainings.collect(configs, arguments.workdir))
+        print(training_sweep.collect(configs, arguments.workdir))
         return 0
-    is_finished = trainings.run(
+    is_finished = training_sweep.run(
         configs, arguments.workdir, only=arguments.index, is_quiet=arguments.quiet
     )
     if not is_finished:
@@ -63,7 +65,7 @@ def _sweep_train(arguments: Namespace) -> int:
         return status
     # Of a job array each would write it; it is collected afterwards.
     if arguments.index is None:
-        print(trainings.collect(configs, arguments.workdir))
+        print(training_sweep.collect(configs, arguments.workdir))
     return 0
 
 

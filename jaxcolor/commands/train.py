@@ -28,17 +28,18 @@ def _add_train(parser: ArgumentParser) -> None:
 
 
 def _train(arguments: Namespace) -> int:
-    from jaxcolor import build, configuration, train
     from jaxcolor.runtime import processes
+    from jaxcolor.training import loop
+    from jaxcolor.training.config import build, reading
 
-    config = configuration.read(arguments.config, arguments.overrides)
+    config = reading.read(arguments.config, arguments.overrides)
     build.check_sections(config)
     arguments_of.join(
         arguments,
         heartbeat_seconds=config.parallel.heartbeat_seconds,
         is_preemptible=True,
     )
-    outcome = train.train(config, arguments.workdir, is_quiet=arguments.quiet)
+    outcome = loop.train(config, arguments.workdir, is_quiet=arguments.quiet)
     status = 0 if outcome.is_finished else arguments.status_if_stopped
     if not processes.is_first():
         return status

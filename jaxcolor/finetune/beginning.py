@@ -10,7 +10,7 @@ from jaxtyping import Float, PyTree
 from jaxcolor.color import rebalance
 from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.prior import Prior
+from jaxcolor.training.priors import Prior
 
 MODEL_COUNTS_AS = 100
 """Photographs that the model's own prior counts as, beside those that are counted."""

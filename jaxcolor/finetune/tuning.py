@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from jaxcolor import manifest, plots, scores, train
-from jaxcolor import prior as priors
-from jaxcolor import workdir as workdirs
+from jaxcolor import manifest, plots, scores
 from jaxcolor.color import gamut
 from jaxcolor.data import albums, sources
 from jaxcolor.data.albums import Album
@@ -18,6 +16,7 @@ from jaxcolor.finetune import beginning, comparing, settings
 from jaxcolor.finetune.comparing import Comparison
 from jaxcolor.pretrained import descriptions, model_card, release
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.training import loop, priors, workdirs
 
 # In the workdir, beside what a training writes.
 PHOTOGRAPHS, START, PRIOR, RECORD = (
@@ -106,7 +105,7 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
         most_steps=request.most_steps,
         seed=request.seed,
     )
-    ended = train.train(config, folder, is_quiet=request.is_quiet)
+    ended = loop.train(config, folder, is_quiet=request.is_quiet)
     if not ended.is_finished:
         return Outcome(ended.step, album, None)
     tuned = release.load(folder)

@@ -11,14 +11,14 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 from tqdm import tqdm
 
-from jaxcolor import optim, steps
 from jaxcolor.data import pipeline, splits
 from jaxcolor.data.sources import Source
 from jaxcolor.models.scene_classifier import SceneClassifier
 from jaxcolor.recognize import measures
 from jaxcolor.recognize.classifiers import Trained
 from jaxcolor.runtime import versions
-from jaxcolor.steps import TrainState
+from jaxcolor.training import optimizers, train_step
+from jaxcolor.training.train_step import TrainState
 
 THREADS, PREFETCH = 4, 4
 # Kept of the running statistics each step: some hundred steps are a training.
@@ -94,7 +94,7 @@ def train(
     trained = Trained(
         classes=classes,
         network=network,
-        variables=jax.device_get(steps.variables_of(state)),
+        variables=jax.device_get(train_step.variables_of(state)),
         size=recipe.size,
         provenance={
             "source": name,
@@ -179,7 +179,7 @@ def _fit(
 ) -> TrainState:
     length = -(-recipe.epochs * len(source) // recipe.batch_size)
     optimizer, step = _compiled(network, recipe, length)
-    state = steps.init_state(_initial(network, seed), optimizer, average=False)
+    state = train_step.init_state(_initial(network, seed), optimizer, average=False)
     batches = labelled_batches(source, classes, recipe, seed=seed)
     # A bar only on a terminal (None), or never (True).
     hidden = True if is_quiet else None
@@ -199,10 +199,10 @@ def _compiled(
     network: SceneClassifier, recipe: Recipe, length: int
 ) -> tuple[optax.GradientTransformation, Step]:
     """Returns the optimizer of a training of some steps, and its step."""
-    schedule = optim.warmup_cosine(
+    schedule = optimizers.warmup_cosine(
         peak=recipe.learning_rate, warmup=int(WARMUP * length), length=length
     )
-    optimizer = optim.adamw(schedule, weight_decay=recipe.weight_decay, **ADAM)
+    optimizer = optimizers.adamw(schedule, weight_decay=recipe.weight_decay, **ADAM)
     step = make_step(network, optimizer, label_smoothing=recipe.label_smoothing)
     return optimizer, jax.jit(step, donate_argnums=0)
 

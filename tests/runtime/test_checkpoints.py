@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxcolor.runtime import checkpoints
-from jaxcolor.steps import TrainState
+from jaxcolor.training.train_step import TrainState
 
 RECORD = {"prior": None, "description": {"head": "ab"}}
 

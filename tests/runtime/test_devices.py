@@ -7,11 +7,13 @@ from flax import linen as nn
 from PIL import Image
 
 from configs import smoke
-from jaxcolor import limits, models, objectives, optim, sections, steps, wear
+from jaxcolor import models
 from jaxcolor.color import cielab, gamut
 from jaxcolor.models import initialization
 from jaxcolor.runtime import devices
-from jaxcolor.wear import Wear
+from jaxcolor.training import degradation, objectives, optimizers, train_step
+from jaxcolor.training.config import limits, schema
+from jaxcolor.training.degradation import Wear
 
 GAMUT = gamut.from_srgb(spacing=20.0)
 BINS = len(GAMUT.centers)
@@ -87,18 +89,18 @@ def variables(smooth_activations):
 def train(optimizer, variables, objective, *, kind: str | None):
     """Returns the state after some steps; on one device where the kind is None."""
 
-    def make_step(axis_name: str | None) -> steps.TrainStep:
-        return steps.make_train_step(
+    def make_step(axis_name: str | None) -> train_step.TrainStep:
+        return train_step.make_train_step(
             network(axis_name),
             optimizer,
             objective,
             average_decay=0.9,
             # What is spoiled, and how, must not depend on the device.
-            spoil=wear.make_spoil(WEAR, seed=0),
+            spoil=degradation.make_spoil(WEAR, seed=0),
             axis_name=axis_name,
         )
 
-    state = steps.init_state(variables, optimizer, average=True)
+    state = train_step.init_state(variables, optimizer, average=True)
     logged = []
     if kind is None:
         step = jax.jit(make_step(None))
@@ -156,7 +158,9 @@ def test_lifting_over_devices_changes_nothing(by_sgd, kind):
 @pytest.mark.slow
 def test_adam_stays_close_over_devices(variables, objective, kind):
     rate = 1e-3
-    optimizer = optim.adam(lambda _: rate, b1=0.9, b2=0.99, eps=1e-8, weight_decay=1e-6)
+    optimizer = optimizers.adam(
+        lambda _: rate, b1=0.9, b2=0.99, eps=1e-8, weight_decay=1e-6
+    )
     alone, _ = train(optimizer, variables, objective, kind=None)
     lifted, _ = train(optimizer, variables, objective, kind=kind)
     differences = jax.tree.map(
@@ -170,7 +174,7 @@ def test_adam_stays_close_over_devices(variables, objective, kind):
 
 
 def test_sums_over_padded_batches_are_the_same_on_eight_devices(variables, objective):
-    evaluate = steps.make_eval_step(network(None), objective)
+    evaluate = train_step.make_eval_step(network(None), objective)
     valid = np.array([1.0] * 13 + [0.0] * 3, np.float32)
     lifted = devices.lift_sums(evaluate)(variables, BATCHES[0], valid)
     alone = jax.jit(evaluate)(variables, BATCHES[0], valid)
@@ -178,11 +182,11 @@ def test_sums_over_padded_batches_are_the_same_on_eight_devices(variables, objec
 
 
 def test_a_state_survives_being_put_and_stepped(variables, objective):
-    optimizer = optim.sgd(lambda _: 0.01, momentum=0.0)
-    state = steps.init_state(variables, optimizer, average=True)
+    optimizer = optimizers.sgd(lambda _: 0.01, momentum=0.0)
+    state = train_step.init_state(variables, optimizer, average=True)
     for kind in devices.KINDS:
         lifted = devices.lift(
-            lambda axis: steps.make_train_step(
+            lambda axis: train_step.make_train_step(
                 network(axis),
                 optimizer,
                 objective,
@@ -203,14 +207,14 @@ def test_a_state_survives_being_put_and_stepped(variables, objective):
             assert all(np.isfinite(x).all() for x in jax.tree.leaves(kept))
 
 
-def sections_of(**changes) -> tuple[sections.Parallel, sections.Training]:
+def sections_of(**changes) -> tuple[schema.Parallel, schema.Training]:
     config = smoke.get_config()
     for name, value in changes.items():
         section = config.training if name == "batch_size" else config.parallel
         section[name] = value
     return (
-        sections.Parallel(**config.parallel),
-        sections.Training(**config.training),
+        schema.Parallel(**config.parallel),
+        schema.Training(**config.training),
     )
 
 

@@ -1,0 +1,1 @@
+"""The config of a training: its sections as records, their checks and factories."""

@@ -1,0 +1,131 @@
+"""The variables that a training starts from: random, rescaled, or taken over."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jaxtyping import Float, PyTree, UInt8
+from ml_collections import ConfigDict
+
+from jaxcolor.color import cielab
+from jaxcolor.models import initialization
+from jaxcolor.models.lite_fpn import LiteFpn
+from jaxcolor.pretrained import release
+from jaxcolor.pretrained.importers import efficientnet_lite
+from jaxcolor.training.config import build, schema
+
+LOGGER = logging.getLogger(__name__)
+
+# Names of arrays that do not fit, in a message.
+TOLD = 3
+
+
+def variables(
+    config: ConfigDict,
+    network: nn.Module,
+    fresh: PyTree,
+    *,
+    prior: Float[np.ndarray, " q"] | None,
+    photographs: Callable[[int], UInt8[np.ndarray, "b h w 3"]],
+) -> PyTree:
+    """Returns the variables before the first step, as the config's section says.
+
+    Args:
+        config: its section `initialization`.
+        network: of the training.
+        fresh: its random variables, as from `network.init`.
+        prior: share of each bin; None for a regression.
+        photographs: from a number to so many photographs, as the training will see
+            them. Called only where the method looks at photographs.
+    """
+    start: schema.Initialization = build.section_of(config, "initialization")
+    if start.checkpoint is not None:
+        return _taken_over(
+            fresh,
+            release.load(start.checkpoint).variables,
+            name=start.checkpoint,
+            is_partial=start.partial,
+        )
+    if start.encoder is not None:
+        fresh = _with_encoder(fresh, network, start.encoder)
+    if start.method == "random":
+        return fresh
+    return initialization.within_channel(
+        network,
+        fresh,
+        lightness=cielab.rgb8_to_lab(photographs(start.images))[..., 0],
+        head_mean=jnp.asarray(build.head_mean(config, prior)),
+        head_deviation=start.head_deviation,
+    )
+
+
+def _with_encoder(fresh: PyTree, network: nn.Module, path: str) -> PyTree:
+    """Returns variables with a published encoder's parameters.
+
+    Raises:
+        ValueError: the network has no encoder, or the file has not this one's.
+    """
+    if not isinstance(network, LiteFpn):
+        raise ValueError(
+            f"config.initialization.encoder is {path!r}, and this network has no"
+            " encoder; wanted None, or config.model.name = 'lite_fpn'"
+        )
+    encoder = efficientnet_lite.read_encoder(
+        path,
+        width=network.encoder_width,
+        depth=network.encoder_depth,
+        # The photograph is seen in gray.
+        channels=1,
+    )
+    encoder = jax.tree.map(jnp.asarray, encoder)
+    return {**fresh, "params": {**fresh["params"], "encoder": encoder}}
+
+
+def _taken_over(new: PyTree, trained: PyTree, *, name: str, is_partial: bool) -> PyTree:
+    """Returns the trained arrays wherever the new network has the same, by shape.
+
+    Args:
+        new: the network's variables.
+        trained: those of a model.
+        name: of the model, for messages.
+        is_partial: whether some arrays may have to stay as they are in `new`.
+
+    Raises:
+        ValueError: some do not fit and `is_partial` is False, or none fits.
+    """
+    missing: list[str] = []
+    differing: list[str] = []
+
+    def choose(path: Any, fresh: jax.Array) -> jax.Array:
+        keys = [key.key for key in path]
+        found: Any = trained
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None and np.shape(found) == fresh.shape:
+            return jnp.asarray(found)
+        # The first key tells parameters from statistics.
+        (missing if found is None else differing).append("/".join(keys[1:]))
+        return fresh
+
+    chosen = jax.tree_util.tree_map_with_path(choose, new)
+    unfit = missing + differing
+    count = len(jax.tree.leaves(new))
+    told = f"of the network's {count} arrays {count - len(unfit)} fit {name}"
+    if unfit:
+        told += (
+            f", {len(missing)} {'is' if len(missing) == 1 else 'are'} not there and"
+            f" {len(differing)} {'has' if len(differing) == 1 else 'have'} another"
+            f" shape: {', '.join(unfit[:TOLD])}" + ", ..." * (len(unfit) > TOLD)
+        )
+    if len(unfit) == count:
+        raise ValueError(f"{told}; wanted a model that has some of them")
+    if unfit and not is_partial:
+        raise ValueError(
+            f"{told}; wanted all to fit, or config.initialization.partial = True"
+        )
+    LOGGER.info("%s", told)
+    return chosen

@@ -1,0 +1,300 @@
+"""The train step and the evaluation step: pure functions of one global batch."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jaxtyping import Array, Float, Int, PyTree, UInt8
+
+from jaxcolor.color import cielab
+from jaxcolor.metrics import accuracy
+from jaxcolor.models import layers
+from jaxcolor.training import layerwise
+from jaxcolor.training.degradation import Spoil
+from jaxcolor.training.objectives import Objective, Terms
+
+# Pixels of the photograph, along each axis, for one of the network's output. Targets
+# are picked, not averaged: REFERENCE of the authors' release, a 1x1 stride-4 layer.
+OUTPUT_STRIDE = 4
+
+
+class TrainState(NamedTuple):
+    """Everything that a training carries from step to step.
+
+    Attributes:
+        step: how many updates were made.
+        params: the network's parameters.
+        batch_stats: the network's running statistics.
+        opt_state: of the optimizer.
+        average: exponential averages of params and batch_stats, which evaluation
+            prefers, or None.
+    """
+
+    step: Int[Array, ""]
+    params: PyTree
+    batch_stats: PyTree
+    opt_state: PyTree
+    average: PyTree
+
+
+TrainStep = Callable[[TrainState, UInt8[Array, "b h w 3"]], tuple[TrainState, Terms]]
+
+
+def init_state(
+    variables: PyTree, optimizer: optax.GradientTransformation, *, average: bool
+) -> TrainState:
+    """Returns the state before the first step, from the network's variables."""
+    params, batch_stats = variables["params"], variables["batch_stats"]
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=batch_stats,
+        opt_state=optimizer.init(params),
+        average={"params": params, "batch_stats": batch_stats} if average else None,
+    )
+
+
+def variables_of(state: TrainState) -> PyTree:
+    """Returns the variables to evaluate: the averages where there are any."""
+    if state.average is not None:
+        return state.average
+    return {"params": state.params, "batch_stats": state.batch_stats}
+
+
+def make_train_step(
+    network: nn.Module,
+    optimizer: optax.GradientTransformation,
+    objective: Objective,
+    *,
+    average_decay: float,
+    spoil: Spoil | None,
+    axis_name: str | None,
+    accumulation: int = 1,
+    remat: bool = False,
+    is_frozen: Callable[[str], bool] | None = None,
+    fixed_statistics: Sequence[str] = (),
+) -> TrainStep:
+    """Returns the function of a state and a batch that makes one update.
+
+    Where the loss, the gradient or what would come of it is not finite, only the step
+    advances; the term "skipped" is 1 then, and 0 otherwise.
+
+    Args:
+        network: built with the same `axis_name`.
+        optimizer: of the parameters.
+        objective: the loss and what else to log.
+        average_decay: kept of the averages each step. Early steps keep less,
+            (1 + t) / (10 + t), so that the start is soon forgotten.
+        spoil: what is done to the lightness that the network sees, see `wear`;
+            None for nothing.
+        axis_name: the mapped axis under pmap, over which gradients and terms are
+            averaged; None under jit, where the batch is the global one already.
+        accumulation: parts that the batch is taken in, one after the other for want
+            of memory; on CPU side by side, for speed. The gradient is that of the
+            whole batch, but for what batch normalization sees: a part.
+        remat: keep only what leaves each block of the network, and compute the rest
+            again for the gradient: less memory, a third more work.
+        is_frozen: whether the parameter of a name has no gradient; None for no
+            parameter. The optimizer has to leave these as they are.
+        fixed_statistics: see `layers.fixed_statistics`.
+    """
+    apply = _make_apply(network, remat=remat, fixed_statistics=fixed_statistics)
+
+    def slopes(
+        params: PyTree, batch_stats: PyTree, lightness: Array, ab: Array
+    ) -> tuple[PyTree, Terms, PyTree]:
+        def loss(params: PyTree) -> tuple[Array, tuple[Terms, PyTree]]:
+            if is_frozen is not None:
+                params = layerwise.frozen(params, is_frozen)
+            outputs, updated = apply(params, batch_stats, lightness)
+            means = jax.tree.map(lambda x: x.mean(axis=0), objective.terms(outputs, ab))
+            return means["loss"], (means, updated["batch_stats"])
+
+        gradients, (means, updated) = jax.grad(loss, has_aux=True)(params)
+        return gradients, means, updated
+
+    def train_step(
+        state: TrainState, rgb: UInt8[Array, "b h w 3"]
+    ) -> tuple[TrainState, Terms]:
+        lightness, ab = _inputs_and_targets(rgb)
+        if spoil is not None:
+            lightness = spoil(state.step, rgb, lightness)
+
+        gradients, means, batch_stats = _accumulated(
+            slopes, state, lightness, ab, parts=accumulation
+        )
+        if axis_name is not None:
+            gradients, means = jax.lax.pmean((gradients, means), axis_name)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        new = {"params": params, "batch_stats": batch_stats}
+        average = _moved(state.average, new, state.step, decay=average_decay)
+        means["gradient_norm"] = optax.tree.norm(gradients)
+        stepped = TrainState(state.step, params, batch_stats, opt_state, average)
+        is_sound = _is_sound(means, [updates, opt_state, batch_stats])
+        means["skipped"] = 1 - is_sound.astype(jnp.float32)
+        stepped = jax.tree.map(lambda a, b: jnp.where(is_sound, a, b), stepped, state)
+        return stepped._replace(step=state.step + 1), means
+
+    return train_step
+
+
+def _make_apply(
+    network: nn.Module, *, remat: bool, fixed_statistics: Sequence[str]
+) -> Callable[[PyTree, PyTree, Array], PyTree]:
+    """Returns the function that applies a network in training."""
+
+    def apply(params: PyTree, batch_stats: PyTree, lightness: Array) -> PyTree:
+        # Inside: `jax.checkpoint` runs this again, outside of any context.
+        with layers.fixed_statistics(fixed_statistics):
+            return network.apply(
+                {"params": params, "batch_stats": batch_stats},
+                lightness,
+                train=True,
+                mutable=["batch_stats"],
+            )
+
+    if not remat:
+        return apply
+    kept = jax.checkpoint_policies.save_only_these_names(layers.BLOCK)
+    return jax.checkpoint(apply, policy=kept)
+
+
+def _is_sound(means: Terms, trees: list[PyTree]) -> Array:
+    """Returns whether loss, gradient and trees are finite.
+
+    Of a tree the norm is looked at: for every array by itself the program of a
+    network of many layers compiles for minutes.
+    """
+
+    def norm(tree: PyTree) -> Array:
+        leaves = jax.tree.leaves(tree)
+        return optax.tree.norm(
+            [x for x in leaves if jnp.issubdtype(x.dtype, jnp.inexact)]
+        )
+
+    numbers = [means["loss"], means["gradient_norm"], *map(norm, trees)]
+    return jnp.isfinite(jnp.stack(numbers)).all()
+
+
+def make_statistics_step(
+    network: nn.Module, *, fixed_statistics: Sequence[str] = ()
+) -> Callable[[PyTree, UInt8[Array, "b h w 3"]], PyTree]:
+    """Returns the function of variables and photographs to the batch's statistics.
+
+    Each layer's are those behind layers that are normalized by the batch's, too.
+
+    Args:
+        network: with a `momentum`.
+        fixed_statistics: prefixes of modules whose statistics are returned as they
+            are, and normalized by.
+    """
+    # Running statistics that keep nothing are the batch's own.
+    forgetful = network.clone(momentum=0.0)
+    apply = _make_apply(forgetful, remat=False, fixed_statistics=fixed_statistics)
+
+    def statistics_step(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
+        lightness, _ = _inputs_and_targets(rgb)
+        # From zero: a step from other statistics to the batch's would round.
+        zero = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
+        start = layerwise.where_fixed(fixed_statistics, variables["batch_stats"], zero)
+        _, updated = apply(variables["params"], start, lightness)
+        return updated["batch_stats"]
+
+    return statistics_step
+
+
+def make_eval_step(
+    network: nn.Module, objective: Objective
+) -> Callable[[PyTree, UInt8[Array, "b h w 3"], Float[Array, " b"]], Terms]:
+    """Returns the function of variables, photographs and their validity to sums.
+
+    The sums are over the valid photographs: of the objective's terms, of the
+    colorfulness of prediction and truth, and of the number of photographs ("images").
+    """
+
+    def eval_step(
+        variables: PyTree, rgb: UInt8[Array, "b h w 3"], valid: Float[Array, " b"]
+    ) -> Terms:
+        lightness, ab = _inputs_and_targets(rgb)
+        outputs = outputs_of(network, variables, lightness)
+        terms = objective.terms(outputs, ab)
+        predicted = colorized(lightness, objective.to_ab(outputs))
+        terms["colorfulness"] = jax.vmap(accuracy.colorfulness)(predicted)
+        terms["colorfulness_of_truth"] = jax.vmap(accuracy.colorfulness)(rgb / 255)
+        terms["images"] = jnp.ones_like(valid)
+        # A product, not a `where`: invalid rows repeat real photographs, so are finite.
+        return jax.tree.map(lambda x: jnp.tensordot(valid, x, axes=1), terms)
+
+    return eval_step
+
+
+def outputs_of(
+    network: nn.Module, variables: PyTree, lightness: Float[Array, "b h w"]
+) -> Float[Array, "b H W outputs"]:
+    """Returns the network's outputs, by its running statistics."""
+    outputs = network.apply(variables, lightness, train=False)
+    return jnp.asarray(outputs)
+
+
+def colorized(
+    lightness: Float[Array, "b H W"], ab: Float[Array, "b h w 2"]
+) -> Float[Array, "b H W 3"]:
+    """Returns sRGB in [0, 1] from lightness and an ab map of a lower resolution."""
+    size = (*lightness.shape, 2)
+    full = jax.image.resize(ab, size, "bilinear")
+    lab = jnp.concatenate([lightness[..., None], full], axis=-1)
+    return jnp.clip(cielab.lab_to_rgb(lab), 0, 1)
+
+
+def _inputs_and_targets(
+    rgb: UInt8[Array, "b h w 3"],
+) -> tuple[Float[Array, "b h w"], Float[Array, "b H W 2"]]:
+    lab = cielab.rgb8_to_lab(rgb)
+    return lab[..., 0], lab[:, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE, 1:]
+
+
+def _accumulated(
+    slopes: Callable[..., tuple[PyTree, Terms, PyTree]],
+    state: TrainState,
+    lightness: Float[Array, "b h w"],
+    ab: Float[Array, "b H W 2"],
+    *,
+    parts: int,
+) -> tuple[PyTree, Terms, PyTree]:
+    """Returns mean gradients and terms over the parts, and the last statistics."""
+    if parts == 1:
+        return slopes(state.params, state.batch_stats, lightness, ab)
+
+    # Rows j, j + parts ... are part j: of every device's share as many.
+    def part(x: Array) -> Array:
+        return jnp.swapaxes(x.reshape(-1, parts, *x.shape[1:]), 0, 1)
+
+    def add(carried: PyTree, batch: tuple[Array, Array]) -> tuple[PyTree, None]:
+        sums, batch_stats = carried
+        *found, batch_stats = slopes(state.params, batch_stats, *batch)
+        sums = jax.tree.map(lambda total, x: total + x / parts, sums, tuple(found))
+        return (sums, batch_stats), None
+
+    first = part(lightness)[0], part(ab)[0]
+    shapes = jax.eval_shape(slopes, state.params, state.batch_stats, *first)[:2]
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    # Side by side on a CPU, whose threads would wait for each other's small operations.
+    is_cpu = jax.default_backend() == "cpu"
+    (sums, batch_stats), _ = jax.lax.scan(
+        add,
+        (zeros, state.batch_stats),
+        (part(lightness), part(ab)),
+        unroll=parts if is_cpu else 1,
+    )
+    return *sums, batch_stats
+
+
+def _moved(average: PyTree, new: PyTree, step: Array, *, decay: float) -> PyTree:
+    if average is None:
+        return None
+    kept = jnp.minimum(decay, (1 + step) / (10 + step))
+    return jax.tree.map(lambda old, now: now + kept * (old - now), average, new)

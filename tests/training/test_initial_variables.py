@@ -1,0 +1,103 @@
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import test_efficientnet_lite
+
+from configs import bundled, scenes_small
+from jaxcolor.pretrained.importers import efficientnet_lite
+from jaxcolor.training import initial_variables
+from jaxcolor.training.config import build
+
+
+def model(*, outputs: int, extra: bool = False):
+    ones = {
+        "conv": {"kernel": np.ones((3, 3, 1, 4)), "bias": np.ones(4)},
+        "head": {"kernel": np.ones((1, 1, 4, outputs)), "bias": np.ones(outputs)},
+    }
+    if extra:
+        ones["skip"] = {"kernel": np.ones(3)}
+    stats = {"norm": {"mean": np.ones(4), "var": np.ones(4)}}
+    return {"params": ones, "batch_stats": stats}
+
+
+def fresh(**sizes):
+    return jax.tree.map(lambda x: jnp.zeros(x.shape), model(**sizes))
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused():
+    told = (
+        "of the network's 7 arrays 4 fit M, 1 is not there and 2 have another shape:"
+        " skip/kernel, head/bias, head/kernel; wanted all to fit, or"
+        " config.initialization.partial = True"
+    )
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        initial_variables._taken_over(
+            fresh(outputs=2, extra=True), model(outputs=5), name="M", is_partial=False
+        )
+
+
+def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
+    caplog.set_level(logging.INFO)
+    new = fresh(outputs=2)
+    found = initial_variables._taken_over(
+        new, model(outputs=5), name="M", is_partial=True
+    )
+    assert "of the network's 6 arrays 4 fit M" in caplog.text
+    for layer, value in (("conv", 1), ("head", 0)):
+        assert (np.asarray(found["params"][layer]["kernel"]) == value).all()
+    assert (np.asarray(found["batch_stats"]["norm"]["mean"]) == 1).all()
+    assert found["params"]["head"]["kernel"].shape[-1] == 2
+
+
+def test_a_checkpoint_that_fits_is_taken_whole():
+    new = fresh(outputs=5)
+    found = initial_variables._taken_over(
+        new, model(outputs=5, extra=True), name="M", is_partial=False
+    )
+    assert all((np.asarray(x) == 1).all() for x in found["params"]["head"].values())
+
+
+@pytest.mark.parametrize("is_partial", [False, True])
+def test_a_checkpoint_of_which_nothing_fits_is_refused(is_partial):
+    other = {"params": {"other": {"kernel": np.ones(2)}}, "batch_stats": {}}
+    with pytest.raises(ValueError, match=r"6 arrays 0 fit M.*wanted a model that"):
+        initial_variables._taken_over(
+            fresh(outputs=2), other, name="M", is_partial=is_partial
+        )
+
+
+def test_a_training_starts_from_a_published_encoder_on_gray(tmp_path):
+    of_lite = test_efficientnet_lite
+    path = of_lite.write(tmp_path / "lite.safetensors", of_lite.random_state())
+    config = bundled.get_config()
+    config.initialization.update(encoder=str(path), method="random")
+    config.model.update(
+        width=0.25, encoder_width=of_lite.TINY.width, encoder_depth=of_lite.TINY.depth
+    )
+    network = build.network(config, axis_name=None)
+    shapes = jax.eval_shape(
+        lambda: network.init(jax.random.key(0), jnp.zeros((1, 32, 32)), train=False)
+    )
+    blank = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
+    found = initial_variables.variables(
+        config, network, blank, prior=None, photographs=lambda count: None
+    )
+    encoder = found["params"].pop("encoder")
+    wanted = efficientnet_lite.read_encoder(
+        path, width=of_lite.TINY.width, depth=of_lite.TINY.depth, channels=1
+    )
+    jax.tree.map(np.testing.assert_array_equal, encoder, wanted)
+    assert not any(np.any(x) for x in jax.tree.leaves(found))
+
+
+def test_an_encoder_for_a_network_without_one_is_refused():
+    config = bundled.get_config()
+    config.model = scenes_small.get_config().model
+    network = build.network(config, axis_name=None)
+    with pytest.raises(ValueError, match="'lite0', and this network has no encoder"):
+        initial_variables.variables(
+            config, network, {}, prior=None, photographs=lambda count: None
+        )

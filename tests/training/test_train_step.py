@@ -1,0 +1,294 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy import special
+from skimage import color
+
+from jaxcolor import models
+from jaxcolor.color import encode, gamut
+from jaxcolor.training import objectives, optimizers, train_step
+
+GAMUT = gamut.from_srgb(spacing=20.0)
+BINS = len(GAMUT.centers)
+SIZE = 16
+
+
+@pytest.fixture(scope="module")
+def weights() -> np.ndarray:
+    return np.linspace(0.5, 2.0, BINS).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def objective(weights) -> objectives.Objective:
+    return objectives.classification(
+        GAMUT,
+        jnp.asarray(weights),
+        neighbors=5,
+        sigma=10.0,
+        gray_threshold=5.0,
+        temperature=0.38,
+    )
+
+
+@pytest.fixture(scope="module")
+def network() -> models.zhang2016.Zhang2016:
+    return models.BY_NAME["zhang2016"](
+        width=0.125, outputs=BINS, affine=True, momentum=0.9
+    )
+
+
+@pytest.fixture(scope="module")
+def variables(network):
+    lightness = jnp.zeros((1, SIZE, SIZE))
+    return jax.jit(lambda k: network.init(k, lightness, train=False))(jax.random.key(0))
+
+
+def photographs(count: int) -> jax.Array:
+    rng = np.random.default_rng(3)
+    noise = rng.integers(0, 256, (count, SIZE, SIZE, 3))
+    return jnp.asarray(noise, jnp.uint8)
+
+
+def test_terms_of_a_classification_follow_from_dense_codes(objective, weights):
+    rng = np.random.default_rng(0)
+    ab = rng.uniform(-60, 60, (2, 4, 4, 2)).astype(np.float32)
+    ab[1] = 1.0  # a gray photograph
+    outputs = rng.normal(size=(2, 4, 4, BINS)).astype(np.float32)
+    terms = objective.terms(jnp.asarray(outputs), jnp.asarray(ab))
+
+    code = encode.soft_encode(jnp.asarray(ab), GAMUT, neighbors=5, sigma=10.0)
+    target = np.asarray(encode.densify(code, bins=BINS), np.float64)
+    nearest = np.linalg.norm(ab[..., None, :] - GAMUT.centers, axis=-1).argmin(-1)
+    weight = weights[nearest] * np.array([1, 0])[:, None, None]
+    log_probs = special.log_softmax(outputs.astype(np.float64), axis=-1)
+    entropy = -special.xlogy(target, target).sum(-1)
+    cross = -(target * log_probs).sum(-1)
+    # Float32 sums of about a hundred terms of order one.
+    np.testing.assert_allclose(
+        terms["loss"], (weight * cross).mean((1, 2)), rtol=1e-5, atol=1e-7
+    )
+    np.testing.assert_allclose(terms["kl"], (cross - entropy).mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(
+        terms["weighted_code"],
+        (weight[..., None] * target).mean((1, 2)),
+        rtol=1e-5,
+        atol=1e-7,
+    )
+
+
+def test_the_best_constant_prediction_has_the_constant_loss(objective):
+    ab = jnp.asarray(np.random.default_rng(1).uniform(-60, 60, (3, 8, 8, 2)))
+    ab = ab.astype(jnp.float32)
+    means = jax.tree.map(
+        lambda x: x.mean(axis=0), objective.terms(jnp.zeros((3, 8, 8, BINS)), ab)
+    )
+    best = jnp.log(jnp.maximum(means["weighted_code"], 1e-12))
+    constant = jnp.broadcast_to(best, (3, 8, 8, BINS))
+    reached = objective.terms(constant, ab)["loss"].mean()
+    # Float32 rounding of a mean over 192 pixels.
+    np.testing.assert_allclose(reached, objective.constant_loss(means), rtol=1e-5)
+
+
+def test_the_constant_loss_of_a_regression_is_half_the_variance():
+    ab = np.random.default_rng(2).normal(10, 30, (3, 8, 8, 2)).astype(np.float32)
+    objective = objectives.regression()
+    terms = objective.terms(jnp.zeros((3, 8, 8, 2)), jnp.asarray(ab))
+    means = jax.tree.map(lambda x: x.mean(axis=0), terms)
+    expected = 0.5 * ab.reshape(-1, 2).var(axis=0).sum()
+    # Float32 rounding of squares of about a thousand.
+    np.testing.assert_allclose(objective.constant_loss(means), expected, rtol=1e-5)
+
+
+def test_an_evaluation_counts_valid_photographs_only(network, variables, objective):
+    evaluate = train_step.make_eval_step(network, objective)
+    rgb = photographs(3)
+    all_three = evaluate(variables, rgb, jnp.array([1.0, 1.0, 0.0]))
+    two = evaluate(variables, rgb[:2], jnp.ones(2))
+    assert all_three["images"] == 2
+    for name, value in two.items():
+        # The same sums in another order.
+        np.testing.assert_allclose(all_three[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
+    network, variables, objective
+):
+    optimizer = optimizers.adam(
+        lambda _: 1e-3, b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.0
+    )
+    step = jax.jit(
+        train_step.make_train_step(
+            network, optimizer, objective, average_decay=0.9, spoil=None, axis_name=None
+        )
+    )
+    before = train_step.init_state(variables, optimizer, average=True)
+    after, terms = step(before, photographs(2))
+    assert after.step == 1
+    assert terms["gradient_norm"] > 0
+    for field in ("params", "batch_stats", "average"):
+        pairs = getattr(before, field), getattr(after, field)
+        moved = jax.tree.map(lambda a, b: bool((a != b).any()), *pairs)
+        assert all(jax.tree.leaves(moved)), field
+    evaluate = jax.jit(train_step.make_eval_step(network, objective))
+    evaluate(train_step.variables_of(after), photographs(2), jnp.ones(2))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(after))
+
+
+def test_targets_are_every_fourth_pixel_of_the_photograph():
+    rgb = np.full((1, 16, 16, 3), 128, np.uint8)
+    rgb[:, ::4, ::4] = (200, 30, 40)
+    lightness, ab = train_step._inputs_and_targets(jnp.asarray(rgb))
+    red = color.rgb2lab(rgb[0, 0, 0] / 255)
+    # 1e-3: how far Lab may be from scikit-image's.
+    np.testing.assert_allclose(ab, np.broadcast_to(red[1:], (1, 4, 4, 2)), atol=1e-3)
+    np.testing.assert_allclose(lightness[0, 0, 0], red[0], atol=1e-3)
+
+
+def test_colors_are_enlarged_bilinearly():
+    ab = np.zeros((1, 2, 2, 2), np.float32)
+    ab[:, :, 1] = 10
+    rgb = train_step.colorized(jnp.full((1, 8, 8), 50.0), jnp.asarray(ab))
+    expected = [0, 0, 1.25, 3.75, 6.25, 8.75, 10, 10]
+    # float32 there and back.
+    found = color.rgb2lab(np.asarray(rgb))[0, 3, :, 1]
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+
+
+def test_the_average_moves_by_its_decay(network, variables, objective):
+    optimizer = optimizers.sgd(lambda _: 0.01, momentum=0.0)
+    step = train_step.make_train_step(
+        network, optimizer, objective, average_decay=0.5, spoil=None, axis_name=None
+    )
+    before = train_step.init_state(variables, optimizer, average=True)
+    after, _ = jax.jit(step)(before._replace(step=jnp.int32(1000)), photographs(2))
+    kept = before.params["head"]["kernel"]
+    new = after.params["head"]["kernel"]
+    # Late in a training the decay is the given one: half of each.
+    np.testing.assert_allclose(
+        after.average["params"]["head"]["kernel"], (kept + new) / 2, rtol=1e-5
+    )
+    early, _ = jax.jit(step)(before, photographs(2))
+    tenth = 0.1 * kept + 0.9 * early.params["head"]["kernel"]
+    # At the first step (1 + 0) / (10 + 0) is kept.
+    np.testing.assert_allclose(
+        early.average["params"]["head"]["kernel"], tenth, rtol=1e-5, atol=1e-7
+    )
+
+
+def test_without_an_average_the_parameters_are_evaluated(variables):
+    optimizer = optimizers.sgd(lambda _: 0.01, momentum=0.0)
+    state = train_step.init_state(variables, optimizer, average=False)
+    assert state.average is None
+    assert train_step.variables_of(state)["params"] is state.params
+
+
+def test_a_colorization_keeps_the_lightness():
+    lightness = np.linspace(20, 80, 64, dtype=np.float32).reshape(1, 8, 8)
+    ab = np.full((1, 2, 2, 2), 10.0, np.float32)
+    rgb = train_step.colorized(jnp.asarray(lightness), jnp.asarray(ab))
+    # In gamut all through, so only float32 rounding, through scikit-image's Lab.
+    lab = color.rgb2lab(np.asarray(rgb))
+    np.testing.assert_allclose(lab[..., 0], lightness, atol=1e-3)
+    np.testing.assert_allclose(lab[..., 1:], 10.0, atol=1e-2)
+
+
+def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables):
+    rgb = photographs(3)
+    lightness, _ = train_step._inputs_and_targets(rgb)
+    wanted, _ = jax.jit(
+        lambda v: network.apply(v, lightness, train=True, mutable=["batch_stats"])
+    )(variables)
+    found = jax.jit(train_step.make_statistics_step(network))(variables, rgb)
+    outputs = train_step.outputs_of(
+        network, {"params": variables["params"], "batch_stats": found}, lightness
+    )
+    # Twelve pixels are left in the last layers, whose variances float32 rounds.
+    np.testing.assert_allclose(outputs, wanted, atol=0.03)
+    # Bit for bit, whatever statistics there were before.
+    others = jax.tree.map(lambda x: 1.1 * x + 0.3, variables["batch_stats"])
+    again = jax.jit(train_step.make_statistics_step(network))(
+        {"params": variables["params"], "batch_stats": others}, rgb
+    )
+    jax.tree.map(np.testing.assert_array_equal, again, found)
+    # Not those that the network has been given.
+    own = train_step.outputs_of(network, variables, lightness)
+    assert np.abs(own - wanted).max() > 0.3
+
+
+def one_step(network, variables, objective, rgb, *, state=None, **options):
+    # With this momentum the optimizer's state is the gradient.
+    optimizer = optax.sgd(0.01, momentum=1.0)
+    step = train_step.make_train_step(
+        network,
+        optimizer,
+        objective,
+        average_decay=0.9,
+        spoil=None,
+        axis_name=None,
+        **options,
+    )
+    state = state or train_step.init_state(variables, optimizer, average=True)
+    return state, *jax.jit(step)(state, rgb)
+
+
+def assert_equal_trees(one, other) -> None:
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_step_that_is_not_finite_changes_nothing_but_its_number(
+    network, variables, objective
+):
+    broken = objectives.Objective(
+        terms=lambda outputs, ab: {
+            name: x / 0 for name, x in objective.terms(outputs, ab).items()
+        },
+        constant_loss=objective.constant_loss,
+        to_ab=objective.to_ab,
+    )
+    before, after, terms = one_step(network, variables, broken, photographs(2))
+    assert terms["skipped"] == 1
+    assert not np.isfinite(terms["loss"])
+    assert_equal_trees(after._replace(step=before.step), before)
+    assert after.step == before.step + 1
+    _, _, sound = one_step(network, variables, objective, photographs(2))
+    assert sound["skipped"] == 0
+
+
+def test_parts_of_a_batch_add_up(network, variables, objective):
+    rgb = photographs(4)
+    before, whole, terms = one_step(network, variables, objective, rgb, accumulation=2)
+    # Each part by itself, the second from the statistics that the first left.
+    _, first, first_terms = one_step(network, variables, objective, rgb[0::2])
+    between = before._replace(batch_stats=first.batch_stats)
+    _, second, second_terms = one_step(
+        network, variables, objective, rgb[1::2], state=between
+    )
+    wanted = jax.tree.map(lambda a, b: (a + b) / 2, first.opt_state, second.opt_state)
+    largest = max(np.abs(x).max() for x in jax.tree.leaves(wanted))
+    for a, b in zip(
+        jax.tree.leaves(whole.opt_state), jax.tree.leaves(wanted), strict=True
+    ):
+        # Float32, compiled otherwise.
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * largest)
+    mean = (first_terms["loss"] + second_terms["loss"]) / 2
+    np.testing.assert_allclose(terms["loss"], mean, rtol=1e-5)
+    for a, b in zip(
+        jax.tree.leaves(whole.batch_stats),
+        jax.tree.leaves(second.batch_stats),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_activations_made_again_give_the_same_gradient(network, variables, objective):
+    rgb = photographs(2)
+    _, kept, _ = one_step(network, variables, objective, rgb)
+    _, again, _ = one_step(network, variables, objective, rgb, remat=True)
+    largest = max(np.abs(x).max() for x in jax.tree.leaves(kept.opt_state))
+    for a, b in zip(
+        jax.tree.leaves(again.opt_state), jax.tree.leaves(kept.opt_state), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * largest)
