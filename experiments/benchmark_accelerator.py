@@ -58,7 +58,7 @@ def step_ours(setting: Setting) -> Arm:
         gray_threshold=5.0,
         temperature=0.38,
     )
-    step = jax.jit(
+    update = jax.jit(
         train_step.make_train_step(
             network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None
         ),
@@ -71,7 +71,7 @@ def step_ours(setting: Setting) -> Arm:
 
     def call() -> object:
         for _ in range(count):
-            states[0], terms = step(states[0], batch)
+            states[0], terms = update(states[0], batch)
         return jax.block_until_ready((states[0], terms))
 
     facts = {

@@ -46,7 +46,7 @@ def train_ours(setting: Setting) -> Arm:
         gray_threshold=5.0,
         temperature=0.38,
     )
-    step = jax.jit(
+    update = jax.jit(
         train_step.make_train_step(
             network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None
         ),
@@ -56,7 +56,7 @@ def train_ours(setting: Setting) -> Arm:
     states = [train_step.init_state(variables, optimizer, average=False)]
 
     def step() -> object:
-        states[0], terms = step(states[0], batch)
+        states[0], terms = update(states[0], batch)
         return jax.block_until_ready((states[0], terms))
 
     return Arm(step, {})

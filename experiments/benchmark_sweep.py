@@ -27,9 +27,9 @@ from tqdm import tqdm
 
 from jaxcolor import evaluate, grid, measures, protocol, sweep, systems
 from jaxcolor.color import decode
-from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy
 from jaxcolor.models.zhang2016 import Zhang2016
 from jaxcolor.pretrained import release

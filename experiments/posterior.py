@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from experiments import tables
 from jaxcolor.color import cielab, encode, losses, rebalance
-from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import pipeline, sources
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained

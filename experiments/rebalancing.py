@@ -35,11 +35,12 @@ from tqdm import tqdm
 
 from experiments import tables
 from experiments.tables import Estimate
-from jaxcolor import evaluate, folders, grid, plots, protocol, scores, sweep, systems
+from jaxcolor import evaluate, grid, plots, protocol, scores, sweep, systems
 from jaxcolor.color import cielab, encode, rebalance
-from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
+from jaxcolor.inference import folders
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained

@@ -26,22 +26,13 @@ from tqdm import tqdm
 
 from experiments import tables
 from experiments.tables import Estimate
-from jaxcolor import (
-    folders,
-    grid,
-    gridded,
-    manifest,
-    plots,
-    protocol,
-    scores,
-    sweep,
-    systems,
-)
+from jaxcolor import grid, gridded, manifest, plots, protocol, scores, sweep, systems
 from jaxcolor.color import decode
-from jaxcolor.colorize import Colorizer
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.grid import Sweep
+from jaxcolor.inference import folders
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import release
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxcolor import color, images, metrics, models, plots, pretrained
-    from jaxcolor.colorize import Colorizer
+    from jaxcolor.inference.colorizer import Colorizer
 
     __version__: str
 
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version(__name__)
     if name == "Colorizer":
-        return importlib.import_module("jaxcolor.colorize").Colorizer
+        return importlib.import_module("jaxcolor.inference.colorizer").Colorizer
     return importlib.import_module(f"{__name__}.{name}")
 
 

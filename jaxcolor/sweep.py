@@ -17,9 +17,9 @@ from jaxcolor import evaluate, measures, systems, tally
 from jaxcolor import manifest as manifests
 from jaxcolor import protocol as protocols
 from jaxcolor.color import decode
-from jaxcolor.colorize import Colorizer
 from jaxcolor.data.sources import Source
 from jaxcolor.grid import Cell, Grid, Sweep
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.measures import Measures, Truth, Weights
 from jaxcolor.metrics import accuracy
 from jaxcolor.pretrained.release import Pretrained

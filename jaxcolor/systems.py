@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxcolor import paint
 from jaxcolor.baselines import Baseline
-from jaxcolor.colorize import Colorizer
+from jaxcolor.inference import tiles
+from jaxcolor.inference.colorizer import Colorizer
 
 
 class Answer(NamedTuple):
@@ -77,4 +77,4 @@ def _gray(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
     return Answer(jnp.zeros((*lightness.shape, 2)), None)
 
 
-enlarge = jax.jit(paint.enlarge)
+enlarge = jax.jit(tiles.enlarge)

@@ -11,8 +11,8 @@ from skimage import color, metrics
 
 from jaxcolor import evaluate, recognize, scores, systems
 from jaxcolor.color import cielab, gamut
-from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.protocol import Protocol
 from tests import tiny
 

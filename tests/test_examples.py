@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxcolor import evaluate, examples, manifest, showing, systems
-from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.protocol import Protocol
 from tests import tiny
 

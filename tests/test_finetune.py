@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from jaxcolor import cli, models, plots
-from jaxcolor.colorize import Colorizer
 from jaxcolor.data import albums, splits
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.finetune import beginning, comparing, settings
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import descriptions, release
 from jaxcolor.training import interruption, priors
 from jaxcolor.training.config import build

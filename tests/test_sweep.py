@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from jaxcolor import evaluate, grid, predict, sweep, systems
-from jaxcolor.colorize import Colorizer
+from jaxcolor import evaluate, grid, sweep, systems
 from jaxcolor.data import sources
+from jaxcolor.inference import prediction
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.protocol import Protocol
 from tests import tiny
 
@@ -92,8 +93,8 @@ def test_the_network_sees_each_batch_once(source, monkeypatch):
         passes.append(1)
         return original(*arguments, **more)
 
-    original = predict.predict
-    monkeypatch.setattr(predict, "predict", count)
+    original = prediction.predict
+    monkeypatch.setattr(prediction, "predict", count)
     _sweep(source, on_done=done.append)
     assert len(passes) == BATCHES
     # The first pass and four cells.

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 
 from experiments import temperature
-from jaxcolor import colorize, protocol
+from jaxcolor import protocol
 from jaxcolor.data import sources
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import release
 from tests import tiny
 
 
 def test_thirds_add_up_to_all_pixels(photo_folder):
     source = sources.open_source(photo_folder)
-    colorizer = colorize.Colorizer(tiny.model())
+    holder = Colorizer(tiny.model())
     how = protocol.Protocol("photos", 32, 10.0, 4, 0, 20)
     done = []
     found = temperature.by_sureness(
-        colorizer, source, how, (0.4, 1.0), on_done=done.append
+        holder, source, how, (0.4, 1.0), on_done=done.append
     )
     assert sum(done) == 2 * len(source)
     low, high = found.entropies

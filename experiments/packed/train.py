@@ -38,7 +38,7 @@ from experiments.packed.recipe import Phase, Recipe
 from experiments.packed.snapshot import Snapshot
 from jaxcolor import plots
 from jaxcolor.color import cielab
-from jaxcolor.colorize import Colorizer
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import model_card, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import compilation_cache, versions

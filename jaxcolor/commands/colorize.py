@@ -56,8 +56,8 @@ def _add_colorize(parser: ArgumentParser) -> None:
 def _colorize(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import folders
-    from jaxcolor.colorize import Colorizer
+    from jaxcolor.inference import folders
+    from jaxcolor.inference.colorizer import Colorizer
 
     # An entry that is damaged or cannot be written only costs time.
     warnings.filterwarnings("ignore", "Error .* persistent compilation cache")

@@ -72,8 +72,9 @@ def _add_evaluate(parser: ArgumentParser) -> None:
 def _evaluate(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import evaluate, folders, protocol, scores
+    from jaxcolor import evaluate, protocol, scores
     from jaxcolor.data import sources
+    from jaxcolor.inference import folders
 
     output = arguments.output
     if output is not None:
@@ -165,7 +166,7 @@ def _writer(arguments: Namespace, names: dict[str, str], *, count: int) -> Any:
 
 def _models(arguments: Namespace) -> dict[str, Any]:
     from jaxcolor import systems
-    from jaxcolor.colorize import Colorizer
+    from jaxcolor.inference.colorizer import Colorizer
 
     return {
         name: systems.of_colorizer(

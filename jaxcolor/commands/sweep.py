@@ -113,7 +113,8 @@ def _add_criterion(parser: ArgumentParser) -> None:
 def _sweep(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import folders, grid, gridded, protocol, scores, sweep
+    from jaxcolor import grid, gridded, protocol, scores, sweep
+    from jaxcolor.inference import folders
     from jaxcolor.pretrained import descriptions, release
 
     chosen = grid.make(arguments.temperatures, arguments.lambdas)

@@ -38,7 +38,7 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
 
 
 def _sweep_train(arguments: Namespace) -> int:
-    from jaxcolor import folders
+    from jaxcolor.inference import folders
     from jaxcolor.training import training_sweep
     from jaxcolor.training.config import reading
 

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from jaxcolor import evaluate, plots, scores, systems
-from jaxcolor.colorize import Colorizer
 from jaxcolor.data import sources
 from jaxcolor.data.sources import Source
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.metrics.bootstrap import Interval
 from jaxcolor.pretrained.release import Pretrained

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import folders, images
-from jaxcolor.colorize import Colorizer
+from jaxcolor import images
+from jaxcolor.inference import folders
+from jaxcolor.inference.colorizer import Colorizer
 from tests import tiny
 
 SETTINGS = {"requested": None, "overwrite": False}

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from jaxcolor import images
-from jaxcolor.colorize import Colorizer
 from jaxcolor.images import Photo
+from jaxcolor.inference.colorizer import Colorizer
 
 # Threads that read and write beside the network; two, so that neither waits for the
 # other where there is but one core.

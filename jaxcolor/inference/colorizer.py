@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt
 
-from jaxcolor import paint, predict
 from jaxcolor.images import inputs
-from jaxcolor.paint import View
-from jaxcolor.predict import Prediction
+from jaxcolor.inference import prediction, tiles
+from jaxcolor.inference.prediction import Prediction
+from jaxcolor.inference.tiles import View
 from jaxcolor.pretrained import descriptions, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import compilation_cache
@@ -76,7 +76,7 @@ class Colorizer:
         self.temperature = None if numbers is None else numbers.temperature
         self.rebalancing_lambda = None if numbers is None else numbers.decoding_lambda
         self._reading = (
-            None if numbers is None else predict.reading(numbers, model.prior)
+            None if numbers is None else prediction.reading(numbers, model.prior)
         )
         # None, for what is compiled without it.
         self._amount = np.float32(self.coherence) if self.coherence else None
@@ -137,23 +137,23 @@ class Colorizer:
         Args:
             photos: gray or RGB, 8 or 16 bits, of which the network sees the same shape.
         """
-        views = [paint.view(photo, size=self.size) for photo in photos]
+        views = [tiles.view(photo, size=self.size) for photo in photos]
         # Few batch sizes, as each is compiled.
         rgb = np.zeros((_power_of_two(len(views)), *views[0].rgb.shape), np.uint8)
         rgb[: len(views)] = [view.rgb for view in views]
         valid = np.zeros((len(rgb), 2), np.int32)
-        valid[: len(views)] = [paint.cells(view) for view in views]
+        valid[: len(views)] = [tiles.cells(view) for view in views]
         grids = np.asarray(
-            predict.ab_of_rgb(
+            prediction.ab_of_rgb(
                 self._network, self._variables, self._reading, self._amount, rgb, valid
             )
         )
         parts = zip(photos, grids, views, strict=False)
-        return [paint.paint(*each) for each in parts]
+        return [tiles.paint(*each) for each in parts]
 
     def view_shape(self, photo: Pixels) -> tuple[int, int]:
         """Returns the height and width at which the network sees a photograph."""
-        return paint.view_shape(*photo.shape[:2], size=self.size)
+        return tiles.view_shape(*photo.shape[:2], size=self.size)
 
     def logits(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W n"]:
         """Returns the network's outputs at a quarter of the height and width.
@@ -180,7 +180,7 @@ class Colorizer:
             lightness: L* in [0, 100], sides multiples of `multiple`.
             moves: False for `outputs`, of which `move` makes logits.
         """
-        return predict.predict(
+        return prediction.predict(
             self._network,
             self._variables,
             self._reading if moves else None,
@@ -190,11 +190,11 @@ class Colorizer:
 
     def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
         """Returns `logits` of `outputs`: many lambdas share a pass of the network."""
-        return predict.move(self._reading, outputs)
+        return prediction.move(self._reading, outputs)
 
     def decode(self, logits: Float[Array, "*p n"]) -> Float[Array, "*p 2"]:
         """Returns ab in CIELAB units from what `logits` gives, each cell by itself."""
-        return predict.colors(self._reading, logits)
+        return prediction.colors(self._reading, logits)
 
     def coherent(
         self,
@@ -202,17 +202,17 @@ class Colorizer:
         features: Float[Array, "b H W c"] | None,
         lightness: Float[Array, "b h w"],
     ) -> Float[Array, "*t b H W n"]:
-        """Returns what `paint.enlarge` enlarges: with a coherence of 0, ab as it is.
+        """Returns what `tiles.enlarge` enlarges: with a coherence of 0, ab as it is.
 
         Args:
             ab: as `decode` gives it; leading axes share the features.
-            features: of `predict`.
+            features: of `prediction`.
             lightness: that these are of.
         """
         if features is None:
             return ab
         valid = jnp.broadcast_to(jnp.array(ab.shape[-3:-1]), (len(lightness), 2))
-        return predict.coherent(ab, features, lightness, self._amount, valid)
+        return prediction.coherent(ab, features, lightness, self._amount, valid)
 
     def logits_of(self, image: inputs.Input) -> Float[Array, "H W n"]:
         """Returns `logits` of a photograph, at a quarter of the size of its view.
@@ -220,9 +220,9 @@ class Colorizer:
         Args:
             image: in any colors; only its lightness counts.
         """
-        seen = paint.view(inputs.opaque(inputs.pixels(image)), size=self.size)
-        rows, columns = paint.cells(seen)
-        return self.logits(predict.lightness(seen.rgb[None]))[0][:rows, :columns]
+        seen = tiles.view(inputs.opaque(inputs.pixels(image)), size=self.size)
+        rows, columns = tiles.cells(seen)
+        return self.logits(prediction.lightness(seen.rgb[None]))[0][:rows, :columns]
 
     def paint(
         self, image: inputs.Input, ab: Float[Array, "H W 2"]
@@ -237,11 +237,11 @@ class Colorizer:
         """
         pixels = inputs.pixels(image)
         rgb = inputs.opaque(pixels)
-        view = paint.view(rgb, size=self.size)
+        view = tiles.view(rgb, size=self.size)
         grid = np.asarray(ab)
         if self._amount is not None:
             grid = self._coherent_of(view, grid)
-        return inputs.with_alpha(paint.paint(rgb, grid, view), pixels)
+        return inputs.with_alpha(tiles.paint(rgb, grid, view), pixels)
 
     def ab(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W 2"]:
         """Returns ab in CIELAB units at a quarter of the height and width.
@@ -251,18 +251,18 @@ class Colorizer:
         """
         logits, features = self.predict(lightness)
         colors = self.coherent(self.decode(logits), features, lightness)
-        return predict.ab_of_cells(colors, lightness)
+        return prediction.ab_of_cells(colors, lightness)
 
     def _coherent_of(
         self, view: View, ab: Float[np.ndarray, "H W 2"]
     ) -> Float[np.ndarray, "g k 4"]:
-        lightness = predict.lightness(view.rgb[None])
+        lightness = prediction.lightness(view.rgb[None])
         logits, features = self.predict(lightness)
         margin = [(0, n - m) for n, m in zip(logits.shape[1:3], ab.shape, strict=False)]
         whole = np.pad(ab, [*margin, (0, 0)])[None]
-        valid = np.array([paint.cells(view)])
+        valid = np.array([tiles.cells(view)])
         parts = (whole, features, lightness, self._amount, valid)
-        return np.asarray(predict.coherent(*parts))[0]
+        return np.asarray(prediction.coherent(*parts))[0]
 
 
 def _power_of_two(least: int) -> int:

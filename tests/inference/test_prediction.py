@@ -11,9 +11,10 @@ from PIL import Image
 from skimage import color
 
 from configs import zhang2016
-from jaxcolor import models, paint, predict, sweep, systems
+from jaxcolor import models, sweep, systems
 from jaxcolor.color import cielab, coherence, decode
-from jaxcolor.colorize import Colorizer
+from jaxcolor.inference import prediction, tiles
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.models.zhang2016 import Zhang2016
 from jaxcolor.pretrained import descriptions, release
 from tests import tiny
@@ -73,7 +74,7 @@ def test_features_are_what_the_head_makes_outputs_of():
 
 def test_a_coherence_of_0_is_what_there_was_before(photo, colorizers):
     model = tiny.model()
-    view = paint.view(photo, size=32)
+    view = tiles.view(photo, size=32)
     outputs = jax.jit(
         lambda rgb: decode.annealed_mean(
             model.network.apply(
@@ -84,14 +85,14 @@ def test_a_coherence_of_0_is_what_there_was_before(photo, colorizers):
         )
     )
     ab = np.asarray(outputs(view.rgb[None]))[0]
-    wanted = paint.paint(photo, ab, view)
+    wanted = tiles.paint(photo, ab, view)
     # Of one program or of another, sums are added in another order.
     assert _levels_apart(colorizers[0.0](photo), wanted) <= 1
     np.testing.assert_array_equal(Colorizer(model)(photo), colorizers[0.0](photo))
 
 
 def test_cells_differ_less_the_more_coherence(square, colorizers):
-    lightness = predict.lightness(square[None])
+    lightness = prediction.lightness(square[None])
     spread = [
         np.std(one.ab(lightness), axis=(1, 2)).sum() for one in colorizers.values()
     ]
@@ -105,7 +106,7 @@ def test_the_lightness_stays(photo, colorizers):
 
 def test_evaluation_measures_what_a_photograph_is_painted_with(square, colorizers):
     colorizer = colorizers[1.0]
-    lightness = predict.lightness(square[None])
+    lightness = prediction.lightness(square[None])
     ab = systems.of_colorizer(colorizer).answer(lightness, jnp.zeros(1, int)).ab
     lab = jnp.concatenate([lightness[..., None], ab], axis=-1)
     rgb = jax.jit(lambda x: cielab.lab_to_rgb(cielab.clip_chroma(x)))(lab)
@@ -130,7 +131,7 @@ def test_a_batch_equals_one_by_one(photo, colorizers):
 
 def test_cells_of_ab_are_those_of_the_steps(square, colorizers):
     colorizer = colorizers[1.0]
-    lightness = predict.lightness(square[None])
+    lightness = prediction.lightness(square[None])
     logits, features = colorizer.predict(lightness)
     cells = lightness.reshape(8, 4, 8, 4).mean(axis=(1, 3))
     colors = jax.jit(coherence.colors)(
@@ -147,7 +148,7 @@ def test_cells_of_ab_are_those_of_the_steps(square, colorizers):
 def test_temperatures_share_the_features(square):
     model = tiny.model(COHERENT)
     (swept,) = sweep.readings(model, [None])
-    lightness = predict.lightness(square[None])
+    lightness = prediction.lightness(square[None])
     logits, features = swept.predict(lightness)
     temperatures = jnp.float32([0.3, 1.0])
     ab = jax.jit(decode.annealed_mean)(logits, swept.gamut, temperature=temperatures)
@@ -161,10 +162,10 @@ def test_temperatures_share_the_features(square):
 def test_a_large_photograph_has_no_seams_between_tiles(photo, colorizers, monkeypatch):
     large = np.asarray(Image.fromarray(photo).resize((300, 280)))
     whole = colorizers[1.0](large)
-    monkeypatch.setattr(paint, "TILE", 512)
-    paint._paint.clear_cache()
+    monkeypatch.setattr(tiles, "TILE", 512)
+    tiles._paint.clear_cache()
     in_one = colorizers[1.0](large)
-    paint._paint.clear_cache()
+    tiles._paint.clear_cache()
     assert _levels_apart(whole, in_one) <= 1
 
 
@@ -218,16 +219,16 @@ def test_the_network_of_the_paper_is_not_coherent_of_itself():
 def test_the_padding_of_a_view_takes_no_part(photo, colorizers):
     colorizer = colorizers[1.0]
     # Of 24 x 32 pixels, and 8 rows of padding.
-    view = paint.view(photo, size=32)
-    rows, columns = paint.cells(view)
+    view = tiles.view(photo, size=32)
+    rows, columns = tiles.cells(view)
     assert (rows, columns) == (6, 8)
-    lightness = predict.lightness(view.rgb[None])
+    lightness = prediction.lightness(view.rgb[None])
     logits, features = colorizer.predict(lightness)
     ab = colorizer.decode(logits)
-    found = predict.coherent(
+    found = prediction.coherent(
         ab, features, lightness, np.float32(1.0), np.array([[rows, columns]])
     )
-    cut = predict.coherent(
+    cut = prediction.coherent(
         ab[:, :rows],
         features[:, :rows],
         lightness[:, : 4 * rows],
@@ -236,5 +237,5 @@ def test_the_padding_of_a_view_takes_no_part(photo, colorizers):
     )
     # float32, of sums in another order, with slopes of some hundred per unit of L.
     np.testing.assert_allclose(found[:, :rows], cut, atol=5e-3)
-    painted = paint.paint(photo, np.asarray(found)[0], view)
+    painted = tiles.paint(photo, np.asarray(found)[0], view)
     assert _levels_apart(painted, colorizer(photo)) <= 1

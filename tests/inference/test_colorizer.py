@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from jaxcolor import predict
 from jaxcolor.color import decode, rebalance
-from jaxcolor.colorize import Colorizer
+from jaxcolor.inference import prediction
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import release
 from tests import tiny
 
@@ -135,9 +135,9 @@ def test_a_photograph_is_not_squashed(photo, monkeypatch):
     """The network sees a circle as a circle."""
     seen = []
     colorizer = Colorizer(tiny.model(), size=64)
-    original = predict.ab_of_rgb
+    original = prediction.ab_of_rgb
     monkeypatch.setattr(
-        predict,
+        prediction,
         "ab_of_rgb",
         lambda *args: seen.append(args[-2]) or original(*args),
     )
@@ -252,9 +252,9 @@ def test_without_a_path_the_model_of_the_box_is_loaded(tmp_path, monkeypatch):
 
 def test_colorizers_of_one_network_share_what_is_compiled(photo):
     Colorizer(tiny.model())(photo)
-    before = predict.ab_of_rgb._cache_size()
+    before = prediction.ab_of_rgb._cache_size()
     Colorizer(tiny.model(), temperature=0.9)(photo)
-    assert predict.ab_of_rgb._cache_size() == before
+    assert prediction.ab_of_rgb._cache_size() == before
 
 
 @pytest.mark.slow
