@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from jaxcolor import manifest as manifests
-from jaxcolor import measures, recognize, systems, tally
+from jaxcolor import measures, recognition, systems, tally
 from jaxcolor import protocol as protocols
 from jaxcolor.color import gamut
 from jaxcolor.data.sources import Source
@@ -197,12 +197,12 @@ def _recognized(
         label = jnp.asarray(known[np.minimum(np.asarray(index), len(known) - 1)])
         is_known = label >= 0
         found[tally.labelled(name)] = is_known
-        few = recognize.top(members[0].classes)
+        few = recognition.top(members[0].classes)
         hits: dict[str, list[Array]] = {"top1": [], "top5": []}
         for n, classifier in enumerate(members):
             logits = classifier(rgb)
             for key, k in (("top1", 1), ("top5", few)):
-                is_hit = recognize.is_among_top(logits, jnp.maximum(label, 0), k=k)
+                is_hit = recognition.is_among_top(logits, jnp.maximum(label, 0), k=k)
                 hits[key].append(is_hit & is_known)
             found[tally.member(name, n)] = hits["top1"][-1]
         for key, of_members in hits.items():

@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxcolor.models import vgg16
-from jaxcolor.pretrained.importers import torch_pickle
-from jaxcolor.recognize import vgg
+from jaxcolor.pretrained.importers import torch_pickle, vgg16_weights
 
 # Added to the length of the features of a pixel.
 EPSILON = 1e-10
@@ -39,7 +38,7 @@ class Network(NamedTuple):
 
 
 def read(features: str | Path, linear: str | Path) -> Network:
-    """Reads a network from published files, see `recognize.weights`.
+    """Reads a network from published files, see `torch_pickle`.
 
     Args:
         features: torchvision's weights of VGG-16, such as vgg16-397923af.pth.
@@ -48,8 +47,8 @@ def read(features: str | Path, linear: str | Path) -> Network:
     Raises:
         ValueError: a file cannot be read, or holds something else.
     """
-    params = vgg.read_features(features)
-    if (found := vgg.widths(params)) != WIDTHS:
+    params = vgg16_weights.read_features(features)
+    if (found := vgg16_weights.widths(params)) != WIDTHS:
         raise ValueError(f"{features}: blocks of {found} channels; wanted {WIDTHS}")
     tensors = torch_pickle.read(linear)
     taken = []
@@ -79,7 +78,7 @@ def distance(
         rgb: in [0, 1], 16 x 16 pixels or more.
         others: as `rgb`; the order of the two does not matter.
     """
-    features = vgg16.Features(vgg.widths(network.params))
+    features = vgg16.Features(vgg16_weights.widths(network.params))
 
     def of_pair(pair: Float[Array, "2 h w 3"]) -> Float[Array, ""]:
         # Accelerators otherwise multiply in bfloat16 or TF32.

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage import color, metrics
 
-from jaxcolor import evaluate, recognize, scores, systems
+from jaxcolor import evaluate, recognition, scores, systems
 from jaxcolor.color import cielab, gamut
 from jaxcolor.data import sources
 from jaxcolor.inference.colorizer import Colorizer
@@ -261,13 +261,13 @@ def test_recognition_is_the_mean_of_the_trainings(tmp_path):
     def always_rose(rgb):
         return jnp.tile(jnp.array([[1.0, 0.0]]), (len(rgb), 1))
 
-    members = [recognize.FromFunction(classes, f) for f in (by_color, always_rose)]
+    members = [recognition.FromFunction(classes, f) for f in (by_color, always_rose)]
     found = _values(
         _run(
             source,
             {"half": _oracle(_ab(RED))},
             classifiers={"c": members},
-            labels={"c": recognize.labels(source.names, classes)},
+            labels={"c": recognition.labels(source.names, classes)},
         )
     )
     # The first is right about colors and calls gray a sky; the second about roses.
@@ -288,7 +288,7 @@ def test_photographs_without_a_label_do_not_count_for_recognition(tmp_path):
         red = rgb[..., 0].mean(axis=(1, 2)) - rgb[..., 2].mean(axis=(1, 2))
         return jnp.stack([red, 0 * red + 0.1], axis=1)
 
-    known = recognize.FromFunction(("rose", "sky"), by_color)
+    known = recognition.FromFunction(("rose", "sky"), by_color)
     found = _values(
         _run(
             source,
@@ -320,11 +320,11 @@ def test_each_classifier_has_its_own_classes(tmp_path):
         _run(
             source,
             classifiers={
-                name: [recognize.FromFunction(known, first)]
+                name: [recognition.FromFunction(known, first)]
                 for name, known in classes.items()
             },
             labels={
-                name: recognize.labels(source.names, known)
+                name: recognition.labels(source.names, known)
                 for name, known in classes.items()
             },
         )

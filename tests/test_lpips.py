@@ -9,7 +9,7 @@ from scipy import signal
 
 from jaxcolor import lpips
 from jaxcolor.models import vgg16
-from jaxcolor.recognize import vgg
+from jaxcolor.pretrained.importers import vgg16_weights
 
 WIDTHS, SIZE = (2, 3, 4, 3, 2), 16
 # The mean and deviation that LPIPS gives colors in [-1, 1].
@@ -20,7 +20,7 @@ def convolutions(widths, seed=0):
     """Convolutions by torchvision's names."""
     random = np.random.default_rng(seed)
     state, last = {}, 3
-    for name, position in vgg.CONVS.items():
+    for name, position in vgg16_weights.CONVS.items():
         width = widths[int(name[4]) - 1]
         weight = random.normal(size=(width, last, 3, 3)) * np.sqrt(2 / 9 / last)
         state[f"features.{position}.weight"] = weight.astype(np.float32)
@@ -62,7 +62,7 @@ def _maps(state, rgb):
     """The five maps of one picture, channels first, in float64."""
     x = np.moveaxis((2 * rgb.astype(np.float64) - 1 - SHIFT) / SCALE, -1, 0)
     maps = []
-    for name, position in vgg.CONVS.items():
+    for name, position in vgg16_weights.CONVS.items():
         if maps and name.endswith("_1"):
             x = np.max([x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)], axis=0)
         weight = state[f"features.{position}.weight"].astype(np.float64)

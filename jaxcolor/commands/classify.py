@@ -9,7 +9,7 @@ from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.commands.arguments import Command
 
 if TYPE_CHECKING:
-    from jaxcolor import recognize
+    from jaxcolor import recognition
 
 
 def _add_train_classifier(parser: ArgumentParser) -> None:
@@ -44,10 +44,10 @@ def _add_train_classifier(parser: ArgumentParser) -> None:
 
 
 def _train_classifier(arguments: Namespace) -> int:
-    from jaxcolor import recognize
+    from jaxcolor import recognition
     from jaxcolor.data import sources
 
-    recipe = recognize.Recipe(
+    recipe = recognition.Recipe(
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         size=arguments.size,
@@ -65,28 +65,28 @@ def _train_classifier(arguments: Namespace) -> int:
         source = sources.folder(arguments.folder)
     for seed, folder in enumerate(folders):
         if folder not in finished:
-            trained = recognize.train(
+            trained = recognition.train(
                 source,
                 recipe,
                 seed=seed,
                 name=arguments.folder,
                 is_quiet=arguments.quiet,
             )
-            recognize.save(trained, folder)
+            recognition.save(trained, folder)
         if not arguments.quiet:
-            print(f"{folder}: {_told(recognize.load(folder))}")
+            print(f"{folder}: {_told(recognition.load(folder))}")
     return 0
 
 
-def _check_recipe(folder: Path, recipe: "recognize.Recipe") -> None:
+def _check_recipe(folder: Path, recipe: "recognition.Recipe") -> None:
     """Refuses to mix classifiers of several recipes in one folder.
 
     Raises:
         ValueError: naming what differs.
     """
-    from jaxcolor import recognize
+    from jaxcolor import recognition
 
-    before = recognize.load(folder).provenance["recipe"]
+    before = recognition.load(folder).provenance["recipe"]
     for name, value in recipe._asdict().items():
         if before.get(name) != value:
             raise ValueError(
@@ -95,7 +95,7 @@ def _check_recipe(folder: Path, recipe: "recognize.Recipe") -> None:
             )
 
 
-def _told(trained: "recognize.Trained") -> str:
+def _told(trained: "recognition.Trained") -> str:
     validation = trained.provenance["validation"]
     text = f"{len(trained.classes)} classes"
     if validation is None:

@@ -63,7 +63,7 @@ def classifiers(given: Sequence[str], classes: Path | None) -> dict[str, list[An
         ValueError: one cannot be read, or the trainings of one differ in classes, or
             names of classes are given to none.
     """
-    from jaxcolor import recognize
+    from jaxcolor import recognition
 
     found: dict[str, list[Any]] = {}
     paths = _paths(given)
@@ -78,7 +78,7 @@ def classifiers(given: Sequence[str], classes: Path | None) -> dict[str, list[An
             continue
         # One training, or a folder of several.
         members = sorted(p for p in path.glob("seed*") if p.is_dir())
-        found[name] = [recognize.load(p) for p in members or [path]]
+        found[name] = [recognition.load(p) for p in members or [path]]
         if len({member.classes for member in found[name]}) > 1:
             raise ValueError(f"the trainings in {path} know different classes")
     return found
@@ -93,13 +93,13 @@ def labels(source: Any, judging: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         ValueError: a classifier does not know the class of a photograph; one of
             ImageNet that of any.
     """
-    from jaxcolor import recognize
+    from jaxcolor import recognition
     from jaxcolor.data import imagenet
 
     found: dict[str, Any] = {}
     for name, members in judging.items():
         if tuple(members[0].classes) != imagenet.wnids():
-            found[name] = recognize.labels(source.names, members[0].classes)
+            found[name] = recognition.labels(source.names, members[0].classes)
             continue
         found[name] = imagenet.labels(source.names)
         if (found[name] < 0).all():
@@ -183,10 +183,12 @@ def _notes(
 
 
 def _paths(given: Sequence[str]) -> dict[str, Path]:
-    from jaxcolor.pretrained.importers import efficientnet_lite
+    from jaxcolor.pretrained.importers import efficientnet_lite_weights
 
     named = arguments_of.named(given, what="classifier")
-    return {name: efficientnet_lite.locate(path) for name, path in named.items()}
+    return {
+        name: efficientnet_lite_weights.locate(path) for name, path in named.items()
+    }
 
 
 def _is_published(path: Path) -> bool:
@@ -196,10 +198,10 @@ def _is_published(path: Path) -> bool:
 
 
 def _published(path: Path, names: Sequence[str] | None) -> Any:
-    from jaxcolor import recognize
+    from jaxcolor import recognition
     from jaxcolor.data import imagenet
 
-    found = recognize.published(path, classes=names)
+    found = recognition.published(path, classes=names)
     if names is not None:
         return found
     of_imagenet = imagenet.wnids()

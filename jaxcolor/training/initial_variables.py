@@ -15,7 +15,7 @@ from jaxcolor.color import cielab
 from jaxcolor.models import initialization
 from jaxcolor.models.lite_fpn import LiteFpn
 from jaxcolor.pretrained import release
-from jaxcolor.pretrained.importers import efficientnet_lite
+from jaxcolor.pretrained.importers import efficientnet_lite_weights
 from jaxcolor.training.config import build, schema
 
 LOGGER = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def _with_encoder(fresh: PyTree, network: nn.Module, path: str) -> PyTree:
             f"config.initialization.encoder is {path!r}, and this network has no"
             " encoder; wanted None, or config.model.name = 'lite_fpn'"
         )
-    encoder = efficientnet_lite.read_encoder(
+    encoder = efficientnet_lite_weights.read_encoder(
         path,
         width=network.encoder_width,
         depth=network.encoder_depth,

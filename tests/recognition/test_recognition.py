@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from jaxcolor import cli, recognize
+from jaxcolor import cli, recognition
 from jaxcolor.data import sources, splits
 from jaxcolor.pretrained import release
-from jaxcolor.recognize import training
+from jaxcolor.recognition import classifier_training
 from tests import tiny
 
-RECIPE = recognize.Recipe(
+RECIPE = recognition.Recipe(
     epochs=4,
     batch_size=8,
     size=32,
@@ -46,23 +46,23 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(scenes):
-    return recognize.train(
+    return recognition.train(
         sources.folder(scenes), RECIPE, seed=0, name="scenes", is_quiet=True
     )
 
 
 def _by_red():
     """A classifier that no training spoils: red photographs are of class "red"."""
-    return recognize.FromFunction(
+    return recognition.FromFunction(
         ("green", "red"), lambda rgb: rgb.mean(axis=(1, 2))[:, 1::-1]
     )
 
 
 def test_the_folder_of_a_photograph_is_its_class():
     names = ["train/sea/1.jpg", "train/forest/1.jpg", "sea/2.jpg"]
-    classes = recognize.classes_of(names)
+    classes = recognition.classes_of(names)
     assert classes == ("forest", "sea")
-    assert recognize.labels(names, classes).tolist() == [1, 0, 1]
+    assert recognition.labels(names, classes).tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_the_folder_of_a_photograph_is_its_class():
 )
 def test_a_folder_without_labels_is_refused(names, told):
     with pytest.raises(ValueError, match=told):
-        recognize.classes_of(names)
+        recognition.classes_of(names)
 
 
 def test_a_class_that_the_classifier_does_not_know_is_named():
     with pytest.raises(ValueError, match=r"city/1\.jpg is of class 'city', unknown"):
-        recognize.labels(["sea/0.jpg", "city/1.jpg"], ["forest", "sea"])
+        recognition.labels(["sea/0.jpg", "city/1.jpg"], ["forest", "sea"])
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
@@ -89,27 +89,27 @@ def test_top_k_accuracy_is_that_of_scikit_learn(k):
     random = np.random.default_rng(k)
     logits = random.normal(size=(200, 6)).astype(np.float32)
     label = random.integers(6, size=200)
-    found = recognize.is_among_top(jnp.asarray(logits), jnp.asarray(label), k=k)
+    found = recognition.is_among_top(jnp.asarray(logits), jnp.asarray(label), k=k)
     expected = metrics.top_k_accuracy_score(label, logits, k=k)
     assert np.mean(found) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("constant", [0.0, np.nan])
 def test_a_constant_answer_recognizes_nothing(constant):
-    found = recognize.is_among_top(jnp.full((6, 6), constant), jnp.arange(6), k=5)
+    found = recognition.is_among_top(jnp.full((6, 6), constant), jnp.arange(6), k=5)
     assert not found.any()
 
 
 @pytest.mark.parametrize(("classes", "k"), [(2, 1), (5, 4), (6, 5), (1000, 5)])
 def test_top_is_five_where_that_leaves_a_class_out(classes, k):
-    assert recognize.top([""] * classes) == k
+    assert recognition.top([""] * classes) == k
 
 
 def test_gray_keeps_the_lightness_alone(photographs):
     rgb = photographs["chelsea"][:64, :64] / 255
     lab = color.rgb2lab(rgb)
     lab[..., 1:] = 0
-    found = recognize.gray(jnp.asarray(rgb[None], jnp.float32))[0]
+    found = recognition.gray(jnp.asarray(rgb[None], jnp.float32))[0]
     # float32 against float64.
     np.testing.assert_allclose(found, color.lab2rgb(lab), atol=1e-5)
 
@@ -123,7 +123,7 @@ def test_hits_follow_the_order_of_the_photographs(scenes):
         """Makes the first of each batch of 16 gray."""
         return rgb.at[0].set(0.5)
 
-    found = recognize.hits(_by_red(), source, recolor=blind, **seen)
+    found = recognition.hits(_by_red(), source, recolor=blind, **seen)
     assert found.shape == (80,)
     assert np.flatnonzero(~found).tolist() == [0, 16, 32, 48, 64]
     assert done == [16] * 5
@@ -132,14 +132,14 @@ def test_hits_follow_the_order_of_the_photographs(scenes):
 def test_the_filling_of_the_last_batch_is_not_counted(scenes):
     source = sources.folder(scenes)
     few = sources.Part(source, np.array([0, 79, 1]))
-    found = recognize.hits(_by_red(), few, recolor=lambda rgb: rgb, **SAME)
+    found = recognition.hits(_by_red(), few, recolor=lambda rgb: rgb, **SAME)
     assert found.tolist() == [True, True, True]
 
 
 def test_crops_keep_their_labels(scenes):
     source = sources.folder(scenes)
     classes = ("green", "red")
-    batches = training.labelled_batches(source, classes, RECIPE, seed=3)
+    batches = classifier_training.labelled_batches(source, classes, RECIPE, seed=3)
     for _ in range(8):
         rgb, label = next(batches)
         is_red = rgb[..., 0].mean(axis=(1, 2)) > rgb[..., 1].mean(axis=(1, 2))
@@ -148,8 +148,8 @@ def test_crops_keep_their_labels(scenes):
 
 
 def test_the_loss_is_the_smoothed_cross_entropy():
-    network = recognize.training.SceneClassifier(width=0.25, outputs=3, momentum=0.9)
-    variables = training._initial(network, 0)
+    network = recognition.training.SceneClassifier(width=0.25, outputs=3, momentum=0.9)
+    variables = classifier_training._initial(network, 0)
     random = np.random.default_rng(0)
     rgb = random.integers(256, size=(4, 8, 8, 3), dtype=np.uint8)
     label = np.array([0, 2, 1, 1])
@@ -159,9 +159,11 @@ def test_the_loss_is_the_smoothed_cross_entropy():
     logits = np.asarray(logits, np.float64)
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     expected = -(0.7 * log_p[np.arange(4), label] + 0.3 * log_p.mean(axis=1)).mean()
-    optimizer = training.optim.sgd(lambda step: 1e-3, momentum=0.0)
-    state = training.steps.init_state(variables, optimizer, average=False)
-    step = jax.jit(training.make_step(network, optimizer, label_smoothing=0.3))
+    optimizer = classifier_training.optim.sgd(lambda step: 1e-3, momentum=0.0)
+    state = classifier_training.steps.init_state(variables, optimizer, average=False)
+    step = jax.jit(
+        classifier_training.make_step(network, optimizer, label_smoothing=0.3)
+    )
     state, loss = step(state, rgb, label)
     assert float(loss) == pytest.approx(expected, rel=1e-5)
     _, after = step(state, rgb, label)
@@ -189,7 +191,7 @@ def test_the_provenance_tells_how_it_was_trained(trained, scenes):
 def test_a_seed_decides_everything(scenes, trained):
     source = sources.folder(scenes)
     same, other = (
-        recognize.train(source, RECIPE, seed=seed, name="scenes", is_quiet=True)
+        recognition.train(source, RECIPE, seed=seed, name="scenes", is_quiet=True)
         for seed in (0, 1)
     )
     first = jax.tree.leaves(trained.variables)
@@ -198,30 +200,30 @@ def test_a_seed_decides_everything(scenes, trained):
 
 
 def test_a_classifier_survives_its_folder(trained, tmp_path):
-    recognize.save(trained, tmp_path / "seed0")
-    again = recognize.load(tmp_path / "seed0")
+    recognition.save(trained, tmp_path / "seed0")
+    again = recognition.load(tmp_path / "seed0")
     rgb = jax.random.uniform(jax.random.key(0), (2, 48, 40, 3))
     np.testing.assert_array_equal(again(rgb), trained(rgb))
     assert again.classes == trained.classes
     assert again.provenance == trained.provenance
     assert [p.name for p in tmp_path.iterdir()] == ["seed0"]
     with pytest.raises(ValueError, match="seed0 exists; not overwritten"):
-        recognize.save(trained, tmp_path / "seed0")
+        recognition.save(trained, tmp_path / "seed0")
 
 
 def test_a_folder_is_whole_or_not_there(trained, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recognize.classifiers.safetensors.numpy, "save", fail)
+    monkeypatch.setattr(recognition.classifiers.safetensors.numpy, "save", fail)
     with pytest.raises(OSError, match="No space left"):
-        recognize.save(trained, tmp_path / "seed0")
+        recognition.save(trained, tmp_path / "seed0")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_folder_is_refused_with_its_name(trained, tmp_path):
     folder = tmp_path / "seed0"
-    recognize.save(trained, folder)
+    recognition.save(trained, folder)
     config = json.loads((folder / release.CONFIG).read_text())
     damages = {
         "missing, unknown or misshapen": config | {"classes": ["a", "b", "c"]},
@@ -232,27 +234,27 @@ def test_a_damaged_folder_is_refused_with_its_name(trained, tmp_path):
     for told, fields in damages.items():
         (folder / release.CONFIG).write_text(json.dumps(fields))
         with pytest.raises(ValueError, match=f"seed0.*{told}"):
-            recognize.load(folder)
+            recognition.load(folder)
     (folder / release.CONFIG).write_text(json.dumps(config))
     (folder / release.WEIGHTS).write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"model\.safetensors"):
-        recognize.load(folder)
+        recognition.load(folder)
 
 
 def test_a_colorization_model_is_no_classifier_nor_the_reverse(trained, tmp_path):
-    recognize.save(trained, tmp_path / "classifier")
+    recognition.save(trained, tmp_path / "classifier")
     with pytest.raises(ValueError, match="does not describe a jaxcolor model"):
         release.load(tmp_path / "classifier")
     release.save(tiny.model(), tmp_path / "model", card="A card.")
     with pytest.raises(ValueError, match="does not describe a classifier"):
-        recognize.load(tmp_path / "model")
+        recognition.load(tmp_path / "model")
 
 
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"size": -1}, {"width": 0.0}])
 def test_a_senseless_recipe_is_refused(scenes, change):
     (name,) = change
     with pytest.raises(ValueError, match=f"{name} is .*; wanted more than 0"):
-        recognize.train(
+        recognition.train(
             sources.folder(scenes),
             RECIPE._replace(**change),
             seed=0,
@@ -262,8 +264,8 @@ def test_a_senseless_recipe_is_refused(scenes, change):
 
 
 def test_both_kinds_are_classifiers(trained):
-    assert isinstance(trained, recognize.Classifier)
-    assert isinstance(_by_red(), recognize.Classifier)
+    assert isinstance(trained, recognition.Classifier)
+    assert isinstance(_by_red(), recognition.Classifier)
 
 
 def _command(scenes, output, **changes):
@@ -282,13 +284,13 @@ def test_seeds_that_are_finished_stay(scenes, tmp_path, capsys):
     assert _command(scenes, output, seeds=2) == 0
     assert sorted(p.name for p in output.iterdir()) == ["seed0", "seed1"]
     assert (output / "seed0" / release.WEIGHTS).stat().st_mtime_ns == kept
-    assert recognize.load(output / "seed1").provenance["seed"] == 1
+    assert recognition.load(output / "seed1").provenance["seed"] == 1
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""
 
 
 def test_seeds_of_another_recipe_are_not_mixed(trained, scenes, tmp_path, capsys):
-    recognize.save(trained, tmp_path / "seed0")
+    recognition.save(trained, tmp_path / "seed0")
     assert _command(scenes, tmp_path, epochs=5) == cli.MISUSED
     (line,) = capsys.readouterr().err.splitlines()
     assert "seed0 was trained with epochs 4, not 5" in line

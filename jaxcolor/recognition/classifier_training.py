@@ -14,8 +14,8 @@ from tqdm import tqdm
 from jaxcolor.data import pipeline, splits
 from jaxcolor.data.sources import Source
 from jaxcolor.models.scene_classifier import SceneClassifier
-from jaxcolor.recognize import measures
-from jaxcolor.recognize.classifiers import Trained
+from jaxcolor.recognition import classification
+from jaxcolor.recognition.classifiers import Trained
 from jaxcolor.runtime import versions
 from jaxcolor.training import optimizers, train_step
 from jaxcolor.training.train_step import TrainState
@@ -83,9 +83,9 @@ def train(
             recipe makes no sense.
     """
     _check(recipe)
-    classes = measures.classes_of(source.names)
+    classes = classification.classes_of(source.names)
     split = splits.split(source, held_out_fraction=recipe.held_out_fraction)
-    if set(measures.classes_of(split.training.names)) != set(classes):
+    if set(classification.classes_of(split.training.names)) != set(classes):
         raise ValueError(f"{name}: all photographs of a class are held out")
     network = SceneClassifier(
         width=recipe.width, outputs=len(classes), momentum=MOMENTUM
@@ -165,7 +165,7 @@ def labelled_batches(
         names = pipeline.training_names(
             source, seed=seed, step=step, batch_size=recipe.batch_size
         )
-        yield batch["rgb"], measures.labels(names, classes)
+        yield batch["rgb"], classification.labels(names, classes)
 
 
 def _fit(
@@ -213,7 +213,7 @@ def _initial(network: SceneClassifier, seed: Int[Array, ""]) -> PyTree:
     return network.init(jax.random.key(seed), smallest, train=False)
 
 
-_gray = jax.jit(measures.gray)
+_gray = jax.jit(classification.gray)
 
 
 def _validate(
@@ -222,12 +222,12 @@ def _validate(
     """Returns top-1 accuracies on held-out photographs, in color and in gray."""
     if not len(held_out):
         return None
-    recolors: dict[str, measures.Recolor] = {
+    recolors: dict[str, classification.Recolor] = {
         "color": lambda rgb: rgb,
         "gray": _gray,
     }
     accuracies = {
-        name: measures.hits(
+        name: classification.hits(
             trained,
             held_out,
             recolor=recolor,

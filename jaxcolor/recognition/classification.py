@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxcolor.color import cielab
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
-from jaxcolor.recognize.classifiers import Classifier
+from jaxcolor.recognition.classifiers import Classifier
 
 THREADS, PREFETCH = 4, 4
 # Of ImageNet's usual second measure.
