@@ -45,16 +45,16 @@ def evaluation_ours(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
-    from jaxcolor import measures
+    from jaxcolor.evaluation import per_photograph
 
     inputs = _inputs(setting)
     ab, weights = jnp.asarray(inputs.ab), jnp.asarray(inputs.weights)
 
     def evaluate() -> Any:
-        truth = measures.truth(inputs.rgb, spacing=SPACING)
-        rgb = measures.colored(truth.lab[..., 0], ab)
-        found = measures.measure(
-            truth, ab, rgb, measures.Weights(weights, None), spacing=SPACING
+        truth = per_photograph.truth(inputs.rgb, spacing=SPACING)
+        rgb = per_photograph.colored(truth.lab[..., 0], ab)
+        found = per_photograph.measure(
+            truth, ab, rgb, per_photograph.Weights(weights, None), spacing=SPACING
         )
         return jax.device_get(found)
 

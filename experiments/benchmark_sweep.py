@@ -25,10 +25,17 @@ import numpy as np
 from jaxtyping import Array
 from tqdm import tqdm
 
-from jaxcolor import evaluate, grid, measures, protocol, sweep, systems
 from jaxcolor.color import decode
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
+from jaxcolor.evaluation import (
+    decoding_grid,
+    decoding_sweep,
+    evaluate,
+    per_photograph,
+    protocols,
+    systems,
+)
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy
 from jaxcolor.models.zhang2016 import Zhang2016
@@ -65,13 +72,13 @@ class Comparison(NamedTuple):
 def whole(
     model: Pretrained, source: sources.Source, *, size: int, rounds: int
 ) -> tuple[Comparison, float]:
-    """Compares `sweep` with `evaluate`, and their numbers: the farthest apart."""
-    how = protocol.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
-    chosen = grid.make([*TEMPERATURES], [*LAMBDAS])
-    colorizers = sweep.readings(model, chosen.lambdas)
+    """Compares the sweep with `evaluate`, and their numbers: the farthest apart."""
+    how = protocols.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
+    chosen = decoding_grid.make([*TEMPERATURES], [*LAMBDAS])
+    colorizers = decoding_sweep.readings(model, chosen.lambdas)
 
     def swept() -> list[dict[str, float]]:
-        found = sweep.sweep(colorizers, source, how, chosen, on_done=_ignore)
+        found = decoding_sweep.sweep(colorizers, source, how, chosen, on_done=_ignore)
         return [_values(cell.numbers) for cell in found.cells]
 
     def alone() -> list[dict[str, float]]:
@@ -103,12 +110,12 @@ def few(
     model: Pretrained, source: sources.Source, *, size: int, rounds: int
 ) -> Comparison:
     """Compares both ways where AuC and colorfulness alone are measured."""
-    how = protocol.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
-    colorizers = sweep.readings(model, LAMBDAS)
+    how = protocols.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
+    colorizers = decoding_sweep.readings(model, LAMBDAS)
     bins = colorizers[0].gamut
     # `readings` has seen to it.
     assert bins is not None
-    batches = [(truth, count) for truth, _, count in protocol.batches(source, how)]
+    batches = [(truth, count) for truth, _, count in protocols.batches(source, how)]
     weights = _weights(source, how)
     temperatures = jnp.float32(TEMPERATURES)
 
@@ -143,15 +150,19 @@ _anneal = jax.jit(decode.annealed_mean)
 
 
 def _everything(
-    truth: measures.Truth, ab: Array, *, weights: measures.Weights
-) -> measures.Measures:
-    rgb = measures.colored(truth.lab[..., 0], ab)
-    return measures.measure(truth, ab, rgb, weights, spacing=SPACING)
+    truth: per_photograph.Truth, ab: Array, *, weights: per_photograph.Weights
+) -> per_photograph.Measures:
+    rgb = per_photograph.colored(truth.lab[..., 0], ab)
+    return per_photograph.measure(truth, ab, rgb, weights, spacing=SPACING)
 
 
 @jax.jit
-def _few(truth: measures.Truth, ab: Array, *, weights: measures.Weights) -> Any:
-    def of_photo(whole: measures.Truth, ab: Array, rgb: Array) -> dict[str, Array]:
+def _few(
+    truth: per_photograph.Truth, ab: Array, *, weights: per_photograph.Weights
+) -> Any:
+    def of_photo(
+        whole: per_photograph.Truth, ab: Array, rgb: Array
+    ) -> dict[str, Array]:
         distance = accuracy.ab_distance(ab, whole.lab[..., 1:])
         errors, pixels = accuracy.error_sums(
             distance, whole.bins, count=len(weights.own)
@@ -162,32 +173,34 @@ def _few(truth: measures.Truth, ab: Array, *, weights: measures.Weights) -> Any:
             "colorfulness": accuracy.colorfulness(rgb / 255),
         }
 
-    rgb = measures.colored(truth.lab[..., 0], ab)
+    rgb = per_photograph.colored(truth.lab[..., 0], ab)
     return jax.lax.map(lambda each: of_photo(*each), (truth, ab, rgb))
 
 
 def _few_of_small(
-    small: Array, truth: measures.Truth, *, weights: measures.Weights
+    small: Array, truth: per_photograph.Truth, *, weights: per_photograph.Weights
 ) -> Any:
     ab = systems.enlarge(small, truth.lab[..., 0])
     return _few(truth, ab, weights=weights)
 
 
-def _weights(source: sources.Source, how: protocol.Protocol) -> measures.Weights:
-    survey = protocol.survey(source, how, _ignore)
-    return measures.Weights(accuracy.bin_weights(jnp.float32(survey.pixels)), None)
+def _weights(source: sources.Source, how: protocols.Protocol) -> per_photograph.Weights:
+    survey = protocols.survey(source, how, _ignore)
+    return per_photograph.Weights(
+        accuracy.bin_weights(jnp.float32(survey.pixels)), None
+    )
 
 
 def _parts(
     model: Pretrained,
     source: sources.Source,
-    how: protocol.Protocol,
+    how: protocols.Protocol,
     measure: Callable[..., Any],
 ) -> dict[str, float]:
     """Returns the seconds of a batch: forwards, decoding, and measuring."""
-    (one,) = sweep.readings(model, LAMBDAS[:1])
+    (one,) = decoding_sweep.readings(model, LAMBDAS[:1])
     assert one.gamut is not None
-    truth, _, _ = next(iter(protocol.batches(source, how)))
+    truth, _, _ = next(iter(protocols.batches(source, how)))
     lightness = truth.lab[..., 0]
     outputs, features = one.predict(lightness, moves=False)
 

@@ -35,10 +35,18 @@ from tqdm import tqdm
 
 from experiments import tables
 from experiments.tables import Estimate
-from jaxcolor import evaluate, grid, plots, protocol, scores, sweep, systems
+from jaxcolor import plots
 from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
+from jaxcolor.evaluation import (
+    decoding_grid,
+    decoding_sweep,
+    evaluate,
+    protocols,
+    result_tables,
+    systems,
+)
 from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
@@ -163,7 +171,7 @@ def soft_codes(
     how = _protocol("", size)
     each = [
         jax.device_get(of_photo(rgb))
-        for truth, _, count in protocol.batches(source, how)
+        for truth, _, count in protocols.batches(source, how)
         for rgb in truth.rgb[:count]
     ]
     columns = {key: np.stack([one[key] for one in each]) for key in each[0]}
@@ -219,7 +227,7 @@ def readings(models: Mapping[float, Sequence[Pretrained]]) -> dict[str, systems.
 def by_chroma(
     measured: Mapping[str, systems.System],
     source: sources.Source,
-    how: protocol.Protocol,
+    how: protocols.Protocol,
 ) -> dict[str, Float[np.ndarray, "b 10"]]:
     """Returns of each photograph the errors and the pixels between `EDGES`.
 
@@ -236,7 +244,7 @@ def by_chroma(
         return jnp.concatenate([errors.sum((1, 2)), is_there.sum((1, 2))], axis=-1)
 
     found: dict[str, list[np.ndarray]] = {name: [] for name in measured}
-    for truth, index, count in protocol.batches(source, how):
+    for truth, index, count in protocols.batches(source, how):
         for name, system in measured.items():
             ab = system.answer(truth.lab[..., 0], index).ab
             found[name].append(np.asarray(sums(ab, truth.lab[..., 1:]))[:count])
@@ -246,9 +254,9 @@ def by_chroma(
 def traded(
     models: Mapping[float, Sequence[Pretrained]],
     source: sources.Source,
-    how: protocol.Protocol,
+    how: protocols.Protocol,
     *,
-    on_done: protocol.Progress,
+    on_done: protocols.Progress,
 ) -> dict[str, dict[str, list[float]]]:
     """Returns of each training some numbers of `NUMBERS` at each of `LAMBDAS`."""
     keys = {
@@ -256,12 +264,14 @@ def traded(
         "rebalanced_auc": "rebalanced_auc",
         SHARE: "colorfulness_share",
     }
-    chosen = grid.make([TEMPERATURE], [*LAMBDAS])
+    chosen = decoding_grid.make([TEMPERATURE], [*LAMBDAS])
     found = {}
     for trained in (WANTED, PLAIN):
         for n, model in enumerate(models[trained]):
-            read = sweep.readings(model, LAMBDAS)
-            cells = sweep.sweep(read, source, how, chosen, on_done=on_done).cells
+            read = decoding_sweep.readings(model, LAMBDAS)
+            cells = decoding_sweep.sweep(
+                read, source, how, chosen, on_done=on_done
+            ).cells
             found[f"trained at {trained:g}, training {n}"] = {
                 ours: [cell.numbers[theirs].value for cell in cells]
                 for ours, theirs in keys.items()
@@ -322,7 +332,7 @@ def study(
     *,
     size: int,
     name: str,
-    on_done: protocol.Progress,
+    on_done: protocols.Progress,
 ) -> dict[str, Any]:
     """Measures it all.
 
@@ -393,8 +403,8 @@ def study(
     }
 
 
-def _protocol(name: str, size: int) -> protocol.Protocol:
-    return protocol.Protocol(name, size, SPACING, BATCH_SIZE, SEED, RESAMPLES)
+def _protocol(name: str, size: int) -> protocols.Protocol:
+    return protocols.Protocol(name, size, SPACING, BATCH_SIZE, SEED, RESAMPLES)
 
 
 def bands() -> list[str]:
@@ -526,11 +536,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     arguments.output.mkdir(parents=True, exist_ok=True)
-    scores.replace(
-        arguments.output / scores.RESULTS,
+    result_tables.replace(
+        arguments.output / result_tables.RESULTS,
         json.dumps(tables.plain(found), indent=1) + "\n",
     )
-    scores.replace(arguments.output / scores.TABLE, markdown(found) + "\n")
+    result_tables.replace(
+        arguments.output / result_tables.TABLE, markdown(found) + "\n"
+    )
     for name, content in figures(found).items():
         (arguments.output / name).write_bytes(content)
     print(markdown(found))

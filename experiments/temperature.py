@@ -26,11 +26,20 @@ from tqdm import tqdm
 
 from experiments import tables
 from experiments.tables import Estimate
-from jaxcolor import grid, gridded, manifest, plots, protocol, scores, sweep, systems
+from jaxcolor import plots
 from jaxcolor.color import decode
 from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
-from jaxcolor.grid import Sweep
+from jaxcolor.evaluation import (
+    decoding_grid,
+    decoding_sweep,
+    manifests,
+    protocols,
+    result_tables,
+    systems,
+)
+from jaxcolor.evaluation.decoding_grid import Sweep
+from jaxcolor.evaluation.report import sweep_tables
 from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
@@ -69,10 +78,10 @@ class BySureness(NamedTuple):
 def by_sureness(
     colorizer: Colorizer,
     source: sources.Source,
-    how: protocol.Protocol,
+    how: protocols.Protocol,
     temperatures: Sequence[float],
     *,
-    on_done: protocol.Progress,
+    on_done: protocols.Progress,
 ) -> BySureness:
     """Measures a model on the thirds of the pixels by entropy, in two passes.
 
@@ -87,7 +96,7 @@ def by_sureness(
     assert bins is not None
     entropy_of = jax.jit(decode.entropy)
     entropies = []
-    for truth, _, count in protocol.batches(source, how):
+    for truth, _, count in protocols.batches(source, how):
         entropies.append(
             np.asarray(entropy_of(colorizer.logits(truth.lab[..., 0])))[:count]
         )
@@ -106,7 +115,7 @@ def by_sureness(
         return jnp.einsum("bhwi,nbhw->bni", third, jnp.stack(numbers))
 
     found: list[list[np.ndarray]] = [[] for _ in temperatures]
-    for truth, _, count in protocol.batches(source, how):
+    for truth, _, count in protocols.batches(source, how):
         lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
         logits, features = colorizer.predict(lightness)
         # Each of the map's pixels stands for as many of the photograph.
@@ -179,7 +188,7 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
     )
 
 
-def _of(numbers: Mapping[str, scores.Number]) -> list[str]:
+def _of(numbers: Mapping[str, result_tables.Number]) -> list[str]:
     return [
         tables.told((x.value, x.low, x.high)) if (x := numbers.get(key)) else "–"
         for key in NUMBERS
@@ -241,17 +250,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, one in swept.items()
     }
     results = {"models": cells, "by sureness": found._asdict()}
-    scores.replace(
-        output / scores.RESULTS, json.dumps(tables.plain(results), indent=1) + "\n"
+    result_tables.replace(
+        output / result_tables.RESULTS,
+        json.dumps(tables.plain(results), indent=1) + "\n",
     )
-    scores.replace(output / scores.TABLE, markdown(swept, found) + "\n")
+    result_tables.replace(output / result_tables.TABLE, markdown(swept, found) + "\n")
     for name, content in figures(swept, found).items():
         (output / name).write_bytes(content)
     spread = np.linspace(0, len(source) - 1, min(SHOWN, len(source))).round()
     few = sources.Part(source, spread.astype(int))
     chosen = next(iter(swept.values())).grid
-    strip = sweep.strip(own, few, _protocol(arguments), chosen)
-    gridded.write_strip(strip.heads, strip.rows, output)
+    strip = decoding_sweep.strip(own, few, _protocol(arguments), chosen)
+    sweep_tables.write_strip(strip.heads, strip.rows, output)
     print(markdown(swept, found))
     return 0
 
@@ -267,7 +277,7 @@ def measure(
     colorizers, swept = {}, {}
     how = _protocol(arguments)
     for name, path in named.items():
-        (colorizers[name],) = sweep.readings(release.load(path), [None])
+        (colorizers[name],) = decoding_sweep.readings(release.load(path), [None])
         if colorizers[name].rebalancing_lambda is None:
             raise ValueError(f"{name} predicts ab itself; wanted one with bins")
     # Photographs for the survey and each temperature of each model, and two passes.
@@ -275,21 +285,21 @@ def measure(
     hidden = True if arguments.quiet else None
     with tqdm(total=total, unit="picture", disable=hidden) as bar:
         for name, colorizer in colorizers.items():
-            chosen = grid.make([*TEMPERATURES], [colorizer.rebalancing_lambda])
-            swept[name] = sweep.sweep(
+            chosen = decoding_grid.make([*TEMPERATURES], [colorizer.rebalancing_lambda])
+            swept[name] = decoding_sweep.sweep(
                 [colorizer], source, how, chosen, on_done=bar.update
             )
             swept[name].manifest["model"] = {
                 "path": named[name],
-                "sha256": manifest.hash_of_model(named[name]),
+                "sha256": manifests.hash_of_model(named[name]),
             }
         own = next(iter(colorizers.values()))
         found = by_sureness(own, source, how, TEMPERATURES, on_done=bar.update)
     return own, swept, found
 
 
-def _protocol(arguments: argparse.Namespace) -> protocol.Protocol:
-    return protocol.Protocol(
+def _protocol(arguments: argparse.Namespace) -> protocols.Protocol:
+    return protocols.Protocol(
         arguments.source, arguments.size, SPACING, BATCH_SIZE, SEED, RESAMPLES
     )
 

@@ -11,7 +11,8 @@ import test_lpips
 import test_vgg16
 from PIL import Image
 
-from jaxcolor import cli, lpips
+from jaxcolor import cli
+from jaxcolor.evaluation.judges import lpips
 from jaxcolor.models import efficientnet_lite
 
 CLASSES = ("cat", "sky", *"abcde")
@@ -32,7 +33,9 @@ def labelled(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _no_plots(monkeypatch):
     """They are tested elsewhere, and slow."""
-    monkeypatch.setattr("jaxcolor.showing.write", lambda *_, **__: None)
+    monkeypatch.setattr(
+        "jaxcolor.evaluation.report.figures.write", lambda *_, **__: None
+    )
 
 
 def run(*arguments):
@@ -176,7 +179,7 @@ def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
 def test_what_is_wrong_is_told_before_any_work(
     labelled, tmp_path, capsys, monkeypatch, arguments, told
 ):
-    monkeypatch.setattr("jaxcolor.evaluate.evaluate", None)
+    monkeypatch.setattr("jaxcolor.evaluation.evaluate.evaluate", None)
     # Whatever is installed.
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     filled = [argument.format(tmp=tmp_path) for argument in arguments]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import cli, grid
+from jaxcolor import cli
 from jaxcolor.commands import sweep
 from jaxcolor.data import sources, splits
+from jaxcolor.evaluation import decoding_grid
 from jaxcolor.pretrained import release
 from tests import tiny
 
@@ -176,5 +177,7 @@ def test_some_photographs_are_spread_over_the_source(photo_folder):
 
 
 def test_criteria_of_the_command_are_those_of_the_grid():
-    assert [x.replace("-", "_") for x in sweep.CRITERIA] == list(grid.BY_KEY)
-    assert np.isin(grid.make(sweep.TEMPERATURES, sweep.LAMBDAS).lambdas, [0, 1]).any()
+    assert [x.replace("-", "_") for x in sweep.CRITERIA] == list(decoding_grid.BY_KEY)
+    assert np.isin(
+        decoding_grid.make(sweep.TEMPERATURES, sweep.LAMBDAS).lambdas, [0, 1]
+    ).any()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from experiments import temperature
-from jaxcolor import protocol
 from jaxcolor.data import sources
+from jaxcolor.evaluation import protocols
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import release
 from tests import tiny
@@ -16,7 +16,7 @@ from tests import tiny
 def test_thirds_add_up_to_all_pixels(photo_folder):
     source = sources.open_source(photo_folder)
     holder = Colorizer(tiny.model())
-    how = protocol.Protocol("photos", 32, 10.0, 4, 0, 20)
+    how = protocols.Protocol("photos", 32, 10.0, 4, 0, 20)
     done = []
     found = temperature.by_sureness(
         holder, source, how, (0.4, 1.0), on_done=done.append
@@ -34,7 +34,7 @@ def test_thirds_add_up_to_all_pixels(photo_folder):
     # Per photograph everything is weighted by its pixels: the thirds' mean is near
     # the mean over all.
     chromas = []
-    for truth, _, count in protocol.batches(source, how):
+    for truth, _, count in protocols.batches(source, how):
         ab = np.asarray(truth.lab[:count, ..., 1:])
         chromas.append(np.linalg.norm(ab, axis=-1).ravel())
     thirds = [found.true_chroma[third][0] for third in temperature.THIRDS]

@@ -72,14 +72,14 @@ def _add_evaluate(parser: ArgumentParser) -> None:
 def _evaluate(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import evaluate, protocol, scores
     from jaxcolor.data import sources
+    from jaxcolor.evaluation import evaluate, protocols, result_tables
     from jaxcolor.inference import folders
 
     output = arguments.output
     if output is not None:
         folders.check_folder(output)
-    chosen = protocol.Protocol(
+    chosen = protocols.Protocol(
         name=arguments.source,
         size=arguments.size,
         spacing=10.0,
@@ -121,23 +121,23 @@ def _evaluate(arguments: Namespace) -> int:
             **judging,
         )
     found.manifest.update(provenance)
-    print(scores.markdown(found))
+    print(result_tables.markdown(found))
     if output is not None:
-        from jaxcolor import examples, showing
+        from jaxcolor.evaluation.report import examples, figures
 
-        scores.write(found, output)
+        result_tables.write(found, output)
         shown = examples.choose(found, measured, source, chosen)
-        showing.write(found, output, examples=shown)
+        figures.write(found, output, examples=shown)
         if not arguments.quiet:
-            print(f"written to {output}; open {output / showing.REPORT}")
+            print(f"written to {output}; open {output / figures.REPORT}")
     return 0
 
 
 def _provenance(arguments: Namespace) -> dict[str, Any]:
-    from jaxcolor import manifest
+    from jaxcolor.evaluation import manifests
 
     models = {
-        name: {"path": path, "sha256": manifest.hash_of_model(path)}
+        name: {"path": path, "sha256": manifests.hash_of_model(path)}
         for name, path in _named(arguments).items()
     }
     return {"models": models, "references": arguments.references}
@@ -147,7 +147,7 @@ def _folders(arguments: Namespace) -> dict[str, str]:
     """Returns, by system, the name of its folder of pictures and of its file of FID."""
     if not (arguments.pictures or arguments.fid is not None):
         return {}
-    from jaxcolor import evaluate, pictures
+    from jaxcolor.evaluation import evaluate, pictures
 
     models, ours = _named(arguments), [evaluate.TRUTH, evaluate.GRAY]
     return pictures.folders([*ours, *_makers(arguments), *models])
@@ -158,14 +158,14 @@ def _writer(arguments: Namespace, names: dict[str, str], *, count: int) -> Any:
         return None
     if arguments.output is None:
         raise ValueError("--pictures needs -o, the folder that they are written into")
-    from jaxcolor import pictures
+    from jaxcolor.evaluation import pictures
 
     folder = arguments.output / pictures.FOLDER
     return pictures.make_writer(folder, names, count=count)
 
 
 def _models(arguments: Namespace) -> dict[str, Any]:
-    from jaxcolor import systems
+    from jaxcolor.evaluation import systems
     from jaxcolor.inference.colorizer import Colorizer
 
     return {
@@ -184,8 +184,8 @@ def _models(arguments: Namespace) -> dict[str, Any]:
 def _baselines(arguments: Namespace) -> dict[str, Any]:
     if arguments.references is None:
         return {}
-    from jaxcolor import baselines, systems
     from jaxcolor.data import sources
+    from jaxcolor.evaluation import baselines, systems
 
     source = sources.open_source(arguments.references, data_dir=arguments.data_dir)
     references = baselines.references(
@@ -204,7 +204,7 @@ def _makers(arguments: Namespace) -> dict[str, Any]:
     """Returns what makes each baseline of references."""
     if arguments.references is None:
         return {}
-    from jaxcolor import baselines
+    from jaxcolor.evaluation import baselines
 
     # Gray is always there.
     return {n: make for n, make in baselines.BY_NAME.items() if n != "gray"}

@@ -115,7 +115,7 @@ def lpips(given: Sequence[Path] | None) -> Any:
     """Returns the distance of pictures from others; None without weights."""
     if given is None:
         return None
-    from jaxcolor import lpips
+    from jaxcolor.evaluation.judges import lpips
 
     features, linear = given
     return partial(lpips.distance, lpips.read(features, linear))
@@ -125,7 +125,8 @@ def fid_files(folder: Path | None, names: Mapping[str, str]) -> dict[str, Path] 
     """Returns the file of each system that has one; None without a folder."""
     if folder is None:
         return None
-    from jaxcolor import evaluate, fid
+    from jaxcolor.evaluation import evaluate
+    from jaxcolor.evaluation.judges import fid
 
     return fid.files(folder, names, truth=evaluate.TRUTH)
 
@@ -134,7 +135,8 @@ def fid(found: Mapping[str, Path] | None, *, count: int) -> dict[str, float] | N
     """Returns the distance of each system that has a file; None without any."""
     if found is None:
         return None
-    from jaxcolor import evaluate, fid
+    from jaxcolor.evaluation import evaluate
+    from jaxcolor.evaluation.judges import fid
 
     return fid.distances(found, truth=evaluate.TRUTH, count=count)
 
@@ -147,10 +149,10 @@ def provenance(
     labels: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Returns what the manifest says of the files."""
-    from jaxcolor import manifest
+    from jaxcolor.evaluation import manifests
 
     def told(path: Path) -> dict[str, str]:
-        return {"path": str(path), "sha256": manifest.hash_of(path)}
+        return {"path": str(path), "sha256": manifests.hash_of(path)}
 
     files, notes = {}, []
     for name, path in _paths(arguments.classifier).items():

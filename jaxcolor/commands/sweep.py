@@ -11,7 +11,7 @@ from jaxcolor.commands.arguments import Command
 LOGGER = logging.getLogger(__name__)
 TEMPERATURES = [0.2, 0.38, 0.5, 0.65, 0.8, 1.0]
 LAMBDAS = [0.0, 0.25, 0.35, 0.5, 0.65, 0.8, 1.0]
-# As people write them; `grid.BY_KEY` has an underscore.
+# As people write them; `decoding_grid.BY_KEY` has an underscore.
 CRITERIA = ("rebalanced-auc", "auc", "psnr", "ciede2000")
 # Of the strip of pictures.
 SHOWN = 6
@@ -113,17 +113,23 @@ def _add_criterion(parser: ArgumentParser) -> None:
 def _sweep(arguments: Namespace) -> int:
     from tqdm import tqdm
 
-    from jaxcolor import grid, gridded, protocol, scores, sweep
+    from jaxcolor.evaluation import (
+        decoding_grid,
+        decoding_sweep,
+        protocols,
+        result_tables,
+    )
+    from jaxcolor.evaluation.report import sweep_tables
     from jaxcolor.inference import folders
     from jaxcolor.pretrained import descriptions, release
 
-    chosen = grid.make(arguments.temperatures, arguments.lambdas)
-    criterion = grid.Criterion(
+    chosen = decoding_grid.make(arguments.temperatures, arguments.lambdas)
+    criterion = decoding_grid.Criterion(
         key=arguments.criterion.replace("-", "_"),
         raw_above_gray=arguments.raw_above_gray,
         colorfulness=arguments.colorfulness and tuple(arguments.colorfulness),
     )
-    grid.check(criterion)
+    decoding_grid.check(criterion)
     if (fraction := arguments.held_out) is not None and not 0 < fraction < 1:
         raise ValueError(f"--held-out is {fraction:g}; wanted above 0 and below 1")
     output = arguments.output
@@ -135,11 +141,11 @@ def _sweep(arguments: Namespace) -> int:
             " a temperature and a lambda"
         )
     _warn_of_trained(arguments.held_out, model.provenance)
-    own, *colorizers = sweep.readings(
+    own, *colorizers = decoding_sweep.readings(
         model, [None, *chosen.lambdas], coherence=arguments.coherence
     )
     source, skipped = photographs(arguments)
-    how = protocol.Protocol(
+    how = protocols.Protocol(
         name=arguments.source,
         size=arguments.size,
         spacing=10.0,
@@ -152,17 +158,19 @@ def _sweep(arguments: Namespace) -> int:
         unit="picture",
         disable=arguments_of.is_hidden(arguments),
     ) as bar:
-        found = sweep.sweep(colorizers, source, how, chosen, on_done=bar.update)
+        found = decoding_sweep.sweep(
+            colorizers, source, how, chosen, on_done=bar.update
+        )
     found.manifest.update(_provenance(arguments, own), skipped=skipped)
-    found.manifest["criterion"] = grid.told(criterion)
-    gridded.write(found, output, criterion)
-    strip = sweep.strip(own, _spread(source, SHOWN), how, chosen)
-    gridded.write_strip(strip.heads, strip.rows, output)
-    if (best := grid.best(found, criterion)) is not None:
-        print(gridded.markdown_line(best, found))
-    print(gridded.verdict(found, criterion))
+    found.manifest["criterion"] = decoding_grid.told(criterion)
+    sweep_tables.write(found, output, criterion)
+    strip = decoding_sweep.strip(own, _spread(source, SHOWN), how, chosen)
+    sweep_tables.write_strip(strip.heads, strip.rows, output)
+    if (best := decoding_grid.best(found, criterion)) is not None:
+        print(sweep_tables.markdown_line(best, found))
+    print(sweep_tables.verdict(found, criterion))
     if not arguments.quiet:
-        print(f"written to {output}; see {output / scores.TABLE}")
+        print(f"written to {output}; see {output / result_tables.TABLE}")
     return 0 if best else 1
 
 
@@ -204,13 +212,13 @@ def _spread(source: Any, count: int) -> Any:
 
 
 def _provenance(arguments: Namespace, own: Any) -> dict[str, Any]:
-    from jaxcolor import manifest
+    from jaxcolor.evaluation import manifests
 
     return {
         "models": {
             Path(arguments.model).name: {
                 "path": arguments.model,
-                "sha256": manifest.hash_of_model(arguments.model),
+                "sha256": manifests.hash_of_model(arguments.model),
                 "temperature": own.temperature,
                 "rebalancing_lambda": own.rebalancing_lambda,
                 "coherence": own.coherence,

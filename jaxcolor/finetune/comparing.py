@@ -5,16 +5,17 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor import evaluate, plots, scores, systems
+from jaxcolor import plots
 from jaxcolor.data import sources
 from jaxcolor.data.sources import Source
+from jaxcolor.evaluation import evaluate, result_tables, systems
+from jaxcolor.evaluation.protocols import Progress, Protocol
+from jaxcolor.evaluation.result_tables import Evaluation
+from jaxcolor.evaluation.systems import Answer, System
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.metrics.bootstrap import Interval
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.protocol import Progress, Protocol
-from jaxcolor.scores import Evaluation
-from jaxcolor.systems import Answer, System
 
 BEFORE, AFTER = "before", "after"
 SHOWN = 8
@@ -135,14 +136,16 @@ def _system(model: Pretrained) -> System:
 
 
 def _table(found: Evaluation, protocol: Protocol) -> str:
-    lines = [["system", *(head for head, _ in COLUMNS.values()), *scores.SETTING]]
+    lines = [
+        ["system", *(head for head, _ in COLUMNS.values()), *result_tables.SETTING]
+    ]
     lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
     for row in found.rows:
         cells = [
-            scores.cell(row.numbers.get(key), form)
+            result_tables.cell(row.numbers.get(key), form)
             for key, (_, form) in COLUMNS.items()
         ]
-        lines.append([row.system, *cells, *scores.setting(row)])
+        lines.append([row.system, *cells, *result_tables.setting(row)])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     size = protocol.size
     return (

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from jaxcolor import manifest, plots, scores
+from jaxcolor import plots
 from jaxcolor.color import gamut
 from jaxcolor.data import albums, sources
 from jaxcolor.data.albums import Album
+from jaxcolor.evaluation import manifests, result_tables
 from jaxcolor.finetune import beginning, comparing, settings
 from jaxcolor.finetune.comparing import Comparison
 from jaxcolor.pretrained import descriptions, model_card, release
@@ -120,7 +121,7 @@ def _album(request: Request) -> Album:
     """Returns the photographs: copied at the first start, then the same."""
     asked = {
         "photographs": str(request.photographs.absolute()),
-        "model": manifest.hash_of_model(request.model),
+        "model": manifests.hash_of_model(request.model),
     }
     path, folder = request.workdir / RECORD, request.workdir / PHOTOGRAPHS
     if path.exists():
@@ -156,7 +157,7 @@ def _album(request: Request) -> Album:
             request.workdir.rmdir()
         raise
     record = json.dumps({**asked, "album": album._asdict()}, indent=1)
-    scores.replace(path, record + "\n")
+    result_tables.replace(path, record + "\n")
     return album
 
 
@@ -194,7 +195,7 @@ def _release(
     provenance |= {
         "finetuned_from": {
             "name": request.name,
-            "sha256": manifest.hash_of_model(request.model),
+            "sha256": manifests.hash_of_model(request.model),
         },
         "photographs": album._asdict(),
     }

@@ -10,7 +10,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcolor import plots, scores
+from jaxcolor import plots
+from jaxcolor.evaluation import result_tables
 from jaxcolor.runtime import checkpoints
 from jaxcolor.training import early_stopping, loop, workdirs
 from jaxcolor.training.early_stopping import Standing
@@ -107,7 +108,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows([heads, *rows])
-    scores.replace(folder / CSV, out.getvalue())
+    result_tables.replace(folder / CSV, out.getvalue())
     table = "\n".join(
         f"| {' | '.join(line)} |"
         for line in [
@@ -118,7 +119,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     )
     if any(setting.startswith("objective.") for setting in varied):
         table += f"\n\n{OTHER_LOSSES}"
-    scores.replace(folder / TABLE, table + "\n")
+    result_tables.replace(folder / TABLE, table + "\n")
     curves = {
         name: ([float(one["step"]) for one in log], [one["loss"] for one in log])
         for name, log in logs.items()

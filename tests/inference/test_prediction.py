@@ -11,8 +11,9 @@ from PIL import Image
 from skimage import color
 
 from configs import zhang2016
-from jaxcolor import models, sweep, systems
+from jaxcolor import models
 from jaxcolor.color import cielab, coherence, decode
+from jaxcolor.evaluation import decoding_sweep, systems
 from jaxcolor.inference import prediction, tiles
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.models.zhang2016 import Zhang2016
@@ -147,7 +148,7 @@ def test_cells_of_ab_are_those_of_the_steps(square, colorizers):
 
 def test_temperatures_share_the_features(square):
     model = tiny.model(COHERENT)
-    (swept,) = sweep.readings(model, [None])
+    (swept,) = decoding_sweep.readings(model, [None])
     lightness = prediction.lightness(square[None])
     logits, features = swept.predict(lightness)
     temperatures = jnp.float32([0.3, 1.0])

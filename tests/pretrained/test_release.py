@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxcolor import manifest
+from jaxcolor.evaluation import manifests
 from jaxcolor.pretrained import descriptions, model_card, release
 from tests import tiny
 
@@ -246,7 +246,9 @@ def test_the_box_is_meant_unless_a_folder_is_called_so(released, tmp_path, monke
     (tmp_path / "package").mkdir()
     released.rename(tmp_path / "package" / "bundled")
     assert release.load("bundled").provenance == {"step": 7}
-    assert manifest.hash_of_model("bundled") == manifest.hash_of_model(release.BUNDLED)
+    assert manifests.hash_of_model("bundled") == manifests.hash_of_model(
+        release.BUNDLED
+    )
     (tmp_path / "bundled").mkdir()
     with pytest.raises(ValueError, match="no model at bundled"):
         release.load("bundled")

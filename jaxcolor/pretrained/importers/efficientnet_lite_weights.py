@@ -99,7 +99,7 @@ def classifier(
 
 
 def size_of(tensors: Mapping[str, np.ndarray], path: Path) -> str:
-    """Returns the name, of `efficientnet_lite.SIZES`, of the network that has such weights.
+    """Returns which of `efficientnet_lite.SIZES` has such weights.
 
     Args:
         tensors: by the names of efficientnet_lite_pytorch.

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage, spatial, stats
 from skimage import color, exposure
 
-from jaxcolor import transfer
+from jaxcolor.evaluation import transfer
 
 descriptor = jax.jit(transfer.descriptor)
 nearest = jax.jit(transfer.nearest, static_argnames="neighbors")

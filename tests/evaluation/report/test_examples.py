@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from jaxcolor import evaluate, examples, manifest, showing, systems
 from jaxcolor.data import sources
+from jaxcolor.evaluation import evaluate, manifests, systems
+from jaxcolor.evaluation.protocols import Protocol
+from jaxcolor.evaluation.report import examples, figures
 from jaxcolor.inference.colorizer import Colorizer
-from jaxcolor.protocol import Protocol
 from tests import tiny
 
 PROTOCOL = Protocol("set", 32, 10.0, batch_size=3, seed=0, resamples=20)
@@ -53,7 +54,7 @@ def test_pictures_are_those_that_were_measured(evaluated):
 def test_an_evaluation_is_shown(evaluated, tmp_path):
     found, measured, source = evaluated
     chosen = examples.choose(found, measured, source, PROTOCOL)
-    showing.write(found, tmp_path, examples=chosen)
+    figures.write(found, tmp_path, examples=chosen)
     plots = {path.name for path in (tmp_path / "plots").iterdir()}
     assert plots == {
         f"{name}.png"
@@ -74,7 +75,7 @@ def test_the_hash_of_a_model_is_that_of_its_files(tmp_path):
     (tmp_path / "model").mkdir()
     weights = tmp_path / "model" / "weights"
     weights.write_bytes(b"1")
-    before = manifest.hash_of_model(tmp_path / "model")
-    assert manifest.hash_of_model(f"{tmp_path / 'model'}@5") == before
+    before = manifests.hash_of_model(tmp_path / "model")
+    assert manifests.hash_of_model(f"{tmp_path / 'model'}@5") == before
     weights.write_bytes(b"2")
-    assert manifest.hash_of_model(tmp_path / "model") != before
+    assert manifests.hash_of_model(tmp_path / "model") != before

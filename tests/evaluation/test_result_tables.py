@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from jaxcolor import scores
-from jaxcolor.scores import Evaluation, Number, Reliability, Row
+from jaxcolor.evaluation import result_tables
+from jaxcolor.evaluation.result_tables import Evaluation, Number, Reliability, Row
 
 MANIFEST = {
     "source": "set",
@@ -46,7 +46,7 @@ def made():
 
 
 def test_tables_show_what_some_system_has():
-    tables = scores.columns(made())
+    tables = result_tables.columns(made())
     assert [title for title, _ in tables] == [
         "Accuracy",
         "Colors and likelihood",
@@ -57,7 +57,7 @@ def test_tables_show_what_some_system_has():
 
 
 def test_cells_have_values_and_intervals():
-    lines = scores.markdown(made()).splitlines()
+    lines = result_tables.markdown(made()).splitlines()
     assert "| system | AuC, % | T | λ | coherence |" in lines
     assert "| gray | 91.00 | – | – | – |" in lines
     assert "| mine | 90.13 [89.50, 90.70] | 0.38 | 0.5 | 0.25 |" in lines
@@ -67,7 +67,7 @@ def test_cells_have_values_and_intervals():
 
 
 def test_the_csv_has_every_number_and_its_ends():
-    rows = list(csv.DictReader(io.StringIO(scores.comma_separated(made()))))
+    rows = list(csv.DictReader(io.StringIO(result_tables.comma_separated(made()))))
     assert rows[1]["system"] == "mine"
     numbers = [float(rows[1][f"auc{end}"]) for end in ("", "_low", "_high")]
     assert numbers == [90.126, 89.5, 90.7]
@@ -76,7 +76,7 @@ def test_the_csv_has_every_number_and_its_ends():
 
 
 def test_files_are_written_whole(tmp_path):
-    scores.write(made(), tmp_path / "out")
+    result_tables.write(made(), tmp_path / "out")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"table.md", "table.csv", "results.json", "manifest.json"}
     results = json.loads((tmp_path / "out" / "results.json").read_text())

@@ -10,8 +10,8 @@ from PIL import Image
 from scipy import stats
 from skimage import color, transform
 
-from jaxcolor import baselines
 from jaxcolor.data import sources
+from jaxcolor.evaluation import baselines
 
 SIZE = 48
 

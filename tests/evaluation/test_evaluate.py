@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 from skimage import color, metrics
 
-from jaxcolor import evaluate, recognition, scores, systems
+from jaxcolor import recognition
 from jaxcolor.color import cielab, gamut
 from jaxcolor.data import sources
+from jaxcolor.evaluation import evaluate, result_tables, systems
+from jaxcolor.evaluation.protocols import Protocol
 from jaxcolor.inference.colorizer import Colorizer
-from jaxcolor.protocol import Protocol
 from tests import tiny
 
 SIZE = 32
@@ -367,16 +368,16 @@ def test_distances_and_pictures_are_those_of_what_is_measured(photo_folder):
 def test_fid_is_shown_where_it_is_known(tmp_path):
     source = _folder(tmp_path / "set", _plain(RED))
     evaluation = _run(source, {"a": _oracle(_ab(RED))}, fid={"a": 12.345})
-    lines = scores.markdown(evaluation).splitlines()
+    lines = result_tables.markdown(evaluation).splitlines()
     (head,) = [line for line in lines if "| FID |" in line]
     column = head.split(" | ").index("FID")
     cells = {line.split(" | ")[0]: line.split(" | ")[column] for line in lines[4:7]}
     assert cells == {"| ground truth": "–", "| gray": "–", "| a": "12.35"}
-    assert "- FID of gray: no file" in scores.markdown(evaluation)
+    assert "- FID of gray: no file" in result_tables.markdown(evaluation)
 
 
 def test_what_is_not_there_tells_how_to_add_it(tmp_path):
-    told = scores.markdown(_run(_folder(tmp_path / "set", _plain(RED))))
+    told = result_tables.markdown(_run(_folder(tmp_path / "set", _plain(RED))))
     for flag in ("--fid DIR", "--lpips VGG16_FILE", "--prior FILE", "--classifier"):
         assert f": give {flag}" in told
     assert "| LPIPS |" not in told
@@ -400,7 +401,7 @@ def test_broken_files_are_named(tmp_path):
     (tmp_path / "set" / "broken.png").write_bytes(b"no photograph")
     evaluation = _run(sources.open_source(tmp_path / "set"))
     assert evaluation.manifest["skipped"] == ["broken.png"]
-    told = scores.markdown(evaluation)
+    told = result_tables.markdown(evaluation)
     assert "1 photographs of set (1 broken ones left out)" in told
 
 
@@ -442,7 +443,7 @@ def test_bins_of_the_table_are_those_of_the_spacing(tmp_path):
 
 def test_results_are_json_without_gaps(tmp_path, photo_folder):
     evaluation = _run(sources.open_source(photo_folder))
-    scores.write(evaluation, tmp_path)
+    result_tables.write(evaluation, tmp_path)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["names"] == evaluation.names
     assert "NaN" not in (tmp_path / "results.json").read_text()

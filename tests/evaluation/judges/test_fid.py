@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from jaxcolor import fid
+from jaxcolor.evaluation.judges import fid
 
 COUNT, SIZE = 30, 4
 NAMES = {"ground truth": "ground_truth", "gray": "gray", "mine": "mine"}

@@ -7,7 +7,7 @@ import pytest
 import safetensors.numpy
 from scipy import signal
 
-from jaxcolor import lpips
+from jaxcolor.evaluation.judges import lpips
 from jaxcolor.models import vgg16
 from jaxcolor.pretrained.importers import vgg16_weights
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxcolor.baselines import Baseline
+from jaxcolor.evaluation.baselines import Baseline
 from jaxcolor.inference import tiles
 from jaxcolor.inference.colorizer import Colorizer
 

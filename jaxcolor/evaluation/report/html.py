@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from jaxcolor import scores
-from jaxcolor.scores import Evaluation
-from jaxcolor.table_columns import Column
+from jaxcolor.evaluation import result_tables
+from jaxcolor.evaluation.registry import Column
+from jaxcolor.evaluation.result_tables import Evaluation
 
 QUALITY = 90
 
@@ -82,7 +82,7 @@ def page(
     title = f"Colorization of {evaluation.manifest['source']}"
     tables = [
         f"<h2>{_text(name)}</h2>{_table(evaluation, found)}{_meanings(found)}"
-        for name, found in scores.columns(evaluation)
+        for name, found in result_tables.columns(evaluation)
     ]
     drawn = [
         f'<figure><img src="{_uri(figure.png, "png")}" alt="{_text(figure.caption)}">'
@@ -117,18 +117,18 @@ def page(
 
 
 def _table(evaluation: Evaluation, found: Sequence[Column]) -> str:
-    heads = ["system", *(c.head for c in found), *scores.SETTING]
+    heads = ["system", *(c.head for c in found), *result_tables.SETTING]
     lines = ["".join(f"<th>{_text(head)}</th>" for head in heads)]
     for row in evaluation.rows:
         cells = [_text(row.system)]
         for column in found:
             # The interval stands small below the number.
-            value, bracket, ends = scores.cell(
+            value, bracket, ends = result_tables.cell(
                 row.numbers.get(column.key), column.form
             ).partition(" [")
             small = f"<small>{bracket.strip()}{ends}</small>" if bracket else ""
             cells.append(value + small)
-        cells += scores.setting(row)
+        cells += result_tables.setting(row)
         lines.append("".join(f"<td>{cell}</td>" for cell in cells))
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="wide"><table>{rows}</table></div>'
@@ -140,7 +140,7 @@ def _meanings(found: Sequence[Column]) -> str:
 
 
 def _paragraphs(evaluation: Evaluation) -> list[str]:
-    told = scores.method(evaluation.manifest, evaluation.empty)
+    told = result_tables.method(evaluation.manifest, evaluation.empty)
     return [part for part in told.split("\n") if part.strip()]
 
 

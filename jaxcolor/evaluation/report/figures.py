@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxcolor import plots, report, table_columns
-from jaxcolor.report import Example, Figure
-from jaxcolor.scores import Evaluation
+from jaxcolor import plots
+from jaxcolor.evaluation import registry
+from jaxcolor.evaluation.report import html
+from jaxcolor.evaluation.report.html import Example, Figure
+from jaxcolor.evaluation.result_tables import Evaluation
 
 REPORT, PLOTS = "report.html", "plots"
 AREAS = ("auc", "rebalanced_auc")
@@ -23,7 +25,7 @@ def write(
     (folder / PLOTS).mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
         (folder / PLOTS / f"{name}.png").write_bytes(figure.png)
-    page = report.page(evaluation, figures=list(drawn.values()), examples=examples)
+    page = html.page(evaluation, figures=list(drawn.values()), examples=examples)
     temporary = folder / f".{REPORT}.partial"
     temporary.write_text(page)
     temporary.replace(folder / REPORT)
@@ -34,7 +36,7 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
     centers = np.asarray(evaluation.centers, np.float32)
     predicted = {n: c for n, c in evaluation.curves.items() if n != TRUTH}
     rows = [row for row in evaluation.rows if row.system != TRUTH]
-    columns = {c.key: c for c in table_columns.ACCURACY}
+    columns = {c.key: c for c in registry.ACCURACY}
     areas = {columns[k].head: [row.numbers[k] for row in rows] for k in AREAS}
     found = {
         "accuracy_curves": Figure(

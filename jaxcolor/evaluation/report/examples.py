@@ -6,14 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor import measures
-from jaxcolor import protocol as protocols
 from jaxcolor.data import sources
 from jaxcolor.data.sources import Source
-from jaxcolor.protocol import Protocol
-from jaxcolor.report import Example
-from jaxcolor.scores import Evaluation
-from jaxcolor.systems import System
+from jaxcolor.evaluation import per_photograph, protocols
+from jaxcolor.evaluation.protocols import Protocol
+from jaxcolor.evaluation.report.html import Example
+from jaxcolor.evaluation.result_tables import Evaluation
+from jaxcolor.evaluation.systems import System
 
 # Of each rank.
 SHOWN = {"best": 2, "median": 2, "worst": 4}
@@ -78,7 +77,9 @@ def _example(
         rank,
         source.names[position],
         told,
-        gray=np.asarray(measures.colored(lightness, jnp.zeros_like(answer.ab))[0]),
-        predicted=np.asarray(measures.colored(lightness, answer.ab)[0]),
+        gray=np.asarray(
+            per_photograph.colored(lightness, jnp.zeros_like(answer.ab))[0]
+        ),
+        predicted=np.asarray(per_photograph.colored(lightness, answer.ab)[0]),
         truth=np.asarray(truth.rgb[0]),
     )

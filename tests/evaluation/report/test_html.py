@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import numpy as np
 import test_scores
 
-from jaxcolor import report
-from jaxcolor.report import Example, Figure
+from jaxcolor.evaluation.report import html
+from jaxcolor.evaluation.report.html import Example, Figure
 
 PNG = b"\x89PNG\r\n\x1a\n"
 VOID = {"meta", "img"}
@@ -33,7 +33,7 @@ def _page(**changed):
     picture = np.zeros((4, 6, 3), np.uint8)
     example = Example("worst", "<b>&.png", "CIEDE2000 9.9", picture, picture, picture)
     evaluation = test_scores.made()._replace(**changed)
-    return report.page(
+    return html.page(
         evaluation, figures=[Figure("a curve", PNG)], examples={"mine": [example]}
     )
 

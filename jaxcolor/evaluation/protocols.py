@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxcolor import measures
 from jaxcolor.color import gamut
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
-from jaxcolor.measures import Truth
+from jaxcolor.evaluation import per_photograph
+from jaxcolor.evaluation.per_photograph import Truth
 
 THREADS, PREFETCH = 4, 4
 
@@ -83,5 +83,5 @@ def batches(
     )
     for n, batch in enumerate(found):
         index = jnp.arange(protocol.batch_size) + n * protocol.batch_size
-        truth = measures.truth(batch["rgb"], spacing=protocol.spacing)
+        truth = per_photograph.truth(batch["rgb"], spacing=protocol.spacing)
         yield truth, index, int(batch["valid"].sum())

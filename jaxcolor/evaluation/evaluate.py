@@ -15,18 +15,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor import manifest as manifests
-from jaxcolor import measures, recognition, systems, tally
-from jaxcolor import protocol as protocols
+from jaxcolor import recognition
 from jaxcolor.color import gamut
 from jaxcolor.data.sources import Source
-from jaxcolor.measures import Likelihood, Measures, Truth, Weights
+from jaxcolor.evaluation import manifests, per_photograph, protocols, summary, systems
+from jaxcolor.evaluation.per_photograph import Likelihood, Measures, Truth, Weights
+from jaxcolor.evaluation.pictures import OnPictures
+from jaxcolor.evaluation.protocols import Progress, Protocol
+from jaxcolor.evaluation.result_tables import Evaluation, Number, Row
+from jaxcolor.evaluation.summary import Tally
+from jaxcolor.evaluation.systems import Answer, System
 from jaxcolor.metrics import accuracy
-from jaxcolor.pictures import OnPictures
-from jaxcolor.protocol import Progress, Protocol
-from jaxcolor.scores import Evaluation, Number, Row
-from jaxcolor.systems import Answer, System
-from jaxcolor.tally import Tally
 
 TRUTH, GRAY = "ground truth", "gray"
 # Numbers of the ground truth that would tell of rounding only.
@@ -101,7 +100,7 @@ def evaluate(
                 on_pictures(name, cut(found.rgb), int(index[0]))
         on_done(count)
     rows = [_row(name, everything[name], tallies, protocol, fid) for name in everything]
-    diagrams = {name: tally.reliability(part) for name, part in tallies.items()}
+    diagrams = {name: summary.reliability(part) for name, part in tallies.items()}
     return Evaluation(
         manifest=manifests.manifest(source, survey, protocol, prior, list(classifiers)),
         rows=rows,
@@ -175,11 +174,15 @@ def _measure(
     answer, rgb = Answer(true_ab, None), truth.rgb
     if name != TRUTH:
         answer = system.answer(lightness, index)
-        rgb = measures.colored(lightness, answer.ab)
+        rgb = per_photograph.colored(lightness, answer.ab)
     likely = None
     if answer.logits is not None and system.spacing is not None:
-        likely = measures.likelihood(answer.logits, true_ab, spacing=system.spacing)
-    found = measures.measure(truth, answer.ab, rgb, weights, spacing=protocol.spacing)
+        likely = per_photograph.likelihood(
+            answer.logits, true_ab, spacing=system.spacing
+        )
+    found = per_photograph.measure(
+        truth, answer.ab, rgb, weights, spacing=protocol.spacing
+    )
     return _Found(rgb, found, likely)
 
 
@@ -196,7 +199,7 @@ def _recognized(
         known = labels[name]
         label = jnp.asarray(known[np.minimum(np.asarray(index), len(known) - 1)])
         is_known = label >= 0
-        found[tally.labelled(name)] = is_known
+        found[summary.labelled(name)] = is_known
         few = recognition.top(members[0].classes)
         hits: dict[str, list[Array]] = {"top1": [], "top5": []}
         for n, classifier in enumerate(members):
@@ -204,7 +207,7 @@ def _recognized(
             for key, k in (("top1", 1), ("top5", few)):
                 is_hit = recognition.is_among_top(logits, jnp.maximum(label, 0), k=k)
                 hits[key].append(is_hit & is_known)
-            found[tally.member(name, n)] = hits["top1"][-1]
+            found[summary.member(name, n)] = hits["top1"][-1]
         for key, of_members in hits.items():
             found[f"{name}.{key}"] = jnp.stack(of_members).mean(axis=0)
     return found
@@ -217,7 +220,7 @@ def _row(
     protocol: Protocol,
     fid: Mapping[str, float] | None,
 ) -> Row:
-    found = tally.numbers(
+    found = summary.numbers(
         tallies[name],
         tallies[TRUTH],
         tallies[GRAY],

@@ -13,19 +13,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from jaxcolor import evaluate, measures, systems, tally
-from jaxcolor import manifest as manifests
-from jaxcolor import protocol as protocols
 from jaxcolor.color import decode
 from jaxcolor.data.sources import Source
-from jaxcolor.grid import Cell, Grid, Sweep
+from jaxcolor.evaluation import (
+    evaluate,
+    manifests,
+    per_photograph,
+    protocols,
+    summary,
+    systems,
+)
+from jaxcolor.evaluation.decoding_grid import Cell, Grid, Sweep
+from jaxcolor.evaluation.per_photograph import Measures, Truth, Weights
+from jaxcolor.evaluation.protocols import Progress, Protocol
+from jaxcolor.evaluation.result_tables import Number
+from jaxcolor.evaluation.summary import Tally
 from jaxcolor.inference.colorizer import Colorizer
-from jaxcolor.measures import Measures, Truth, Weights
 from jaxcolor.metrics import accuracy
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.protocol import Progress, Protocol
-from jaxcolor.scores import Number
-from jaxcolor.tally import Tally
 
 
 class Strip(NamedTuple):
@@ -104,7 +109,9 @@ def sweep(
             # `readings` has seen to it.
             assert bins is not None
             # The temperature does not matter to it.
-            likely = cut(measures.likelihood(logits, true_ab, spacing=bins.spacing))
+            likely = cut(
+                per_photograph.likelihood(logits, true_ab, spacing=bins.spacing)
+            )
             annealed = _anneal(logits, bins, temperature=temperatures)
             small = colorizer.coherent(annealed, features, lightness)
             for one, part in zip(small, row, strict=True):
@@ -150,7 +157,7 @@ def strip(
         coherent = colorizer.coherent(small, features, lightness)
         large = [systems.enlarge(one, lightness) for one in coherent]
         colors = [jnp.zeros_like(large[0]), *large]
-        pictures = [measures.colored(lightness, ab) for ab in colors]
+        pictures = [per_photograph.colored(lightness, ab) for ab in colors]
         rows.append(np.stack([*map(np.asarray, pictures), truth.rgb], axis=1)[:count])
     heads = ["lightness", "T = 1, mean", *(f"T = {t:g}" for t in between), "mode"]
     return Strip([*heads, "truth"], np.concatenate(rows))
@@ -165,14 +172,14 @@ def _measured(
     spacing: float,
 ) -> Measures:
     if rgb is None:
-        rgb = measures.colored(truth.lab[..., 0], ab)
-    return measures.measure(truth, ab, rgb, weights, spacing=spacing)
+        rgb = per_photograph.colored(truth.lab[..., 0], ab)
+    return per_photograph.measure(truth, ab, rgb, weights, spacing=spacing)
 
 
 def _numbers(
     part: Tally, *, truth: Tally, gray: Tally, protocol: Protocol
 ) -> dict[str, Number]:
-    return tally.numbers(
+    return summary.numbers(
         part, truth, gray, seed=protocol.seed, resamples=protocol.resamples
     )
 

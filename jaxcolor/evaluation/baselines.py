@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
-from jaxcolor import transfer
 from jaxcolor.color import cielab
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Part, Source
-from jaxcolor.transfer import Palette
+from jaxcolor.evaluation import transfer
+from jaxcolor.evaluation.transfer import Palette
 
 # From the lightness (L*) of a batch of photographs, and their positions in the set
 # that is evaluated, to their ab. Compiled by itself; the result for a photograph

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor.measures import Likelihood, Measures
+from jaxcolor.evaluation.per_photograph import Likelihood, Measures
+from jaxcolor.evaluation.result_tables import Number, Reliability
 from jaxcolor.metrics import accuracy, bootstrap, calibration
 from jaxcolor.metrics.calibration import CalibrationSums
-from jaxcolor.scores import Number, Reliability
 
 # Measures that are numbers of a photograph, and those of them whose mean is a number
 # of the table under the same name.

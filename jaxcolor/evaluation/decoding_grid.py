@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from jaxcolor.scores import Number
+from jaxcolor.evaluation.result_tables import Number
 
 # What the best cell may be the best in: by key of a number, its name, and whether more
 # of it is better.

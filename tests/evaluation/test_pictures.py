@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcolor import pictures
+from jaxcolor.evaluation import pictures
 
 
 def _plain(value, count=1):

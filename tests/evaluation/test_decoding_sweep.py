@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from jaxcolor import evaluate, grid, sweep, systems
 from jaxcolor.data import sources
+from jaxcolor.evaluation import decoding_grid, decoding_sweep, evaluate, systems
+from jaxcolor.evaluation.protocols import Protocol
 from jaxcolor.inference import prediction
 from jaxcolor.inference.colorizer import Colorizer
-from jaxcolor.protocol import Protocol
 from tests import tiny
 
 PROTOCOL = Protocol("set", 32, 10.0, batch_size=2, seed=0, resamples=50)
 # Out of order, and the model's own numbers among others.
-GRID = grid.make([1.0, 0.38], [0.5, 0.2])
+GRID = decoding_grid.make([1.0, 0.38], [0.5, 0.2])
 BATCHES = 4
 
 
@@ -22,8 +22,8 @@ def source(photo_folder):
 
 
 def _sweep(source, on_done=lambda _: None):
-    colorizers = sweep.readings(tiny.model(), GRID.lambdas)
-    return sweep.sweep(colorizers, source, PROTOCOL, GRID, on_done=on_done)
+    colorizers = decoding_sweep.readings(tiny.model(), GRID.lambdas)
+    return decoding_sweep.sweep(colorizers, source, PROTOCOL, GRID, on_done=on_done)
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +102,9 @@ def test_the_network_sees_each_batch_once(source, monkeypatch):
 
 
 def test_a_strip_leads_from_the_mean_to_the_mode(source):
-    (own,) = sweep.readings(tiny.model(), [None])
+    (own,) = decoding_sweep.readings(tiny.model(), [None])
     few = sources.Part(source, np.array([0, 3, 5]))
-    found = sweep.strip(own, few, PROTOCOL, GRID)
+    found = decoding_sweep.strip(own, few, PROTOCOL, GRID)
     assert found.heads == [
         "lightness",
         "T = 1, mean",
@@ -122,4 +122,4 @@ def test_a_strip_leads_from_the_mean_to_the_mode(source):
 
 def test_a_regression_has_nothing_to_sweep():
     with pytest.raises(ValueError, match="predicts ab itself"):
-        sweep.readings(tiny.model(tiny.REGRESSION), [None, *GRID.lambdas])
+        decoding_sweep.readings(tiny.model(tiny.REGRESSION), [None, *GRID.lambdas])

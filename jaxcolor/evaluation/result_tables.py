@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxcolor import table_columns
-from jaxcolor.table_columns import Column
+from jaxcolor.evaluation import registry
+from jaxcolor.evaluation.registry import Column
 
 RESULTS, TABLE, CSV, MANIFEST = "results.json", "table.md", "table.csv", "manifest.json"
 # Heads of the last columns of a table.
@@ -112,10 +112,10 @@ def columns(evaluation: Evaluation) -> list[tuple[str, list[Column]]]:
     """Returns the tables: a title, and the columns that some system has."""
     classifiers = evaluation.manifest["classifiers"]
     tables = {
-        "Accuracy": table_columns.ACCURACY,
-        "Colors and likelihood": table_columns.COLOR,
-        "Coherence": table_columns.COHERENCE,
-        "Recognition": table_columns.recognition(list(classifiers)),
+        "Accuracy": registry.ACCURACY,
+        "Colors and likelihood": registry.COLOR,
+        "Coherence": registry.COHERENCE,
+        "Recognition": registry.recognition(list(classifiers)),
     }
     kept = {
         title: [c for c in all_ if any(c.key in row.numbers for row in evaluation.rows)]

@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from jaxcolor import grid, gridded
-from jaxcolor.grid import Cell, Criterion, Sweep
-from jaxcolor.scores import Number
+from jaxcolor.evaluation import decoding_grid
+from jaxcolor.evaluation.decoding_grid import Cell, Criterion, Sweep
+from jaxcolor.evaluation.report import sweep_tables
+from jaxcolor.evaluation.result_tables import Number
 
 GRAY = {"auc": Number(80.0), "rebalanced_auc": Number(55.0)}
 # By temperature and lambda: raw AuC, rebalanced AuC, share of the colorfulness, PSNR,
@@ -42,7 +43,7 @@ def _cell(at, numbers):
 
 SWEEP = Sweep(
     manifest=MANIFEST,
-    grid=grid.make([0.38, 1.0], [0.0, 0.5, 1.0]),
+    grid=decoding_grid.make([0.38, 1.0], [0.0, 0.5, 1.0]),
     truth={"auc": Number(100.0), "colorfulness": Number(30.0)},
     gray=GRAY,
     cells=[_cell(at, numbers) for at, numbers in HAND_MADE.items()],
@@ -64,13 +65,13 @@ SWEEP = Sweep(
     ],
 )
 def test_the_best_cell_meets_the_conditions(criterion, wanted):
-    best = grid.best(SWEEP, criterion)
+    best = decoding_grid.best(SWEEP, criterion)
     assert (best and best[:2]) == wanted
 
 
 def test_the_verdict_states_the_criterion():
     criterion = Criterion("rebalanced_auc", -1.0, (0.85, 1.1))
-    assert gridded.verdict(SWEEP, criterion) == (
+    assert sweep_tables.verdict(SWEEP, criterion) == (
         "Best: T = 0.38, λ = 0.5, the highest rebalanced AuC of those with a raw AuC of"
         " at least gray's - 1 and a colorfulness from 0.85 to 1.1 times the truth's;"
         " 1 of 6 cells were to choose from. It is at the grid's end of T."
@@ -78,7 +79,7 @@ def test_the_verdict_states_the_criterion():
 
 
 def test_no_cell_tells_how_near_they_come():
-    told = gridded.verdict(SWEEP, FREE._replace(raw_above_gray=2.0))
+    told = sweep_tables.verdict(SWEEP, FREE._replace(raw_above_gray=2.0))
     assert told.startswith("No cell of 6 meets the conditions (")
     assert "the highest raw AuC is gray's +1.20" in told
     assert "from 0.30 to 1.30" in told
@@ -91,22 +92,22 @@ def test_photographs_without_color_meet_no_condition_of_color():
     ]
     gray = SWEEP._replace(cells=cells)
     criterion = FREE._replace(colorfulness=(0.0, 2.0))
-    assert grid.best(gray, criterion) is None
-    assert "unknown" in gridded.verdict(gray, criterion)
+    assert decoding_grid.best(gray, criterion) is None
+    assert "unknown" in sweep_tables.verdict(gray, criterion)
     # Maps and tables have a gap there.
-    assert gridded.figures(gray, criterion).keys() == {"heat_maps", "curves"}
-    assert "| – |" in gridded.markdown(gray, criterion)
+    assert sweep_tables.figures(gray, criterion).keys() == {"heat_maps", "curves"}
+    assert "| – |" in sweep_tables.markdown(gray, criterion)
 
 
 def test_ends_of_lambda_are_no_ends_at_0_and_1():
     at = {c[:2]: c for c in SWEEP.cells}
-    narrow = grid.make([0.2, 0.38, 1.0], [0.5, 1.0])
-    assert grid.edges(at[0.38, 0.5], narrow) == ["λ"]
-    assert grid.edges(at[1.0, 1.0], narrow) == ["T"]
+    narrow = decoding_grid.make([0.2, 0.38, 1.0], [0.5, 1.0])
+    assert decoding_grid.edges(at[0.38, 0.5], narrow) == ["λ"]
+    assert decoding_grid.edges(at[1.0, 1.0], narrow) == ["T"]
 
 
 def test_the_table_has_a_line_for_each_cell():
-    told = gridded.markdown(SWEEP, FREE)
+    told = sweep_tables.markdown(SWEEP, FREE)
     lines = [line for line in told.splitlines() if line.startswith("|")]
     # Heads, rules, truth, gray; then those of likelihood.
     assert len(lines) == 4 + 6 + 2 + 3
@@ -116,7 +117,7 @@ def test_the_table_has_a_line_for_each_cell():
 
 
 def test_the_lines_of_the_csv_tell_the_best():
-    read = csv.DictReader(gridded.comma_separated(SWEEP, FREE).splitlines())
+    read = csv.DictReader(sweep_tables.comma_separated(SWEEP, FREE).splitlines())
     rows = list(read)
     assert [float(row["rebalanced_auc"]) for row in rows] == [64, 62, 60, 58, 57, 56]
     assert [row["is_best"] for row in rows] == ["1", "0", "0", "0", "0", "0"]
@@ -126,11 +127,11 @@ def test_the_lines_of_the_csv_tell_the_best():
 
 def test_heads_stand_above_their_columns():
     rows = np.zeros((2, 3, 32, 32, 3), np.uint8)
-    sheet = gridded.sheet(["a", "", "c"], rows)
-    head = sheet[: gridded.LINE].min(axis=(0, 2))
+    sheet = sweep_tables.sheet(["a", "", "c"], rows)
+    head = sheet[: sweep_tables.LINE].min(axis=(0, 2))
     inked = [bool((head[n * 36 : (n + 1) * 36] < 128).any()) for n in range(3)]
     assert inked == [True, False, True]
-    assert (sheet[gridded.LINE + 4 : gridded.LINE + 36, 4:36] == 0).all()
+    assert (sheet[sweep_tables.LINE + 4 : sweep_tables.LINE + 36, 4:36] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_heads_stand_above_their_columns():
 )
 def test_bad_grids_are_refused(temperatures, lambdas, message):
     with pytest.raises(ValueError, match=message):
-        grid.make(temperatures, lambdas)
+        decoding_grid.make(temperatures, lambdas)
 
 
 @pytest.mark.parametrize(
@@ -162,4 +163,4 @@ def test_bad_grids_are_refused(temperatures, lambdas, message):
 )
 def test_bad_criteria_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        grid.check(FREE._replace(**changes))
+        decoding_grid.check(FREE._replace(**changes))

@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxcolor import grid, plots, scores, table_columns
-from jaxcolor.grid import Cell, Criterion, Sweep
-from jaxcolor.scores import Number
-from jaxcolor.table_columns import Column
+from jaxcolor import plots
+from jaxcolor.evaluation import decoding_grid, registry, result_tables
+from jaxcolor.evaluation.decoding_grid import Cell, Criterion, Sweep
+from jaxcolor.evaluation.registry import Column
+from jaxcolor.evaluation.result_tables import Number
 
 PLOTS, STRIP = "plots", "strip.png"
 DRAWN = ("heat_maps", "curves")
@@ -21,7 +22,7 @@ DRAWN = ("heat_maps", "curves")
 CELLS = ("auc", "rebalanced_auc", "ciede2000", "psnr", "colorfulness")
 SHARE = "colorfulness_share"
 LIKELIHOOD = ("nll", "ece")
-COLUMNS = {c.key: c for c in (*table_columns.ACCURACY, *table_columns.COLOR)}
+COLUMNS = {c.key: c for c in (*registry.ACCURACY, *registry.COLOR)}
 # Of the letters above a strip, pixels; and of the line that they stand on.
 LETTERS, LINE = 12, 18
 
@@ -29,20 +30,22 @@ LETTERS, LINE = 12, 18
 def write(sweep: Sweep, folder: Path, criterion: Criterion) -> None:
     """Writes table.md, table.csv, results.json, manifest.json and plots/*.png."""
     (folder / PLOTS).mkdir(parents=True, exist_ok=True)
-    best = grid.best(sweep, criterion)
+    best = decoding_grid.best(sweep, criterion)
     results = {
         "grid": sweep.grid._asdict(),
         "truth": _plain(sweep.truth),
         "gray": _plain(sweep.gray),
         "cells": [c._asdict() | {"numbers": _plain(c.numbers)} for c in sweep.cells],
-        "criterion": criterion._asdict() | {"told": grid.told(criterion)},
+        "criterion": criterion._asdict() | {"told": decoding_grid.told(criterion)},
         "best": best and {k: v for k, v in best._asdict().items() if k != "numbers"},
     }
-    scores.replace(folder / scores.RESULTS, json.dumps(results, indent=1) + "\n")
+    result_tables.replace(
+        folder / result_tables.RESULTS, json.dumps(results, indent=1) + "\n"
+    )
     manifest = json.dumps(sweep.manifest, indent=1) + "\n"
-    scores.replace(folder / scores.MANIFEST, manifest)
-    scores.replace(folder / scores.TABLE, markdown(sweep, criterion))
-    scores.replace(folder / scores.CSV, comma_separated(sweep, criterion))
+    result_tables.replace(folder / result_tables.MANIFEST, manifest)
+    result_tables.replace(folder / result_tables.TABLE, markdown(sweep, criterion))
+    result_tables.replace(folder / result_tables.CSV, comma_separated(sweep, criterion))
     drawn = figures(sweep, criterion)
     for name in DRAWN:
         path = folder / PLOTS / f"{name}.png"
@@ -61,7 +64,7 @@ def write_strip(
 
 def markdown(sweep: Sweep, criterion: Criterion) -> str:
     """Returns the table, the best cell, and how it was measured."""
-    best = grid.best(sweep, criterion)
+    best = decoding_grid.best(sweep, criterion)
     lines = [
         _line("ground truth", "–", sweep.truth, sweep),
         _line("gray", "–", sweep.gray, sweep),
@@ -85,14 +88,17 @@ def markdown(sweep: Sweep, criterion: Criterion) -> str:
             f"{_meanings([*CELLS, SHARE])}\n",
             f"### Likelihood, at every temperature\n\n{by_lambda}\n",
             f"{_meanings(LIKELIHOOD)}\n",
-            scores.method(sweep.manifest, {}),
+            result_tables.method(sweep.manifest, {}),
         ]
     )
 
 
 def comma_separated(sweep: Sweep, criterion: Criterion) -> str:
     """Returns one line for each cell, every number with the ends of its interval."""
-    best, candidates = grid.best(sweep, criterion), grid.candidates(sweep, criterion)
+    best, candidates = (
+        decoding_grid.best(sweep, criterion),
+        decoding_grid.candidates(sweep, criterion),
+    )
     keys = (*CELLS, SHARE, *LIKELIHOOD)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -102,7 +108,7 @@ def comma_separated(sweep: Sweep, criterion: Criterion) -> str:
     for cell in sweep.cells:
         numbers = [cell.numbers.get(key, (None, None, None)) for key in keys]
         values = [value for number in numbers for value in number]
-        above = grid.raw_above_gray(cell, sweep.gray)
+        above = decoding_grid.raw_above_gray(cell, sweep.gray)
         is_met, is_best = cell in candidates, cell == best
         start = [cell.temperature, cell.rebalancing_lambda]
         writer.writerow([*start, *values, above, int(is_met), int(is_best)])
@@ -117,9 +123,11 @@ def markdown_line(cell: Cell, sweep: Sweep) -> str:
 
 def verdict(sweep: Sweep, criterion: Criterion) -> str:
     """Returns which cell is the best one and of how many; or why none is."""
-    best, told = grid.best(sweep, criterion), grid.told(criterion)
+    best, told = decoding_grid.best(sweep, criterion), decoding_grid.told(criterion)
     if best is None:
-        nearest = max(grid.raw_above_gray(cell, sweep.gray) for cell in sweep.cells)
+        nearest = max(
+            decoding_grid.raw_above_gray(cell, sweep.gray) for cell in sweep.cells
+        )
         shares = [c.numbers[SHARE].value for c in sweep.cells if SHARE in c.numbers]
         spread = (
             f"from {min(shares):.2f} to {max(shares):.2f}"
@@ -130,19 +138,19 @@ def verdict(sweep: Sweep, criterion: Criterion) -> str:
             f"No cell of {len(sweep.cells)} meets the conditions ({told}): the highest"
             f" raw AuC is gray's {nearest:+.2f}, shares of colorfulness are {spread}."
         )
-    count = len(grid.candidates(sweep, criterion))
+    count = len(decoding_grid.candidates(sweep, criterion))
     verdict = (
         f"Best: T = {best.temperature:g}, λ = {best.rebalancing_lambda:g}, {told};"
         f" {count} of {len(sweep.cells)} cells were to choose from."
     )
-    if edges := grid.edges(best, sweep.grid):
+    if edges := decoding_grid.edges(best, sweep.grid):
         verdict += f" It is at the grid's end of {' and '.join(edges)}."
     return verdict
 
 
 def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
     """Returns PNG files by name: heat maps, and curves against the temperature."""
-    gray, best = sweep.gray, grid.best(sweep, criterion)
+    gray, best = sweep.gray, decoding_grid.best(sweep, criterion)
     temperatures, lambdas = sweep.grid
     maps = plots.heat_maps(
         {
@@ -216,7 +224,7 @@ def _line(
 
 
 def _shown(numbers: dict[str, Number], column: Column) -> str:
-    return scores.cell(numbers.get(column.key), column.form)
+    return result_tables.cell(numbers.get(column.key), column.form)
 
 
 def _table(heads: list[str], lines: list[list[str]]) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxcolor.data.sources import Source
+from jaxcolor.evaluation.protocols import Protocol, Survey
 from jaxcolor.pretrained import release
-from jaxcolor.protocol import Protocol, Survey
 from jaxcolor.runtime import versions
 
 RESIZE = "Pillow, bicubic"

@@ -1,0 +1,1 @@
+"""What measures colorizations with networks of others: LPIPS and FID."""

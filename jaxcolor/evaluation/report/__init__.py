@@ -1,0 +1,1 @@
+"""An evaluation or a sweep as files to look at: report, figures, examples, tables."""
