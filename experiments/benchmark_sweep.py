@@ -25,8 +25,8 @@ import numpy as np
 from jaxtyping import Array
 from tqdm import tqdm
 
+from jaxcolor.cli import flags
 from jaxcolor.color import decode
-from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.evaluation import (
     decoding_grid,
@@ -268,9 +268,9 @@ def main() -> int:
     )
     parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
     parser.add_argument("--model", default="bundled", help="with bins (%(default)s)")
-    parser.add_argument("--size", type=arguments_of.count, default=128)
-    parser.add_argument("--photographs", type=arguments_of.count, default=32)
-    parser.add_argument("--rounds", type=arguments_of.count, default=3)
+    parser.add_argument("--size", type=flags.count, default=128)
+    parser.add_argument("--photographs", type=flags.count, default=32)
+    parser.add_argument("--rounds", type=flags.count, default=3)
     arguments = parser.parse_args()
     compilation_cache.keep()
     model = release.load(arguments.model)

@@ -22,8 +22,8 @@ from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
 from experiments import tables
+from jaxcolor.cli import flags
 from jaxcolor.color import cielab, encode, losses, rebalance
-from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import pipeline, sources
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
@@ -190,12 +190,12 @@ def main() -> int:
     parser.add_argument(
         "--model", action="append", required=True, metavar="NAME=MODEL", help="one each"
     )
-    parser.add_argument("--size", type=arguments_of.count, default=128, metavar="N")
+    parser.add_argument("--size", type=flags.count, default=128, metavar="N")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     arguments = parser.parse_args()
     try:
         source = sources.open_source(arguments.source)
-        named = arguments_of.named(arguments.model, what="model")
+        named = flags.named(arguments.model, what="model")
         found = {
             name: measure(
                 release.load(path),

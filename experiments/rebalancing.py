@@ -36,8 +36,8 @@ from tqdm import tqdm
 from experiments import tables
 from experiments.tables import Estimate
 from jaxcolor import plots
+from jaxcolor.cli import flags
 from jaxcolor.color import cielab, encode, rebalance
-from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.evaluation import (
     decoding_grid,
@@ -511,7 +511,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument(
         "--size",
-        type=arguments_of.count,
+        type=flags.count,
         default=64,
         metavar="N",
         help="of the photographs; configs/lambda_study.py trains for 64 (%(default)s)",

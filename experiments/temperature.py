@@ -27,8 +27,8 @@ from tqdm import tqdm
 from experiments import tables
 from experiments.tables import Estimate
 from jaxcolor import plots
+from jaxcolor.cli import flags
 from jaxcolor.color import decode
-from jaxcolor.commands import arguments as arguments_of
 from jaxcolor.data import sources
 from jaxcolor.evaluation import (
     decoding_grid,
@@ -229,13 +229,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--model", action="append", required=True, metavar="NAME=MODEL", help="one each"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--size", type=arguments_of.count, default=128, metavar="N")
+    parser.add_argument("--size", type=flags.count, default=128, metavar="N")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     arguments = parser.parse_args(argv)
     try:
         folders.check_folder(arguments.output)
         source = sources.open_source(arguments.source)
-        named = arguments_of.named(arguments.model, what="model")
+        named = flags.named(arguments.model, what="model")
         own, swept, found = measure(named, source, arguments)
     except ValueError as error:
         parser.error(str(error))

@@ -11,8 +11,7 @@ import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from jaxcolor.commands import (
-    classify,
+from jaxcolor.cli import (
     colorize,
     evaluate,
     finetune,
@@ -22,6 +21,7 @@ from jaxcolor.commands import (
     sweep,
     sweep_train,
     train,
+    train_classifier,
 )
 
 # Exit statuses: something failed; the command was not understood; Ctrl-C, as shells
@@ -37,7 +37,7 @@ COMMANDS = {
     "sweep": sweep.COMMAND,
     "sweep-train": sweep_train.COMMAND,
     "release": release.COMMAND,
-    "train-classifier": classify.COMMAND,
+    "train-classifier": train_classifier.COMMAND,
 }
 
 

@@ -4,9 +4,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands import judges
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags, judge_flags
+from jaxcolor.cli.flags import Command
 
 
 def _add_evaluate(parser: ArgumentParser) -> None:
@@ -43,7 +42,7 @@ def _add_evaluate(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="for tables, results, manifest, plots and an HTML report",
     )
-    judges.add(parser)
+    judge_flags.add(parser)
     counts = {
         "--size": (256, "side of the central squares that are compared, in pixels"),
         "--batch-size": (16, "photographs at once"),
@@ -53,15 +52,15 @@ def _add_evaluate(parser: ArgumentParser) -> None:
     for flag, (value, told) in counts.items():
         parser.add_argument(
             flag,
-            type=arguments_of.count,
+            type=flags.count,
             default=value,
             metavar="N",
             help=f"{told} (%(default)s)",
         )
-    arguments_of.add_decoding(parser)
+    flags.add_decoding(parser)
     parser.add_argument(
         "--seed",
-        type=arguments_of.seed,
+        type=flags.seed,
         default=0,
         metavar="N",
         help="of all chances (%(default)s)",
@@ -92,24 +91,24 @@ def _evaluate(arguments: Namespace) -> int:
         source = sources.by_class(source)
     names = _folders(arguments)
     on_pictures = _writer(arguments, names, count=len(source))
-    fid_files = judges.fid_files(arguments.fid, names)
+    fid_files = judge_flags.fid_files(arguments.fid, names)
     models, prior = _models(arguments), _prior(arguments.prior)
     evaluate.check(models, source, chosen, prior)
-    classifiers = judges.classifiers(arguments.classifier, arguments.classes)
+    classifiers = judge_flags.classifiers(arguments.classifier, arguments.classes)
     recognized = {
         "classifiers": classifiers,
-        "labels": judges.labels(source, classifiers),
+        "labels": judge_flags.labels(source, classifiers),
     }
     judging = {
         **recognized,
-        "lpips": judges.lpips(arguments.lpips),
-        "fid": judges.fid(fid_files, count=len(source)),
+        "lpips": judge_flags.lpips(arguments.lpips),
+        "fid": judge_flags.fid(fid_files, count=len(source)),
     }
     measured = _baselines(arguments) | models
     provenance = _provenance(arguments)
-    provenance |= judges.provenance(arguments, fid_files, **recognized)
+    provenance |= judge_flags.provenance(arguments, fid_files, **recognized)
     with tqdm(
-        total=2 * len(source), unit="photo", disable=arguments_of.is_hidden(arguments)
+        total=2 * len(source), unit="photo", disable=flags.is_hidden(arguments)
     ) as bar:
         found = evaluate.evaluate(
             measured,
@@ -219,7 +218,7 @@ def _prior(path: Path | None) -> Any:
 
 
 def _named(arguments: Namespace) -> dict[str, str]:
-    return arguments_of.named(arguments.model, what="model")
+    return flags.named(arguments.model, what="model")
 
 
 COMMAND = Command(

@@ -4,8 +4,8 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 
 def _add_sweep_train(parser: ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
     what.add_argument(
         "--collect", action="store_true", help="only make the table of what there is"
     )
-    arguments_of.add_stopped(parser)
+    flags.add_stopped(parser)
 
 
 def _sweep_train(arguments: Namespace) -> int:

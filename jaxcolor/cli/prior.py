@@ -4,8 +4,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 # Of one that counts a prior.
 HEARTBEAT_SECONDS = 100
@@ -22,9 +22,9 @@ def _add_prior(parser: ArgumentParser) -> None:
     )
     numbers: dict[str, tuple[Callable[[str], float], float, str]] = {
         "--spacing": (float, 10.0, "of the bins"),
-        "--neighbors": (arguments_of.count, 10, "of the soft code"),
+        "--neighbors": (flags.count, 10, "of the soft code"),
         "--sigma": (float, 5.0, "of the soft code"),
-        "--resize": (arguments_of.count, 256, "side of the photographs, in pixels"),
+        "--resize": (flags.count, 256, "side of the photographs, in pixels"),
     }
     for flag, (kind, value, told) in numbers.items():
         parser.add_argument(
@@ -39,7 +39,7 @@ def _add_prior(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a file that is there already"
     )
-    arguments_of.add_processes(parser)
+    flags.add_processes(parser)
 
 
 def _prior(arguments: Namespace) -> int:
@@ -49,9 +49,7 @@ def _prior(arguments: Namespace) -> int:
     from jaxcolor.runtime import processes
     from jaxcolor.training import priors
 
-    arguments_of.join(
-        arguments, heartbeat_seconds=HEARTBEAT_SECONDS, is_preemptible=False
-    )
+    flags.join(arguments, heartbeat_seconds=HEARTBEAT_SECONDS, is_preemptible=False)
     # Before the work, which may take hours.
     if not arguments.overwrite:
         images.refuse_existing(arguments.output)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 if TYPE_CHECKING:
     from jaxcolor import recognition
@@ -27,10 +27,10 @@ def _add_train_classifier(parser: ArgumentParser) -> None:
         help="gets seed0, seed1 ...; those that are there already stay",
     )
     numbers: dict[str, tuple[Callable[[str], float], float, str]] = {
-        "--seeds": (arguments_of.count, 3, "classifiers to train"),
-        "--epochs": (arguments_of.count, 8, "how often each photograph is seen"),
-        "--size": (arguments_of.count, 128, "side of the crops, in pixels"),
-        "--batch-size": (arguments_of.count, 64, "photographs a step"),
+        "--seeds": (flags.count, 3, "classifiers to train"),
+        "--epochs": (flags.count, 8, "how often each photograph is seen"),
+        "--size": (flags.count, 128, "side of the crops, in pixels"),
+        "--batch-size": (flags.count, 64, "photographs a step"),
         "--width": (float, 1.0, "of the network: multiplies channels"),
         "--learning-rate": (float, 3e-3, "at the end of the warm-up"),
         "--weight-decay": (float, 0.05, "of AdamW"),

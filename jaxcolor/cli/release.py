@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 
 def _add_release(parser: ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def _add_release(parser: ArgumentParser) -> None:
         default="float32",
         help="that kernels are stored in; bfloat16 halves the file (%(default)s)",
     )
-    arguments_of.add_decoding(parser)
+    flags.add_decoding(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a model that is there already"
     )

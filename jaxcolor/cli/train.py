@@ -4,8 +4,8 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 
 def _add_train(parser: ArgumentParser) -> None:
@@ -23,8 +23,8 @@ def _add_train(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="for checkpoints and logs; a training in it goes on",
     )
-    arguments_of.add_stopped(parser)
-    arguments_of.add_processes(parser)
+    flags.add_stopped(parser)
+    flags.add_processes(parser)
 
 
 def _train(arguments: Namespace) -> int:
@@ -34,7 +34,7 @@ def _train(arguments: Namespace) -> int:
 
     config = reading.read(arguments.config, arguments.overrides)
     build.check_sections(config)
-    arguments_of.join(
+    flags.join(
         arguments,
         heartbeat_seconds=config.parallel.heartbeat_seconds,
         is_preemptible=True,

@@ -5,8 +5,8 @@ import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 
 def _add_finetune(parser: ArgumentParser) -> None:
@@ -39,14 +39,14 @@ def _add_finetune(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--steps",
-        type=arguments_of.count,
+        type=flags.count,
         metavar="N",
         help="training steps at most (default: 200 to 2000, by the number of"
         " photographs)",
     )
     parser.add_argument(
         "--seed",
-        type=arguments_of.seed,
+        type=flags.seed,
         default=0,
         metavar="N",
         help="random seed (default: %(default)s)",

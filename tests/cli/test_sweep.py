@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxcolor import cli
-from jaxcolor.commands import sweep
+from jaxcolor.cli import sweep
 from jaxcolor.data import sources, splits
 from jaxcolor.evaluation import decoding_grid
 from jaxcolor.pretrained import release

@@ -13,7 +13,7 @@ from jaxcolor import cli, images
 from jaxcolor.pretrained import model_card, release
 from tests import tiny
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import warnings
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 # The exit status where some photographs failed.
 FAILED = 1
@@ -31,7 +31,7 @@ def _add_colorize(parser: ArgumentParser) -> None:
         metavar="OUT",
         help="a folder; for one photograph also a file (%(default)s)",
     )
-    arguments_of.add_decoding(parser)
+    flags.add_decoding(parser)
     parser.add_argument(
         "--size",
         type=int,
@@ -40,7 +40,7 @@ def _add_colorize(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--batch-size",
-        type=arguments_of.count,
+        type=flags.count,
         default=1,
         metavar="N",
         help="photographs at once (%(default)s)",
@@ -73,7 +73,7 @@ def _colorize(arguments: Namespace) -> int:
     outcomes = folders.colorize_files(
         colorizer, jobs, **choices, batch_size=arguments.batch_size
     )
-    hidden = arguments_of.is_hidden(arguments)
+    hidden = flags.is_hidden(arguments)
     bar = tqdm(outcomes, total=len(jobs), unit="photo", disable=hidden)
     failures, written = [], 0
     for outcome in bar:

@@ -1,6 +1,6 @@
 import pytest
 
-from jaxcolor.commands import arguments
+from jaxcolor.cli import flags
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ from jaxcolor.commands import arguments
 def test_a_path_may_have_an_equals_sign(given, name, path, tmp_path, monkeypatch):
     (tmp_path / "here=0").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert arguments.named([given], what="model") == {name: path}
+    assert flags.named([given], what="model") == {name: path}
 
 
 def test_one_name_is_for_one_path():
     with pytest.raises(ValueError, match="two models have the same name"):
-        arguments.named(["a=x", "a=y"], what="model")
+        flags.named(["a=x", "a=y"], what="model")

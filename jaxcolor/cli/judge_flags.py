@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jaxcolor.commands import arguments as arguments_of
+from jaxcolor.cli import flags
 
 
 def add(parser: ArgumentParser) -> None:
@@ -187,7 +187,7 @@ def _notes(
 def _paths(given: Sequence[str]) -> dict[str, Path]:
     from jaxcolor.pretrained.importers import efficientnet_lite_weights
 
-    named = arguments_of.named(given, what="classifier")
+    named = flags.named(given, what="classifier")
     return {
         name: efficientnet_lite_weights.locate(path) for name, path in named.items()
     }

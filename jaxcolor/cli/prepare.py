@@ -5,8 +5,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 if TYPE_CHECKING:
     from jaxcolor.data.prepare.prepare import Outcome
@@ -51,7 +51,7 @@ def _add_recipe(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--size",
-        type=arguments_of.count,
+        type=flags.count,
         default=256,
         metavar="N",
         help="of what is re-encoded, in pixels (%(default)s)",
@@ -85,14 +85,14 @@ def _add_division(parser: ArgumentParser) -> None:
 def _add_sharing(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--shard-photos",
-        type=arguments_of.count,
+        type=flags.count,
         default=1000,
         metavar="N",
         help="at most so many photographs are in a file (%(default)s)",
     )
     parser.add_argument(
         "--workers",
-        type=arguments_of.count,
+        type=flags.count,
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes on this machine (%(default)s)",
@@ -106,7 +106,7 @@ def _add_sharing(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--count",
-        type=arguments_of.count,
+        type=flags.count,
         default=1,
         metavar="N",
         help="how many there are; the last to finish writes the metadata",
@@ -153,7 +153,7 @@ def _print(outcome: "Outcome", arguments: Namespace) -> None:
 
 
 def _quality(text: str) -> int:
-    number = arguments_of.count(text)
+    number = flags.count(text)
     if number > 100:
         raise ValueError(text)
     return number

@@ -5,8 +5,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from jaxcolor.commands import arguments as arguments_of
-from jaxcolor.commands.arguments import Command
+from jaxcolor.cli import flags
+from jaxcolor.cli.flags import Command
 
 LOGGER = logging.getLogger(__name__)
 TEMPERATURES = [0.2, 0.38, 0.5, 0.65, 0.8, 1.0]
@@ -46,7 +46,7 @@ def _add_sweep(parser: ArgumentParser) -> None:
             metavar="X",
             help=f"{told} ({' '.join(f'{x:g}' for x in values)})",
         )
-    arguments_of.add_coherence(parser)
+    flags.add_coherence(parser)
     _add_photographs(parser)
     _add_criterion(parser)
     counts = {
@@ -57,14 +57,14 @@ def _add_sweep(parser: ArgumentParser) -> None:
     for flag, (value, told) in counts.items():
         parser.add_argument(
             flag,
-            type=arguments_of.count,
+            type=flags.count,
             default=value,
             metavar="N",
             help=f"{told} (%(default)s)",
         )
     parser.add_argument(
         "--seed",
-        type=arguments_of.seed,
+        type=flags.seed,
         default=0,
         metavar="N",
         help="of all chances (%(default)s)",
@@ -82,7 +82,7 @@ def _add_photographs(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--photographs",
-        type=arguments_of.count,
+        type=flags.count,
         metavar="N",
         help="only so many, spread over the source (all)",
     )
@@ -156,7 +156,7 @@ def _sweep(arguments: Namespace) -> int:
     with tqdm(
         total=len(source) * (1 + len(chosen.temperatures) * len(chosen.lambdas)),
         unit="picture",
-        disable=arguments_of.is_hidden(arguments),
+        disable=flags.is_hidden(arguments),
     ) as bar:
         found = decoding_sweep.sweep(
             colorizers, source, how, chosen, on_done=bar.update
