@@ -61,11 +61,11 @@ def _finetune(arguments: Namespace) -> int:
 
 
 def _in_workdir(arguments: Namespace, workdir: Path) -> int:
-    from jaxcolor import finetune
+    from jaxcolor import finetuning
     from jaxcolor.pretrained import release
 
     is_own = arguments.model is None
-    request = finetune.Request(
+    request = finetuning.Request(
         photographs=arguments.photographs,
         model=str(release.BUNDLED) if is_own else arguments.model,
         name="the model that comes with jaxcolor" if is_own else arguments.model,
@@ -76,7 +76,7 @@ def _in_workdir(arguments: Namespace, workdir: Path) -> int:
         is_quiet=arguments.quiet,
     )
     tell = (lambda _: None) if arguments.quiet else print
-    outcome = finetune.tune(request, tell=tell)
+    outcome = finetuning.tune(request, tell=tell)
     if outcome.comparison is None:
         advice = (
             "nothing is kept without --workdir"
@@ -90,7 +90,7 @@ def _in_workdir(arguments: Namespace, workdir: Path) -> int:
     if not arguments.quiet:
         print(
             f"\nreleased to {arguments.output}, the weights of step {outcome.step};"
-            f" {finetune.sheet_of(arguments.output)} shows photographs set aside: gray,"
+            f" {finetuning.sheet_of(arguments.output)} shows photographs set aside: gray,"
             " before, after, original"
         )
     return 0

@@ -13,7 +13,7 @@ from jaxcolor import cli, models, plots
 from jaxcolor.data import albums, splits
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
-from jaxcolor.finetune import beginning, comparing, settings
+from jaxcolor.finetuning import beginning, comparison, settings
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import descriptions, release
 from jaxcolor.training import interruption, priors
@@ -271,8 +271,8 @@ def test_the_verdict_is_honest():
     before = np.linspace(2, 3, 10)
     for change, word in ((-0.1, "Better"), (0.1, "Worse"), (0.0, "No clear")):
         after = before + change
-        interval = comparing.Interval(change - 0.05, change + 0.05)
-        assert comparing.verdict(before, after, interval).startswith(word)
+        interval = comparison.Interval(change - 0.05, change + 0.05)
+        assert comparison.verdict(before, after, interval).startswith(word)
 
 
 @pytest.fixture(scope="module")

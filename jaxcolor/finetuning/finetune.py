@@ -13,8 +13,8 @@ from jaxcolor.color import gamut
 from jaxcolor.data import albums, sources
 from jaxcolor.data.albums import Album
 from jaxcolor.evaluation import manifests, result_tables
-from jaxcolor.finetune import beginning, comparing, settings
-from jaxcolor.finetune.comparing import Comparison
+from jaxcolor.finetuning import beginning, comparison, settings
+from jaxcolor.finetuning.comparison import Comparison
 from jaxcolor.pretrained import descriptions, model_card, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.training import loop, priors, workdirs
@@ -112,7 +112,7 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
     tuned = release.load(folder)
     aside = sources.folder(folder / PHOTOGRAPHS / albums.VALIDATION)
     with _bar(2 * len(aside), request, "comparing") as bar:
-        found = comparing.compare(model, tuned, aside, on_done=bar.update)
+        found = comparison.compare(model, tuned, aside, on_done=bar.update)
     _release(request, tuned, album, found)
     return Outcome(tuned.provenance["step"], album, found)
 

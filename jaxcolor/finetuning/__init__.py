@@ -1,5 +1,5 @@
 """A trained model, taken to a user's own photographs."""
 
-from jaxcolor.finetune.tuning import Outcome, Request, sheet_of, tune
+from jaxcolor.finetuning.finetune import Outcome, Request, sheet_of, tune
 
 __all__ = ["Outcome", "Request", "sheet_of", "tune"]
