@@ -48,7 +48,7 @@ print("yes" if "length" in schedule else "")' "$config")
     --seconds "$((2 * seconds))" || status=$?
 
 if [ -n "${BENCHMARK:-}" ]; then
-    timeout 240 "$python" -m experiments.benchmark step --rounds 3 \
+    timeout 240 "$python" -m experiments.benchmarks.run step --rounds 3 \
         > "$workdir/benchmark.txt" || true
 fi
 

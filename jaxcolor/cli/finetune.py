@@ -90,8 +90,8 @@ def _in_workdir(arguments: Namespace, workdir: Path) -> int:
     if not arguments.quiet:
         print(
             f"\nreleased to {arguments.output}, the weights of step {outcome.step};"
-            f" {finetuning.sheet_of(arguments.output)} shows photographs set aside: gray,"
-            " before, after, original"
+            f" {finetuning.sheet_of(arguments.output)} shows photographs set aside:"
+            " gray, before, after, original"
         )
     return 0
 

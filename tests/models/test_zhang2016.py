@@ -157,7 +157,7 @@ def test_outputs_are_those_of_the_network_written_out_in_numpy(height, width):
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 56)])
 def test_outputs_are_those_of_the_same_network_in_pytorch(height, width):
     torch = pytest.importorskip("torch")
-    from experiments import torch_zhang2016
+    from experiments.benchmarks import torch_zhang2016
 
     theirs = torch_zhang2016.zhang2016(outputs=BINS, affine=True, width=0.125).eval()
     torch_zhang2016.copy_variables(theirs, _variables())
@@ -174,7 +174,7 @@ def test_outputs_are_those_of_the_same_network_in_pytorch(height, width):
 
 def test_training_outputs_and_gradients_are_those_of_pytorch():
     torch = pytest.importorskip("torch")
-    from experiments import torch_zhang2016
+    from experiments.benchmarks import torch_zhang2016
 
     theirs = torch_zhang2016.zhang2016(outputs=BINS, affine=True, width=0.125).train()
     torch_zhang2016.copy_variables(theirs, _variables())

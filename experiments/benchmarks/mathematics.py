@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments import benchmark_inputs, benchmark_worker
-from experiments.benchmark_inputs import (
+from experiments.benchmarks import inputs, worker
+from experiments.benchmarks.inputs import (
     CROP,
     NEIGHBORS,
     RESIZE,
@@ -25,7 +25,7 @@ def lab_ours(setting: Setting) -> Arm:
 
     from jaxcolor.color import cielab
 
-    rgb = benchmark_inputs.photographs(setting, RESIZE)
+    rgb = inputs.photographs(setting, RESIZE)
     convert = jax.jit(cielab.rgb8_to_lab)
     error = np.abs(convert(rgb) - color.rgb2lab(rgb)).max()
     return Arm(lambda: convert(rgb).block_until_ready(), {"error": float(error)})
@@ -35,7 +35,7 @@ def lab_peer(setting: Setting) -> Arm:
     """Returns the same by scikit-image."""
     from skimage import color
 
-    rgb = benchmark_inputs.photographs(setting, RESIZE)
+    rgb = inputs.photographs(setting, RESIZE)
     return Arm(lambda: color.rgb2lab(rgb), {})
 
 
@@ -45,7 +45,7 @@ def encoding_ours(setting: Setting) -> Arm:
 
     from jaxcolor.color import encode
 
-    ab, bins = benchmark_inputs.ab_of(setting), benchmark_inputs.bins()
+    ab, bins = inputs.ab_of(setting), inputs.bins()
     soft_encode = jax.jit(
         lambda x: encode.soft_encode(x, bins, neighbors=NEIGHBORS, sigma=SIGMA)
     )
@@ -60,7 +60,7 @@ def encoding_peer(setting: Setting) -> Arm:
     """Returns the same by the fastest search of scikit-learn."""
     from sklearn.neighbors import NearestNeighbors
 
-    ab, centers = benchmark_inputs.ab_of(setting), benchmark_inputs.bins().centers
+    ab, centers = inputs.ab_of(setting), inputs.bins().centers
 
     def encoder(algorithm: str, jobs: int) -> Callable[[], object]:
         search = NearestNeighbors(
@@ -112,7 +112,7 @@ def _loss_inputs() -> tuple[Any, Any, Any]:
 
     from jaxcolor.color import encode
 
-    bins, rng = benchmark_inputs.bins(), np.random.default_rng(0)
+    bins, rng = inputs.bins(), np.random.default_rng(0)
     shape = (8, CROP // STRIDE, CROP // STRIDE)
     logits = jnp.asarray(rng.normal(size=(*shape, len(bins.centers))), jnp.float32)
     ab = jnp.asarray(rng.normal(0, 20, (*shape, 2)), jnp.float32)
@@ -158,4 +158,4 @@ def _mistakes(
 
 def _fastest_of_three(call: Callable[[], object]) -> float:
     call()
-    return min(benchmark_worker.measure(call, repeats=1).wall for _ in range(3))
+    return min(worker.measure(call, repeats=1).wall for _ in range(3))

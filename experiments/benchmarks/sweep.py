@@ -7,7 +7,7 @@ numbers of both are compared. For the paper's network at full width, of random w
 the raw and rebalanced AuC and the colorfulness alone. What a batch takes forwards, in
 decoding and in measuring is told apart.
 
-Run:    python -m experiments.benchmark_sweep PHOTOS --model bundled
+Run:    python -m experiments.benchmarks.sweep PHOTOS --model bundled
 Expect: ratios of about 5 and 15 on two CPU cores; some minutes.
 """
 

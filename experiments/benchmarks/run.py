@@ -24,12 +24,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import benchmark_inputs, benchmark_scale
+from experiments.benchmarks import inputs, scale
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = """examples:
-  python -m experiments.benchmark
-  python -m experiments.benchmark encoding loss --rounds 21 --photos ~/Pictures
+  python -m experiments.benchmarks.run
+  python -m experiments.benchmarks.run encoding loss --rounds 21 --photos ~/Pictures
 """
 # Of a photograph, both in float32: some levels of 8 bits round to the other side.
 EVALUATION_TOLERANCES = {
@@ -162,52 +162,52 @@ def _nothing(_: Facts, __: Facts) -> tuple[str, bool]:
 
 COMPARISONS = {
     "lab": Comparison(
-        "benchmark_mathematics",
+        "mathematics",
         "8-bit RGB to Lab, 8 x 256 x 256",
         "skimage.color.rgb2lab",
         8,
         _lab,
     ),
     "encoding": Comparison(
-        "benchmark_mathematics",
+        "mathematics",
         "soft encoding, K = 10, 8 x 64 x 64",
         "sklearn NearestNeighbors",
         4,
         _encoding,
     ),
     "loss": Comparison(
-        "benchmark_mathematics",
+        "mathematics",
         "loss and gradient, 8 x 44 x 44",
         "the same with dense targets",
         2,
         _loss,
     ),
     "evaluation": Comparison(
-        "benchmark_evaluation",
+        "evaluation",
         "metrics of 16 photographs of 128 x 128",
         "NumPy and scikit-image, a loop",
         3,
         _evaluation,
     ),
     "train": Comparison(
-        "benchmark_networks",
+        "networks",
         "train step, 4 crops of 176",
         "PyTorch eager",
         0.6,
         _nothing,
     ),
     "inference": Comparison(
-        "benchmark_networks", "logits of 256 x 256", "PyTorch eager", 0.85, _nothing
+        "networks", "logits of 256 x 256", "PyTorch eager", 0.85, _nothing
     ),
     "input": Comparison(
-        "benchmark_networks",
+        "networks",
         "input pipeline, files to crops",
         "Pillow decode, bicubic 256",
         0.8,
         _input,
     ),
     "decoding": Comparison(
-        "benchmark_networks",
+        "networks",
         "input pipeline, files to crops",
         "libjpeg's scaled decoding alone",
         0.5,
@@ -217,7 +217,7 @@ COMPARISONS = {
 
 # On the accelerator, if there is one, by the clock on the wall.
 ON_ACCELERATOR = Comparison(
-    "benchmark_accelerator",
+    "accelerator",
     "train step in bfloat16, crops of 176",
     "PyTorch, channels last, compiled, bfloat16",
     1.2,
@@ -269,7 +269,7 @@ def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
 def _worker(
     arm: str, photos: Path, cores: int, environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "experiments.benchmark_worker", arm]
+    command = [sys.executable, "-m", "experiments.benchmarks.worker", arm]
     command += ["--photos", str(photos), "--cores", str(cores)]
     process = subprocess.Popen(
         command,
@@ -305,7 +305,7 @@ def _answer(arm: subprocess.Popen[str]) -> Any:
 def main() -> None:
     """Measures, and prints one table at the end."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmark",
+        prog="python -m experiments.benchmarks.run",
         description="Measures jaxcolor beside named peers.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -336,14 +336,14 @@ def main() -> None:
         photos = arguments.photos
         if photos is None:
             photos = Path(folder)
-            benchmark_inputs.make_photographs(photos)
+            inputs.make_photographs(photos)
         _run(arguments.names or list(COMPARISONS), photos.resolve(), arguments.rounds)
 
 
 def _run(names: list[str], photos: Path, rounds: int) -> None:
     wanted = [name for name in names if name in COMPARISONS]
     if SCALE in names:
-        benchmark_scale.main(photos, rounds=rounds)
+        scale.main(photos, rounds=rounds)
         wanted.append("decoding")
     table = {
         name: [

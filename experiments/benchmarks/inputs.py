@@ -1,4 +1,4 @@
-"""What the sides of a comparison of `experiments.benchmark` are made of.
+"""What the sides of a comparison of `experiments.benchmarks.run` are made of.
 
 A side is prepared in a process of its own and imports what it needs only then.
 """

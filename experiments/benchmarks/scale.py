@@ -4,7 +4,7 @@ Devices are simulated on the cores of this machine, so that more of them cannot 
 faster: what is seen is what dividing the work costs. A topology is a training as a user
 starts it, photographs and all, in processes of its own; the topologies take turns.
 
-Run:    python -m experiments.benchmark scale
+Run:    python -m experiments.benchmarks.run scale
 Expect: on two cores about the same number for all, less where 8 devices share them; a
     minute or two for each of the six in each round, so ask for few: --rounds 2.
 """

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments import benchmark_inputs
-from experiments.benchmark_inputs import CROP, NEIGHBORS, SIGMA, STRIDE, Arm, Setting
+from experiments.benchmarks import inputs
+from experiments.benchmarks.inputs import CROP, NEIGHBORS, SIGMA, STRIDE, Arm, Setting
 
 BATCH, BATCH_ON_CPU = 256, 2
 # Steps of a call: the host may run ahead of the device, as in a training.
@@ -36,7 +36,7 @@ def step_ours(setting: Setting) -> Arm:
     from jaxcolor.training import objectives, optimizers, train_step
 
     batch_size, count = _size(is_gpu=jax.default_backend() == "gpu")
-    bins = benchmark_inputs.bins()
+    bins = inputs.bins()
     network = Zhang2016(
         width=1.0,
         outputs=len(bins.centers),
@@ -64,7 +64,7 @@ def step_ours(setting: Setting) -> Arm:
         ),
         donate_argnums=0,
     )
-    few = benchmark_inputs.photographs(setting, CROP)
+    few = inputs.photographs(setting, CROP)
     chosen = itertools.islice(itertools.cycle(few), batch_size)
     batch = jax.device_put(np.stack(list(chosen)))
     states = [train_step.init_state(variables, optimizer, average=False)]
@@ -89,14 +89,14 @@ def step_peer(setting: Setting) -> Arm:
     """Returns train steps in PyTorch."""
     import torch
 
-    from experiments import torch_zhang2016
+    from experiments.benchmarks import torch_zhang2016
 
     is_gpu = torch.cuda.is_available()
     device = torch.device("cuda" if is_gpu else "cpu")
     if not is_gpu:
         torch.set_num_threads(setting.cores)
     batch_size, count = _size(is_gpu=is_gpu)
-    bins = len(benchmark_inputs.bins().centers)
+    bins = len(inputs.bins().centers)
     network: Any = torch_zhang2016.zhang2016(outputs=bins, affine=False)
     network = network.to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(

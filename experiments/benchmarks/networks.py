@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from experiments import benchmark_inputs
-from experiments.benchmark_inputs import (
+from experiments.benchmarks import inputs
+from experiments.benchmarks.inputs import (
     CROP,
     NEIGHBORS,
     RESIZE,
@@ -33,7 +33,7 @@ def train_ours(setting: Setting) -> Arm:
 
     from jaxcolor.training import objectives, optimizers, train_step
 
-    bins = benchmark_inputs.bins()
+    bins = inputs.bins()
     network, variables = _network(len(bins.centers))
     optimizer = optimizers.adam(
         lambda _: 3.16e-5, b1=0.9, b2=0.99, eps=EPS, weight_decay=WEIGHT_DECAY
@@ -52,7 +52,7 @@ def train_ours(setting: Setting) -> Arm:
         ),
         donate_argnums=0,
     )
-    batch = jnp.asarray(benchmark_inputs.photographs(setting, CROP)[:4])
+    batch = jnp.asarray(inputs.photographs(setting, CROP)[:4])
     states = [train_step.init_state(variables, optimizer, average=False)]
 
     def step() -> object:
@@ -66,10 +66,10 @@ def train_peer(setting: Setting) -> Arm:
     """Returns a train step in PyTorch, targets and weights given."""
     import torch
 
-    from experiments import torch_zhang2016
+    from experiments.benchmarks import torch_zhang2016
 
     torch.set_num_threads(setting.cores)
-    bins = len(benchmark_inputs.bins().centers)
+    bins = len(inputs.bins().centers)
     network = torch_zhang2016.zhang2016(outputs=bins, affine=False).train()
     optimizer = torch.optim.Adam(
         network.parameters(),
@@ -100,8 +100,8 @@ def inference_ours(setting: Setting) -> Arm:
 
     from jaxcolor.color import cielab
 
-    network, variables = _network(len(benchmark_inputs.bins().centers))
-    lab = cielab.rgb8_to_lab(benchmark_inputs.photographs(setting, RESIZE)[:1])
+    network, variables = _network(len(inputs.bins().centers))
+    lab = cielab.rgb8_to_lab(inputs.photographs(setting, RESIZE)[:1])
     lightness = lab[..., 0]
     apply = jax.jit(lambda v, x: network.apply(v, x, train=False))
     return Arm(lambda: apply(variables, lightness).block_until_ready(), {})
@@ -111,10 +111,10 @@ def inference_peer(setting: Setting) -> Arm:
     """Returns the same in PyTorch."""
     import torch
 
-    from experiments import torch_zhang2016
+    from experiments.benchmarks import torch_zhang2016
 
     torch.set_num_threads(setting.cores)
-    bins = len(benchmark_inputs.bins().centers)
+    bins = len(inputs.bins().centers)
     network = torch_zhang2016.zhang2016(outputs=bins, affine=False).eval()
     lightness = 100 * torch.rand(1, 1, RESIZE, RESIZE)
 
@@ -157,7 +157,7 @@ def input_ours(setting: Setting) -> Arm:
 
 def input_peer(setting: Setting) -> Arm:
     """Returns as many files decoded and resized by Pillow, and no more than that."""
-    chosen = list(itertools.islice(benchmark_inputs.paths(setting), BATCH * BATCHES))
+    chosen = list(itertools.islice(inputs.paths(setting), BATCH * BATCHES))
     pool = ThreadPoolExecutor(setting.cores)
 
     def load(path: Path) -> np.ndarray:
@@ -176,7 +176,7 @@ def decoding_peer(setting: Setting) -> Arm:
     """Returns as many files decoded at the size that the pipeline decodes them at."""
     from jaxcolor.data import decoding
 
-    chosen = list(itertools.islice(benchmark_inputs.paths(setting), BATCH * BATCHES))
+    chosen = list(itertools.islice(inputs.paths(setting), BATCH * BATCHES))
     pool = ThreadPoolExecutor(setting.cores)
 
     def load(path: Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One side of a comparison of `experiments.benchmark`, in a process of its own.
+"""One side of a comparison of `experiments.benchmarks.run`, in a process of its own.
 
 The process is bound to its cores before anything that counts them is imported. It
 then answers each line of its input with the seconds that the work took.
@@ -57,9 +57,11 @@ def main() -> None:
     parser.add_argument("--cores", type=int, required=True)
     arguments = parser.parse_args()
     bind(arguments.cores)
-    inputs = importlib.import_module("experiments.benchmark_inputs")
+    inputs = importlib.import_module("experiments.benchmarks.inputs")
     module, name = arguments.arm.split(".")
-    make_arm = getattr(importlib.import_module(f"experiments.{module}"), name)
+    make_arm = getattr(
+        importlib.import_module(f"experiments.benchmarks.{module}"), name
+    )
     arm = make_arm(inputs.Setting(arguments.photos, arguments.cores))
     # The first call compiles.
     arm.call()

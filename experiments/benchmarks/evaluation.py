@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from experiments import benchmark_inputs
-from experiments.benchmark_inputs import SPACING, Arm, Setting
+from experiments.benchmarks import inputs
+from experiments.benchmarks.inputs import SPACING, Arm, Setting
 
 SIDE, PHOTOGRAPHS = 128, 16
 # What both arms report of each photograph.
@@ -99,7 +99,7 @@ def _inputs(setting: Setting) -> _Inputs:
 
     from jaxcolor.color import cielab
 
-    chosen = itertools.islice(benchmark_inputs.paths(setting), PHOTOGRAPHS)
+    chosen = itertools.islice(inputs.paths(setting), PHOTOGRAPHS)
     images = [Image.open(path).convert("RGB").resize((SIDE, SIDE)) for path in chosen]
     rgb = np.stack([np.asarray(image) for image in images])
     lab = color.rgb2lab(rgb).astype(np.float32)
@@ -108,7 +108,7 @@ def _inputs(setting: Setting) -> _Inputs:
     # Of colors outside of sRGB we keep the lightness and scikit-image does not: there
     # are none, so that both arms show the same pixels.
     ab = 0.999 * np.asarray(jax.jit(cielab.clip_chroma)(jnp.asarray(lab)))[..., 1:]
-    centers = benchmark_inputs.bins().centers
+    centers = inputs.bins().centers
     # As of a set that holds all colors, common or rare.
     weights = np.random.default_rng(1).uniform(1, 1000, len(centers))
     return _Inputs(rgb, ab, centers, weights.astype(np.float32))
