@@ -42,7 +42,8 @@ from PIL import Image as Pillow
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from jaxcolor import cielab, cli, encode, gamut, plots, rebalance
+from jaxcolor import cli, plots
+from jaxcolor.color import cielab, encode, gamut, rebalance
 from jaxcolor.training import priors
 
 # %% [markdown]

@@ -38,7 +38,8 @@ import numpy as np
 from IPython.display import Image, display
 from skimage import data
 
-from jaxcolor import Colorizer, cielab, decode, encode, gamut, plots
+from jaxcolor import Colorizer, plots
+from jaxcolor.color import cielab, decode, encode, gamut
 
 bins = gamut.from_srgb(spacing=10.0)
 

@@ -41,7 +41,8 @@ from IPython.display import Image
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from jaxcolor import Colorizer, cielab, decode, encode, gamut, losses, plots, rebalance
+from jaxcolor import Colorizer, plots
+from jaxcolor.color import cielab, decode, encode, gamut, losses, rebalance
 from jaxcolor.pretrained import release
 
 bins = gamut.from_srgb(spacing=10.0)

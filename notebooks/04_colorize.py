@@ -41,7 +41,8 @@ import numpy as np
 from IPython.display import Image
 from sklearn.datasets import load_sample_image
 
-from jaxcolor import Colorizer, decode, images, plots
+from jaxcolor import Colorizer, images, plots
+from jaxcolor.color import decode
 
 # %% [markdown]
 # ## Your photograph

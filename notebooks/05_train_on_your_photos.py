@@ -44,7 +44,8 @@ from PIL import Image as Pillow
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from jaxcolor import Colorizer, cli, gamut, plots
+from jaxcolor import Colorizer, cli, plots
+from jaxcolor.color import gamut
 from jaxcolor.training import priors
 
 # %% [markdown]

@@ -12,10 +12,6 @@ SOURCES = {
     for path in sorted((ROOT / "jaxcolor").rglob("*.py"))
 }
 
-# The style says about 40 and about 250; these are the ends of "about".
-LONGEST_FUNCTION = 60
-LONGEST_FILE = 300
-
 
 def _nodes(kind):
     for name, text in SOURCES.items():
@@ -24,26 +20,9 @@ def _nodes(kind):
                 yield f"{name}:{getattr(node, 'lineno', 0)}", node
 
 
-def _length(function):
-    """Lines of code, without signature and docstring."""
-    has_docstring = ast.get_docstring(function) is not None
-    body = function.body[1:] if has_docstring else function.body
-    return function.end_lineno - body[0].lineno + 1 if body else 0
-
-
 def _is_module(name):
     path = ROOT / name.replace(".", "/")
     return path.is_dir() or path.with_suffix(".py").exists()
-
-
-def test_files_stay_short():
-    lengths = {name: len(text.splitlines()) for name, text in SOURCES.items()}
-    assert {name: n for name, n in lengths.items() if n > LONGEST_FILE} == {}
-
-
-def test_functions_stay_short():
-    lengths = {at: _length(node) for at, node in _nodes(ast.FunctionDef)}
-    assert {at: n for at, n in lengths.items() if n > LONGEST_FUNCTION} == {}
 
 
 def test_modules_are_imported_and_not_their_functions():

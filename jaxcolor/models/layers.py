@@ -14,8 +14,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor.models import convolutions, same_convolutions
-from jaxcolor.training import layerwise
+from jaxcolor.models import convolutions, layerwise, same_convolutions
 
 BLOCK = "block"
 """The name, for `jax.checkpoint`, of what leaves a block of layers."""

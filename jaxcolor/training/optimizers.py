@@ -11,7 +11,7 @@ import optax.contrib
 from jax.typing import ArrayLike
 from jaxtyping import PyTree
 
-from jaxcolor.training import layerwise
+from jaxcolor.models import layerwise
 
 # The first and the last layer of the networks.
 OUTER = ("conv1_1", "head")

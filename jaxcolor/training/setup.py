@@ -14,12 +14,12 @@ from ml_collections import ConfigDict
 
 from jaxcolor.color import cielab
 from jaxcolor.data import pipeline, splits
+from jaxcolor.models import layerwise
 from jaxcolor.runtime import checkpoints, devices, processes
 from jaxcolor.training import (
     degradation,
     early_stopping,
     initial_variables,
-    layerwise,
     priors,
     train_step,
     workdirs,

@@ -11,8 +11,7 @@ from jaxtyping import Array, Float, Int, PyTree, UInt8
 
 from jaxcolor.color import cielab
 from jaxcolor.metrics import accuracy
-from jaxcolor.models import layers
-from jaxcolor.training import layerwise
+from jaxcolor.models import layers, layerwise
 from jaxcolor.training.degradation import Spoil
 from jaxcolor.training.objectives import Objective, Terms
 

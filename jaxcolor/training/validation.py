@@ -12,8 +12,9 @@ from jaxtyping import UInt8
 from jaxcolor import plots
 from jaxcolor.color import cielab
 from jaxcolor.data import pipeline, sources
+from jaxcolor.models import layerwise
 from jaxcolor.runtime import devices, processes
-from jaxcolor.training import layerwise, setup, train_step
+from jaxcolor.training import setup, train_step
 from jaxcolor.training.config import build, schema
 from jaxcolor.training.setup import Setting
 from jaxcolor.training.train_step import TrainState

@@ -6,14 +6,13 @@ import json
 
 import numpy as np
 import pytest
-import test_efficientnet_lite
-import test_lpips
-import test_vgg16
 from PIL import Image
 
 from jaxcolor import cli
 from jaxcolor.evaluation.judges import lpips
 from jaxcolor.models import efficientnet_lite
+from tests.evaluation.judges import test_lpips
+from tests.models import test_efficientnet_lite, test_vgg16
 
 CLASSES = ("cat", "sky", *"abcde")
 

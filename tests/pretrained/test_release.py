@@ -282,8 +282,10 @@ def test_loading_a_released_model_leaves_training_libraries_unloaded(released):
         [
             sys.executable,
             "-c",
-            "import sys; from jaxcolor import cli, colorize, folders, pretrained;"
-            f"pretrained.load({str(released)!r});"
+            "import sys; from jaxcolor import cli;"
+            "from jaxcolor.inference import colorizer, folders;"
+            "from jaxcolor.pretrained import release;"
+            f"release.load({str(released)!r});"
             f"print([name for name in {heavy} if name in sys.modules])",
         ],
         capture_output=True,

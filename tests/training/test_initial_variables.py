@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import test_efficientnet_lite
 
 from configs import bundled, scenes_small
 from jaxcolor.pretrained.importers import efficientnet_lite_weights
 from jaxcolor.training import initial_variables
 from jaxcolor.training.config import build
+from tests.models import test_efficientnet_lite
 
 
 def model(*, outputs: int, extra: bool = False):

@@ -7,8 +7,8 @@ from typing import Any
 
 from jaxtyping import PyTree
 
+from jaxcolor.models import layerwise
 from jaxcolor.pretrained import descriptions
-from jaxcolor.training import layerwise
 from jaxcolor.training.config import schema
 from jaxcolor.training.degradation import Wear
 

@@ -180,7 +180,7 @@ def test_a_worker_ends_with_the_process_that_was_killed():
     code = (
         "import multiprocessing, time\n"
         "from concurrent import futures\n"
-        "from jaxcolor import prepare\n"
+        "from jaxcolor.data.prepare import prepare\n"
         "pool = futures.ProcessPoolExecutor(\n"
         "    1, multiprocessing.get_context('spawn'),"
         "    initializer=prepare._become_worker)\n"

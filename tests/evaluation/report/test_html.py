@@ -4,10 +4,10 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
-import test_scores
 
 from jaxcolor.evaluation.report import html
 from jaxcolor.evaluation.report.html import Example, Figure
+from tests.evaluation import test_result_tables
 
 PNG = b"\x89PNG\r\n\x1a\n"
 VOID = {"meta", "img"}
@@ -32,7 +32,7 @@ class _Balanced(HTMLParser):
 def _page(**changed):
     picture = np.zeros((4, 6, 3), np.uint8)
     example = Example("worst", "<b>&.png", "CIEDE2000 9.9", picture, picture, picture)
-    evaluation = test_scores.made()._replace(**changed)
+    evaluation = test_result_tables.made()._replace(**changed)
     return html.page(
         evaluation, figures=[Figure("a curve", PNG)], examples={"mine": [example]}
     )

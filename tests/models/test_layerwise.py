@@ -5,8 +5,8 @@ import optax
 import pytest
 from flax import linen as nn
 
-from jaxcolor.models import layers
-from jaxcolor.training import layerwise, objectives, optimizers, train_step
+from jaxcolor.models import layers, layerwise
+from jaxcolor.training import objectives, optimizers, train_step
 
 MOMENTUM = 0.9
 RGB = jnp.asarray(np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3)), jnp.uint8)
