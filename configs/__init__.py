@@ -1,1 +1,1 @@
-"""Experiments: one file each, with the command that runs it and what to expect."""
+"""Experiments: one file each, with the command to run it and what to expect."""
