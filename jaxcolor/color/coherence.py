@@ -1,16 +1,18 @@
 """One object, one color: ab spread among cells that look alike to the network.
 
-A cell is a pixel of the network's output, a quarter of its input. First ab is diffused
-over the map of cells; then it is made a function of lightness, so that colors at full
-size end where lightness does. That function has few numbers for each cell, so a large
-photograph can be painted in parts.
+A cell is a pixel of the network's output: several pixels of its input along each axis.
+First ab is diffused over the map of cells; then it is made a function of lightness, so
+that colors at full size end where lightness does. That function has few numbers for
+each cell, so a large photograph can be painted in parts.
 """
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxcolor.color.array_types import Ab, Lightness, Scalar
 
@@ -51,6 +53,56 @@ EPSILON = 1e-3
 GUIDED_SHARE = 0.5
 # Features of a length below it have no direction.
 SHORTEST = 1e-6
+
+
+def of_photographs(
+    ab: Float[Array, "*t b H W 2"],
+    features: Float[Array, "b H W c"],
+    *,
+    lightness: Float[Array, "b h w"],
+    coherence: Scalar | float,
+    valid: Int[Array, "b 2"],
+) -> Float[Array, "*t b H W 4"]:
+    """Returns coherent colors of a batch as functions of lightness, see `colors`.
+
+    Args:
+        ab: CIELAB units, in cells; leading axes share the features.
+        features: of the network.
+        lightness: L* that the network saw.
+        coherence: in [0, 1].
+        valid: rows and columns of cells that are no padding.
+    """
+    height, width = ab.shape[-3:-1]
+    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
+
+    def of_photograph(
+        ab: Float[Array, "t H W 2"],
+        features: Float[Array, "H W c"],
+        lightness: Float[Array, "h w"],
+        valid: Int[Array, "2"],
+    ) -> Float[Array, "t H W 4"]:
+        found = partial(
+            colors,
+            features=features,
+            lightness=cell_means(lightness, height=height, width=width),
+            inside=(rows < valid[0]) & (columns < valid[1]),
+            coherence=coherence,
+        )
+        return jax.vmap(found)(ab)
+
+    # One photograph after the other: smaller arrays stay in the processor's cache.
+    each = jnp.moveaxis(ab.reshape(-1, *ab.shape[-4:]), 1, 0)
+    parts = (each, features, lightness, valid)
+    found = lax.map(lambda part: of_photograph(*part), parts)
+    return jnp.moveaxis(found, 0, 1).reshape(*ab.shape[:-1], 4)
+
+
+def cell_means(
+    lightness: Float[Array, "h w"], *, height: int, width: int
+) -> Float[Array, "H W"]:
+    """Returns the mean lightness of each cell of a map of some height and width."""
+    cells = lightness.reshape(height, len(lightness) // height, width, -1)
+    return cells.mean(axis=(1, 3))
 
 
 def colors(

@@ -1,5 +1,8 @@
 """From a distribution over bins to ab: the annealed mean and its relatives."""
 
+import math
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,6 +12,57 @@ from jaxcolor.color.gamut import Gamut
 
 # Outputs of a regression network per CIELAB unit; the authors' release divides by it.
 AB_SCALE = 110.0
+
+
+class Decoding(NamedTuple):
+    """Settings that turn the outputs of a network into colors.
+
+    Attributes:
+        temperature: of the annealed mean: towards 0 the mode, 1 the mean. None for a
+            head without a distribution.
+        rebalancing_lambda: lambda that the posterior is moved to, whatever lambda the
+            network was trained with; lower is more vivid, higher more muted. None for
+            a head without a distribution.
+        coherence: 0 leaves each cell by itself, 1 spreads colors over what looks like
+            one object, see `jaxcolor.color.coherence`.
+    """
+
+    temperature: float | None
+    rebalancing_lambda: float | None
+    coherence: float
+
+
+def check(decoding: Decoding) -> None:
+    """Refuses settings that are out of range.
+
+    Raises:
+        ValueError: naming the setting, its value and the range.
+    """
+    temperature, rebalancing_lambda, coherence = decoding
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(f"temperature is {temperature}; wanted above 0, and finite")
+    if rebalancing_lambda is not None and not 0 <= rebalancing_lambda <= 1:
+        raise ValueError(
+            f"rebalancing_lambda is {rebalancing_lambda}; wanted from 0 to 1"
+        )
+    if not 0 <= coherence <= 1:
+        raise ValueError(f"coherence is {coherence}; wanted from 0 to 1")
+
+
+def replaced(
+    decoding: Decoding,
+    *,
+    temperature: float | None,
+    rebalancing_lambda: float | None,
+    coherence: float | None,
+) -> Decoding:
+    """Returns a decoding with other settings; one that is None stays."""
+    wanted = {
+        "temperature": temperature,
+        "rebalancing_lambda": rebalancing_lambda,
+        "coherence": coherence,
+    }
+    return decoding._replace(**{k: x for k, x in wanted.items() if x is not None})
 
 
 def annealed_mean(

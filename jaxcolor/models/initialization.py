@@ -9,13 +9,14 @@ from flax import linen as nn
 from jaxtyping import Array, Float, PyTree
 
 from jaxcolor.models import layers
+from jaxcolor.models.interface import Network
 
 SMALLEST_VARIANCE = 1e-5
 """Below it a channel counts as constant on the batch and is not blown up further."""
 
 
 def within_channel(
-    model: nn.Module,
+    model: Network,
     variables: PyTree,
     *,
     lightness: Float[Array, "b h w"],
@@ -51,7 +52,7 @@ def within_channel(
         layer = context.module
         if isinstance(layer, layers.BatchNorm):
             return _adopt_statistics(layer, args[0], call=call)
-        if isinstance(layer, layers.Head):
+        if "/".join(layer.path) == model.outer_layers.last:
             return _rescale(
                 layer, call(*args), mean=head_mean, deviation=head_deviation
             )

@@ -8,10 +8,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from jaxcolor.color import cielab
-from jaxcolor.models import efficientnet_lite, layers
-
-OUTPUT_STRIDE = 4
-"""Pixels of the input, along each axis, for one pixel of the output."""
+from jaxcolor.models import efficientnet_lite, interface, layers
+from jaxcolor.models.interface import OuterLayers
 
 COARSEST = 160
 """Channels of the map at stride 32, before anything is added to it."""
@@ -64,7 +62,11 @@ class LiteFpn(nn.Module):
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
 
-    multiple = efficientnet_lite.STRIDE
+    # See `interface.Network`.
+    input_multiple = efficientnet_lite.STRIDE
+    output_stride = 4
+    outer_layers = OuterLayers(first="encoder/stem", last="head")
+    extra_inputs = ()
     has_features = True
 
     @nn.compact
@@ -77,7 +79,7 @@ class LiteFpn(nn.Module):
             lightness: as of `__call__`.
             train: as of `__call__`.
         """
-        self._check_size(lightness.shape[1:])
+        interface.check_size(self, *lightness.shape[1:])
         c1, c2, c3, c4, c5 = efficientnet_lite.Encoder(
             self.encoder_width, self.encoder_depth, self.dtype, name="encoder"
         )(_gray(lightness)[..., None])
@@ -145,7 +147,7 @@ class LiteFpn(nn.Module):
             height: of the lightness, pixels.
             width: likewise.
         """
-        self._check_size((height, width))
+        interface.check_size(self, height, width)
         pixels, products = height * width // 4, 9 * efficientnet_lite.STEM_CHANNELS
         products *= pixels
         channels, of_maps = efficientnet_lite.STEM_CHANNELS, []
@@ -173,14 +175,6 @@ class LiteFpn(nn.Module):
     @nn.nowrap
     def _channels(self, full: int) -> int:
         return 8 * max(1, round(full * self.width / 8))
-
-    @nn.nowrap
-    def _check_size(self, size: tuple[int, ...]) -> None:
-        if size[0] % self.multiple or size[1] % self.multiple:
-            raise ValueError(
-                f"lightness is {size[0]}x{size[1]} pixels; "
-                f"height and width must be multiples of {self.multiple}"
-            )
 
 
 class Attention(nn.Module):

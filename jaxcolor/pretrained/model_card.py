@@ -2,7 +2,6 @@
 
 import json
 
-from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
 
 # What no model of this kind can do, whatever it was trained on.
@@ -14,6 +13,17 @@ LIMITS = """\
 - Color is predicted at a quarter of the network's resolution, so it can spill over
   the edges of small things. Lightness, and with it all detail, is the photograph's own.
 """
+
+# Numbers of heads and of decodings: what they are called, and how they are written.
+NUMBERS = {
+    "spacing": ("spacing of the bins", "g"),
+    "neighbors": ("bins of the soft code", "d"),
+    "sigma": ("σ of the soft code", "g"),
+    "training_lambda": ("λ of the training", "g"),
+    "rebalancing_lambda": ("λ of decoding", "g"),
+    "temperature": ("temperature", "g"),
+    "coherence": ("coherence", "g"),
+}
 
 
 def text(
@@ -32,7 +42,7 @@ def text(
         description: of the model.
         name: of the model.
         data: a sentence on the photographs it was trained on.
-        prior: a sentence on where its prior comes from; None for an "ab" head.
+        prior: a sentence on where its prior comes from; None for a head without bins.
         results: Markdown, such as the table of `jaxcolor evaluate`; None if unknown.
         license_name: as model hubs write it, such as "apache-2.0"; None if undecided.
         notes: Markdown with sections of its own, which follow the others: failure
@@ -68,19 +78,16 @@ def _front_matter(license_name: str | None) -> str:
 
 
 def _method(description: Description) -> str:
-    if description.head == descriptions.AB:
-        what = "a regression of ab"
-    else:
-        what = "a distribution over the bins of the ab plane for each pixel"
     return (
-        f"The network `{description.network}` predicts {what}; after R. Zhang, P. Isola"
-        " and A. Efros, *Colorful Image Colorization*, ECCV 2016 (arXiv:1603.08511)."
+        f"The network `{description.network}` predicts {description.head.about}; after"
+        " R. Zhang, P. Isola and A. Efros, *Colorful Image Colorization*, ECCV 2016"
+        " (arXiv:1603.08511)."
     )
 
 
 def _use(description: Description) -> str:
     options = ""
-    if description.head == descriptions.BINS:
+    if description.decoding.temperature is not None:
         options = (
             "\n`--temperature` 1 gives the mean of what is likely, smooth and often"
             " paler; towards\n0 the likeliest color, patchy and often more vivid."
@@ -106,14 +113,11 @@ def _numbers(description: Description) -> str:
         ("its arguments", f"`{json.dumps(description.arguments)}`"),
         ("network size, long side", f"{description.size} pixels"),
     ]
-    if description.head == descriptions.BINS:
-        rows += [
-            ("spacing of the bins", f"{description.spacing:g}"),
-            ("soft code", f"{description.neighbors} bins, σ {description.sigma:g}"),
-            ("λ of the training", f"{description.rebalancing_lambda:g}"),
-            ("λ of decoding", f"{description.decoding_lambda:g}"),
-            ("temperature", f"{description.temperature:g}"),
-        ]
-    rows.append(("coherence", f"{description.coherence:g}"))
+    numbers = description.head._asdict() | description.decoding._asdict()
+    rows += [
+        (told, f"{numbers[name]:{form}}")
+        for name, (told, form) in NUMBERS.items()
+        if numbers.get(name) is not None
+    ]
     lines = [f"| {name} | {value} |" for name, value in rows]
     return "\n".join(["| | |", "|---|---|", *lines, ""])

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from jaxcolor.color.decode import Decoding
 from jaxcolor.evaluation import decoding_grid
 from jaxcolor.evaluation.decoding_grid import Cell, Criterion, Sweep
 from jaxcolor.evaluation.report import sweep_tables
@@ -38,7 +39,10 @@ def _cell(at, numbers):
     keys = ("auc", "rebalanced_auc", "colorfulness_share", "psnr", "ciede2000")
     found = {k: Number(x, x - 1, x + 1) for k, x in zip(keys, numbers, strict=True)}
     nll = {"nll": Number(4 + at[1], 3.5, 5.5), "ece": Number(0.1)}
-    return Cell(*at, found | {"colorfulness": Number(30 * numbers[2])} | nll)
+    return Cell(
+        Decoding(*at, coherence=0.0),
+        found | {"colorfulness": Number(30 * numbers[2])} | nll,
+    )
 
 
 SWEEP = Sweep(
@@ -66,7 +70,7 @@ SWEEP = Sweep(
 )
 def test_the_best_cell_meets_the_conditions(criterion, wanted):
     best = decoding_grid.best(SWEEP, criterion)
-    assert (best and best[:2]) == wanted
+    assert (best and best.decoding[:2]) == wanted
 
 
 def test_the_verdict_states_the_criterion():

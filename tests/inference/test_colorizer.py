@@ -111,7 +111,7 @@ def test_16_bit_gray_of_pillow_stays_deep(colorizer, photo):
 @pytest.mark.parametrize(
     "wrong",
     [
-        np.zeros((4, 4), np.float32),
+        np.zeros((4, 4), np.int64),
         np.zeros((4, 4, 2), np.uint8),
         np.zeros((4,), np.uint8),
         np.zeros((0, 4), np.uint8),
@@ -184,7 +184,7 @@ def test_a_photograph_is_painted_with_what_is_decoded_of_its_logits(colorizer, p
 def test_the_models_own_numbers_are_the_defaults(photo):
     model = tiny.model()
     plain = Colorizer(model)
-    assert (plain.temperature, plain.rebalancing_lambda, plain.size) == (0.38, 0.5, 32)
+    assert (plain.decoding, plain.size) == ((0.38, 0.5, 0.0), 32)
     same = Colorizer(model, temperature=0.38, rebalancing_lambda=0.5, size=32)
     np.testing.assert_array_equal(plain(photo), same(photo))
 
@@ -243,11 +243,11 @@ def test_a_released_model_colorizes_as_before(colorizer, photo, tmp_path):
 
 
 def test_without_a_path_the_model_of_the_box_is_loaded(tmp_path, monkeypatch):
-    made = tiny.model(tiny.BINS._replace(temperature=0.7, decoding_lambda=0.25))
+    made = tiny.model(tiny.decoded_by(temperature=0.7, rebalancing_lambda=0.25))
     release.save(made, tmp_path / "model", card="")
     monkeypatch.setattr(release, "BUNDLED", tmp_path / "model")
     for loaded in (Colorizer.load(), Colorizer.load("bundled")):
-        assert (loaded.temperature, loaded.rebalancing_lambda) == (0.7, 0.25)
+        assert loaded.decoding == (0.7, 0.25, 0.0)
 
 
 def test_colorizers_of_one_network_share_what_is_compiled(photo):

@@ -9,7 +9,9 @@ from PIL import Image
 from configs import smoke
 from jaxcolor import models
 from jaxcolor.color import cielab, gamut
+from jaxcolor.color.heads import Bins
 from jaxcolor.models import initialization
+from jaxcolor.models.interface import Network
 from jaxcolor.runtime import devices
 from jaxcolor.training import degradation, objectives, optimizers, train_step
 from jaxcolor.training.config import limits, schema
@@ -21,7 +23,7 @@ SIZE = 32
 STEPS = 4
 
 
-def network(axis_name: str | None) -> nn.Module:
+def network(axis_name: str | None) -> Network:
     return models.BY_NAME["zhang2016"](
         width=0.125, outputs=BINS, affine=True, momentum=0.9, axis_name=axis_name
     )
@@ -45,15 +47,10 @@ BATCHES = [unequal_batch(seed) for seed in range(STEPS)]
 
 @pytest.fixture(scope="module")
 def objective() -> objectives.Objective:
-    weights = np.linspace(0.2, 6.0, BINS).astype(np.float32)
-    return objectives.classification(
-        GAMUT,
-        jnp.asarray(weights),
-        neighbors=5,
-        sigma=10.0,
-        gray_threshold=5.0,
-        temperature=0.38,
-    )
+    # Weights of the bins that differ by a factor of 30.
+    prior = np.float32(1 / np.linspace(0.2, 6.0, BINS))
+    head = Bins(spacing=20.0, neighbors=5, sigma=10.0, training_lambda=0.0)
+    return objectives.of_head(head, prior / prior.sum(), gray_threshold=5.0)
 
 
 @pytest.fixture(scope="module")

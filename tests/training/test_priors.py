@@ -31,6 +31,7 @@ def counted(two_colors):
         sources.open_source(two_colors),
         GAMUT,
         **TARGETS,
+        stride=4,
         resize=32,
         squash=False,
         name="two colors",
@@ -64,7 +65,13 @@ def test_what_is_counted_of_a_photograph(tmp_path, kind):
     for name, pixels in (("photo", photo), ("red", np.full_like(photo, (200, 30, 40)))):
         (tmp_path / name).mkdir()
         Image.fromarray(pixels).save(tmp_path / name / "photo.png")
-    chosen = {"resize": 32, "squash": False, "name": "set", "is_quiet": True}
+    chosen = {
+        "stride": 4,
+        "resize": 32,
+        "squash": False,
+        "name": "set",
+        "is_quiet": True,
+    }
     found, red = (
         priors.estimate(
             sources.open_source(tmp_path / name), GAMUT, **TARGETS, **chosen
@@ -91,7 +98,13 @@ def test_names_that_are_not_utf8_are_counted(tmp_path):
     except OSError:
         pytest.skip("this file system wants UTF-8")
     source = sources.open_source(tmp_path)
-    chosen = {"resize": 32, "squash": False, "name": "latin", "is_quiet": True}
+    chosen = {
+        "stride": 4,
+        "resize": 32,
+        "squash": False,
+        "name": "latin",
+        "is_quiet": True,
+    }
     counted = priors.estimate(source, GAMUT, **TARGETS, **chosen)
     assert priors.from_json(json.loads(json.dumps(priors.to_json(counted)))).images == 1
 

@@ -8,28 +8,28 @@ from skimage import color
 
 from jaxcolor import models
 from jaxcolor.color import encode, gamut
+from jaxcolor.color.decode import Decoding
+from jaxcolor.color.heads import Bins, Regression
 from jaxcolor.training import objectives, optimizers, train_step
 
 GAMUT = gamut.from_srgb(spacing=20.0)
 BINS = len(GAMUT.centers)
 SIZE = 16
+# At a lambda of 0 the weight of a bin is the inverse of its share, up to a factor.
+HEAD = Bins(spacing=20.0, neighbors=5, sigma=10.0, training_lambda=0.0)
+PRIOR = np.float32(1 / np.linspace(0.5, 2.0, BINS))
+PRIOR /= PRIOR.sum()
 
 
 @pytest.fixture(scope="module")
 def weights() -> np.ndarray:
-    return np.linspace(0.5, 2.0, BINS).astype(np.float32)
+    inverse = 1 / PRIOR
+    return (inverse / (PRIOR * inverse).sum()).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def objective(weights) -> objectives.Objective:
-    return objectives.classification(
-        GAMUT,
-        jnp.asarray(weights),
-        neighbors=5,
-        sigma=10.0,
-        gray_threshold=5.0,
-        temperature=0.38,
-    )
+    return objectives.of_head(HEAD, PRIOR, gray_threshold=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,12 @@ def network() -> models.zhang2016.Zhang2016:
     return models.BY_NAME["zhang2016"](
         width=0.125, outputs=BINS, affine=True, momentum=0.9
     )
+
+
+@pytest.fixture(scope="module")
+def colorize(network):
+    decoding = Decoding(temperature=0.38, rebalancing_lambda=0.5, coherence=0.0)
+    return train_step.make_colorize(network, HEAD.decoder(decoding, PRIOR), amount=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,7 @@ def test_the_best_constant_prediction_has_the_constant_loss(objective):
 
 def test_the_constant_loss_of_a_regression_is_half_the_variance():
     ab = np.random.default_rng(2).normal(10, 30, (3, 8, 8, 2)).astype(np.float32)
-    objective = objectives.regression()
+    objective = objectives.of_head(Regression(), None)
     terms = objective.terms(jnp.zeros((3, 8, 8, 2)), jnp.asarray(ab))
     means = jax.tree.map(lambda x: x.mean(axis=0), terms)
     expected = 0.5 * ab.reshape(-1, 2).var(axis=0).sum()
@@ -101,8 +107,10 @@ def test_the_constant_loss_of_a_regression_is_half_the_variance():
     np.testing.assert_allclose(objective.constant_loss(means), expected, rtol=1e-5)
 
 
-def test_an_evaluation_counts_valid_photographs_only(network, variables, objective):
-    evaluate = train_step.make_eval_step(network, objective)
+def test_an_evaluation_counts_valid_photographs_only(
+    network, variables, objective, colorize
+):
+    evaluate = train_step.make_eval_step(network, objective, colorize)
     rgb = photographs(3)
     all_three = evaluate(variables, rgb, jnp.array([1.0, 1.0, 0.0]))
     two = evaluate(variables, rgb[:2], jnp.ones(2))
@@ -113,7 +121,7 @@ def test_an_evaluation_counts_valid_photographs_only(network, variables, objecti
 
 
 def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
-    network, variables, objective
+    network, variables, objective, colorize
 ):
     optimizer = optimizers.adam(
         lambda _: 1e-3, b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.0
@@ -131,7 +139,7 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
         pairs = getattr(before, field), getattr(after, field)
         moved = jax.tree.map(lambda a, b: bool((a != b).any()), *pairs)
         assert all(jax.tree.leaves(moved)), field
-    evaluate = jax.jit(train_step.make_eval_step(network, objective))
+    evaluate = jax.jit(train_step.make_eval_step(network, objective, colorize))
     evaluate(train_step.variables_of(after), photographs(2), jnp.ones(2))
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(after))
 
@@ -139,21 +147,11 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
 def test_targets_are_every_fourth_pixel_of_the_photograph():
     rgb = np.full((1, 16, 16, 3), 128, np.uint8)
     rgb[:, ::4, ::4] = (200, 30, 40)
-    lightness, ab = train_step._inputs_and_targets(jnp.asarray(rgb))
+    lightness, ab = train_step.inputs_and_targets(jnp.asarray(rgb), stride=4)
     red = color.rgb2lab(rgb[0, 0, 0] / 255)
     # 1e-3: how far Lab may be from scikit-image's.
     np.testing.assert_allclose(ab, np.broadcast_to(red[1:], (1, 4, 4, 2)), atol=1e-3)
     np.testing.assert_allclose(lightness[0, 0, 0], red[0], atol=1e-3)
-
-
-def test_colors_are_enlarged_bilinearly():
-    ab = np.zeros((1, 2, 2, 2), np.float32)
-    ab[:, :, 1] = 10
-    rgb = train_step.colorized(jnp.full((1, 8, 8), 50.0), jnp.asarray(ab))
-    expected = [0, 0, 1.25, 3.75, 6.25, 8.75, 10, 10]
-    # float32 there and back.
-    found = color.rgb2lab(np.asarray(rgb))[0, 3, :, 1]
-    np.testing.assert_allclose(found, expected, atol=1e-2)
 
 
 def test_the_average_moves_by_its_decay(network, variables, objective):
@@ -184,26 +182,15 @@ def test_without_an_average_the_parameters_are_evaluated(variables):
     assert train_step.variables_of(state)["params"] is state.params
 
 
-def test_a_colorization_keeps_the_lightness():
-    lightness = np.linspace(20, 80, 64, dtype=np.float32).reshape(1, 8, 8)
-    ab = np.full((1, 2, 2, 2), 10.0, np.float32)
-    rgb = train_step.colorized(jnp.asarray(lightness), jnp.asarray(ab))
-    # In gamut all through, so only float32 rounding, through scikit-image's Lab.
-    lab = color.rgb2lab(np.asarray(rgb))
-    np.testing.assert_allclose(lab[..., 0], lightness, atol=1e-3)
-    np.testing.assert_allclose(lab[..., 1:], 10.0, atol=1e-2)
-
-
 def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables):
     rgb = photographs(3)
-    lightness, _ = train_step._inputs_and_targets(rgb)
+    lightness, _ = train_step.inputs_and_targets(rgb, stride=4)
     wanted, _ = jax.jit(
         lambda v: network.apply(v, lightness, train=True, mutable=["batch_stats"])
     )(variables)
     found = jax.jit(train_step.make_statistics_step(network))(variables, rgb)
-    outputs = train_step.outputs_of(
-        network, {"params": variables["params"], "batch_stats": found}, lightness
-    )
+    apply = jax.jit(lambda v: network.apply(v, lightness, train=False))
+    outputs = apply({"params": variables["params"], "batch_stats": found})
     # Twelve pixels are left in the last layers, whose variances float32 rounds.
     np.testing.assert_allclose(outputs, wanted, atol=0.03)
     # Bit for bit, whatever statistics there were before.
@@ -213,7 +200,7 @@ def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables)
     )
     jax.tree.map(np.testing.assert_array_equal, again, found)
     # Not those that the network has been given.
-    own = train_step.outputs_of(network, variables, lightness)
+    own = apply(variables)
     assert np.abs(own - wanted).max() > 0.3
 
 
@@ -246,7 +233,6 @@ def test_a_step_that_is_not_finite_changes_nothing_but_its_number(
             name: x / 0 for name, x in objective.terms(outputs, ab).items()
         },
         constant_loss=objective.constant_loss,
-        to_ab=objective.to_ab,
     )
     before, after, terms = one_step(network, variables, broken, photographs(2))
     assert terms["skipped"] == 1
