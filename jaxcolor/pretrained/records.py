@@ -17,6 +17,8 @@ MOST_BYTES = 16 * 2**20
 # Characters of a wrong value, and names of fields, that an error shows.
 SHOWN, NAMES_SHOWN = 60, 3
 
+Real = float | int
+
 LARGEST_SIZE = 4096
 """Of the long side that a network sees, pixels: more would take tens of gigabytes."""
 
@@ -34,7 +36,7 @@ class Field(NamedTuple):
 
 
 def number(
-    *, above: float | None = None, least: float = -math.inf, most: float = math.inf
+    *, above: Real | None = None, least: Real = -math.inf, most: Real = math.inf
 ) -> Field:
     """Returns a field for finite numbers.
 
@@ -53,7 +55,7 @@ def number(
     return Field("a number" + _range(above, least, most), is_valid)
 
 
-def whole(*, least: int, most: float = math.inf) -> Field:
+def whole(*, least: int, most: Real = math.inf) -> Field:
     """Returns a field for whole numbers in a range."""
 
     def is_valid(value: Any) -> bool:
@@ -190,7 +192,7 @@ def listed(names: list[str]) -> str:
     return first + (f" and {more} more" if more > 0 else "")
 
 
-def _range(above: float | None, least: float, most: float) -> str:
+def _range(above: Real | None, least: Real, most: Real) -> str:
     if above is not None:
         end = f", at most {most:g}" if most < math.inf else ""
         return f" above {above:g}{end}"

@@ -56,7 +56,7 @@ def test_a_decoder_moves_the_posterior_before_it_anneals():
 
 
 def test_a_regression_has_no_use_for_a_threshold_or_a_temperature():
-    with pytest.raises(ValueError, match="gray_threshold is 5.0; wanted none"):
+    with pytest.raises(ValueError, match=r"gray_threshold is 5\.0; wanted none"):
         Regression().make_terms(None, gray_threshold=5.0)
     with pytest.raises(ValueError, match="predicts ab itself"):
         Regression().check_decoding(OF_BINS)
