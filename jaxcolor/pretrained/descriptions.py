@@ -203,6 +203,11 @@ def check_arrays(
             f"the network has {net.outputs} outputs; its head wants {head.outputs}"
         )
     if head.gamut is not None:
+        neighbors = head._asdict().get("neighbors", 1)
+        if neighbors > head.outputs:
+            raise ValueError(
+                f"neighbors is {neighbors}; wanted at most the {head.outputs} bins"
+            )
         _check_prior(prior, len(head.gamut.centers))
 
 

@@ -174,6 +174,52 @@ def test_a_failure_leaves_the_old_model(model, released, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"network": []}, r"network is \[\]; wanted text"),
+        ({"arguments": None}, "arguments is null; wanted an object"),
+        ({"head": []}, r"head is \[\]; wanted 'bins' or 'ab'"),
+        ({"spacing": "x"}, 'spacing is "x"; wanted a number from 2 to 40'),
+        ({"neighbors": 0}, "neighbors is 0; wanted a whole number from 1"),
+        ({"neighbors": 400}, "neighbors is 400; wanted at most the 313 bins"),
+        ({"sigma": -5.0}, "sigma is -5.0; wanted a number above 0"),
+        ({"training_lambda": 2}, "training_lambda is 2; wanted a number from 0 to 1"),
+        ({"size": "x"}, 'size is "x"; wanted a whole number from 1 to 4096'),
+        ({"size": 10**9}, "size is 1000000000; wanted a whole number from 1 to 4096"),
+        ({"temperature": "x"}, 'temperature is "x"; wanted a number above 0'),
+        ({"temperature": 10**400}, "temperature is 1000.*; wanted a number above 0"),
+        ({"rebalancing_lambda": -1}, "rebalancing_lambda is -1; wanted a number"),
+        ({"coherence": None}, "coherence is null; wanted a number from 0 to 1"),
+        ({"provenance": 3}, "provenance is 3; wanted an object"),
+        ({"format_version": True}, "has format true"),
+    ],
+)
+def test_a_field_of_a_wrong_kind_is_refused_in_one_line(released, changes, message):
+    _edit_config(released, **changes)
+    with pytest.raises(ValueError, match=message) as refused:
+        release.load(released)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "message"),
+    [
+        ("width", None, "width is null; wanted a number above 0, at most 16"),
+        ("width", 1e6, "width is 1000000.0; wanted a number above 0, at most 16"),
+        ("outputs", -1, "outputs is -1; wanted a whole number from 1"),
+        ("affine", "no", 'affine is "no"; wanted true or false'),
+        ("momentum", 2, "momentum is 2; wanted a number from 0 to 1"),
+        ("dtype", "x", "missing or unknown field: dtype"),
+        ("parent", {}, "missing or unknown field: parent"),
+    ],
+)
+def test_an_argument_of_a_wrong_kind_is_refused(released, argument, value, message):
+    _edit_config(released, arguments={**tiny.BINS.arguments, argument: value})
+    with pytest.raises(ValueError, match=f"arguments of zhang2016: {message}"):
+        release.load(released)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
         ({"format_version": 3}, "has format 3; this jaxcolor reads 2"),
         ({"format_version": 1}, "reads 2: release the model again .* or rename in it"),
         ({"network": "vgg"}, "unknown network 'vgg'; known: lite_fpn, zhang2016"),
@@ -213,6 +259,27 @@ def test_a_config_that_does_not_fit_is_refused(released, changes, message):
         (lambda t: t.pop("prior"), "weights lack prior"),
         (lambda t: t.pop("centers"), "weights lack centers"),
         (lambda t: t.update(extra=np.zeros(1)), "weights hold extra"),
+        (lambda t: t.update(params=np.zeros(1)), "weights hold params, unknown"),
+        (
+            lambda t: t.update({"params/head": np.zeros(1)}),
+            "weights hold params/head, unknown",
+        ),
+        (
+            lambda t: t.update({"params/head/bias": np.full(313, np.nan)}),
+            "params/head/bias has numbers that are not finite",
+        ),
+        (
+            lambda t: t.update({"params/head/bias": np.full(313, np.inf)}),
+            "params/head/bias has numbers that are not finite",
+        ),
+        (
+            lambda t: t.update({"params/head/bias": np.zeros(313, np.int32)}),
+            "params/head/bias has numbers of type int32; wanted floats",
+        ),
+        (
+            lambda t: t["batch_stats/conv1_2norm/var"].__setitem__(0, -0.5),
+            "batch_stats/conv1_2norm/var has a negative variance, -0.5",
+        ),
         (lambda t: t.update(prior=t["prior"] * 2), "prior is no distribution"),
         (lambda t: t.update(prior=t["prior"] * np.nan), "prior is no distribution"),
         (lambda t: t.update(prior=t["prior"][:9]), r"prior has shape \(9,\)"),

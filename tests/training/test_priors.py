@@ -142,6 +142,13 @@ def test_a_prior_of_other_targets_is_refused(counted, changed, told):
         lambda fields: fields.update(format=99),
         lambda fields: fields["counts"].__setitem__(0, -1.0),
         lambda fields: fields["counts"].__setitem__(0, float("nan")),
+        lambda fields: fields.update(counts="x"),
+        lambda fields: fields.update(counts=[[1.0], [1.0, 2.0]]),
+        lambda fields: fields.update(counts=[0.0] * 313),
+        lambda fields: fields.update(spacing="x"),
+        lambda fields: fields.update(neighbors=1.5),
+        lambda fields: fields.update(squash=None),
+        lambda fields: fields.update(images=-1),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_name(counted, tmp_path, damage):
@@ -150,6 +157,13 @@ def test_a_damaged_file_is_refused_with_its_name(counted, tmp_path, damage):
     path = tmp_path / "damaged.json"
     path.write_text(json.dumps(fields))
     with pytest.raises(ValueError, match=r"damaged\.json"):
+        priors.read(path)
+
+
+def test_a_file_that_is_nested_deeply_is_refused(tmp_path):
+    path = tmp_path / "prior.json"
+    path.write_text('{"counts": ' + "[" * 200_000 + "]" * 200_000 + "}")
+    with pytest.raises(ValueError, match=r"prior\.json is nested too deeply"):
         priors.read(path)
 
 
