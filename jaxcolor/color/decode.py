@@ -76,8 +76,8 @@ def annealed_mean(
     Args:
         logits: unnormalized log probabilities of the bins.
         gamut: the bins.
-        temperature: above 0. The paper's is 0.38; 1 gives the mean, towards 0 it
-            gives the mode. A vector of temperatures gives a leading axis.
+        temperature: above 0. The paper's is 0.38; 1 is the mean, and towards 0 the
+            result approaches the mode. A vector of temperatures adds a leading axis.
 
     Raises:
         ValueError: the temperature is a number that is not positive.
@@ -87,8 +87,8 @@ def annealed_mean(
     """
     if isinstance(temperature, int | float) and not temperature > 0:
         raise ValueError(f"temperature is {temperature}; wanted more than 0")
-    # The largest logit goes first, so that no temperature is too small; one that
-    # float32 has not would be 0, and make 0 / 0 of it.
+    # The largest logit is subtracted first, so that no temperature is too small; one
+    # below float32's range would be 0 and lead to 0 / 0.
     smallest = jnp.finfo(jnp.float32).tiny
     temperature = jnp.maximum(jnp.asarray(temperature, jnp.float32), smallest)
     logits = logits.astype(jnp.float32)
@@ -118,13 +118,13 @@ def sample(key: Array, logits: Logits, gamut: Gamut) -> Ab:
 def sample_coherently(
     key: Array, logits: Logits, gamut: Gamut, *, temperature: float
 ) -> Ab:
-    """Draws ab with one chance for all pixels: alike pixels get the same color.
+    """Draws ab with the same noise for all pixels: similar pixels get one color.
 
-    Towards temperature 0 each pixel alone is a draw from its distribution, as by
-    `sample`; above, it is a blend of bins, drawn ones most.
+    Towards temperature 0 each pixel alone is a draw from its distribution, as in
+    `sample`; at higher temperatures it is a blend of bins, mostly of the drawn one.
 
     Args:
-        key: of the draw.
+        key: random key of the draw.
         logits: of one image, or of images that are to share the draw.
         gamut: the bins.
         temperature: above 0; of the annealed mean.

@@ -50,13 +50,13 @@ def view(photo: UInt[np.ndarray, "h w *c"], *, size: int, network: Network) -> V
         network: that sees it.
     """
     if photo.dtype == np.uint16:
-        # The high byte: 257 n, which is how 16 bits write the 8-bit level n, gives n.
+        # The high byte: the 8-bit level n is 257 n in 16 bits, whose high byte is n.
         photo = (photo >> 8).astype(np.uint8)
     height, width = _view_size(*photo.shape[:2], size=size)
     small = Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC)
     rgb = np.asarray(small.convert("RGB"))
-    # Reflected, the border continues as photographs do; the network's own zeros would
-    # be a gray frame, and repeated pixels streaks.
+    # Reflection continues textures across the border; the network's own zeros would
+    # look like a gray frame, repeated pixels like streaks.
     padded = view_shape(*photo.shape[:2], size=size, network=network)
     margin = ((0, padded[0] - height), (0, padded[1] - width), (0, 0))
     padded_rgb = np.pad(rgb, margin, mode="symmetric")

@@ -334,7 +334,7 @@ def _depthwise_by_kernel(
 ) -> Float[Array, "k k c"]:
     """Returns the gradient of the kernel: for each tap a sum over all outputs.
 
-    Row by row, so that what is summed stays in the cache, and column by column until
+    Row by row, so that the sums stay in the cache, and column by column until
     the end, so that XLA:CPU adds vectors: as one reduction it is 20 times as slow.
     """
     height, width, channels = by_y.shape[1:]

@@ -12,7 +12,7 @@ from jaxcolor.models import layers
 from jaxcolor.models.interface import Network
 
 SMALLEST_VARIANCE = 1e-5
-"""Below it a channel counts as constant on the batch and is not blown up further."""
+"""A channel of lower variance on the batch counts as constant: no larger scale."""
 
 
 def within_channel(
@@ -28,8 +28,8 @@ def within_channel(
     One forward pass. Behind every convolution each channel gets mean 0 and variance 1
     over the batch, by scaling the kernel and setting the bias; running statistics
     become the batch's own. The head's outputs get the given mean and deviation
-    instead: the log of the prior and a small number make a network that starts by
-    predicting the prior, for any photograph alike.
+    instead: with the log of the prior and a small deviation, the network starts by
+    predicting the prior for every photograph.
 
     Args:
         model: built from `layers`; its `axis_name` plays no role here.

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from jaxcolor.models import convolutions, layerwise
 
 BLOCK = "block"
-"""The name, for `jax.checkpoint`, of what leaves a block of layers."""
+"""The name, for `jax.checkpoint`, of the outputs of a block of layers."""
 
 EPSILON = 1e-5
 """Added to variances; the default of Caffe's and PyTorch's batch normalization."""
@@ -44,7 +44,7 @@ def _he(key: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _he_transpose(key: Array, shape: tuple[int, ...]) -> Array:
-    # Of the 16 taps only 4 meet in one output pixel.
+    # Only 4 of the 16 taps reach each output pixel.
     return 2 * _he(key, shape)
 
 

@@ -40,7 +40,7 @@ class LiteFpn(nn.Module):
     Attributes:
         width: multiplies the channels of the pyramid, rounded to multiples of 8.
         encoder_width: see `efficientnet_lite.Size`; 1 for Lite0.
-        encoder_depth: likewise.
+        encoder_depth: see `efficientnet_lite.Size`.
         outputs: channels out: the number of bins, or 2 to predict ab itself.
         momentum: of the pyramid's running statistics, see `layers.BatchNorm`. The
             encoder has none.
@@ -76,8 +76,8 @@ class LiteFpn(nn.Module):
         """Returns `__call__`'s outputs and the features that they are linear in.
 
         Args:
-            lightness: as of `__call__`.
-            train: as of `__call__`.
+            lightness: as for a call.
+            train: as for a call.
         """
         interface.check_size(self, *lightness.shape[1:])
         c1, c2, c3, c4, c5 = efficientnet_lite.Encoder(
@@ -145,7 +145,7 @@ class LiteFpn(nn.Module):
 
         Args:
             height: of the lightness, pixels.
-            width: likewise.
+            width: of the lightness, pixels.
         """
         interface.check_size(self, height, width)
         pixels, products = height * width // 4, 9 * efficientnet_lite.STEM_CHANNELS
@@ -180,8 +180,8 @@ class LiteFpn(nn.Module):
 class Attention(nn.Module):
     """Adds to every place what it finds at places that look alike.
 
-    Starts as the identity. The places have no positions: what is alike counts, not
-    what is near, and any size can be seen.
+    Starts as the identity. There are no positional encodings: places attend to similar
+    places at any distance, and inputs may have any size.
 
     Attributes:
         heads: parts of the channels that attend by themselves.

@@ -17,9 +17,9 @@ class Block(NamedTuple):
 
     Attributes:
         channels: out of every convolution, at width 1.
-        convs: how many.
-        stride: of the last one.
-        dilation: of all.
+        convs: number of convolutions.
+        stride: stride of the last one.
+        dilation: dilation of all of them.
     """
 
     channels: int
@@ -104,7 +104,7 @@ class Zhang2016(nn.Module):
 
         Args:
             lightness: as for a call.
-            train: likewise.
+            train: as for a call.
 
         Raises:
             ValueError: the height or the width is no multiple of 8.
@@ -137,12 +137,12 @@ class Zhang2016(nn.Module):
     def flops(self, height: int, width: int) -> int:
         """Returns the operations of one image forwards, two for a product and a sum.
 
-        Those of the convolutions only: what is left out is below one percent. A train
-        step takes three times as many.
+        Counts the convolutions only; all else is below one percent. A train step takes
+        three times as many.
 
         Args:
             height: of the lightness, pixels.
-            width: likewise.
+            width: of the lightness, pixels.
         """
         interface.check_size(self, height, width)
         channels, pixels, products = 1, height * width, 0

@@ -4,12 +4,12 @@ import json
 
 from jaxcolor.pretrained.descriptions import Description
 
-# What no model of this kind can do, whatever it was trained on.
+# Limits of every model of this kind, whatever it was trained on.
 LIMITS = """\
 - The colors are a plausible guess, not the truth: lightness does not tell whether a
   dress was red or green. Say so wherever a colorized photograph could be taken for a
   document.
-- What is rare in the training photographs gets the colors of what is common there.
+- Objects that are rare in the training photographs get the colors of common ones.
 - Color is predicted at a quarter of the network's resolution, so it can spill over
   the edges of small things. Lightness, and with it all detail, is the photograph's own.
 """
@@ -89,9 +89,9 @@ def _use(description: Description) -> str:
     options = ""
     if description.decoding.temperature is not None:
         options = (
-            "\n`--temperature` 1 gives the mean of what is likely, smooth and often"
-            " paler; towards\n0 the likeliest color, patchy and often more vivid."
-            " `--rebalancing-lambda` 1 leans\nto common colors, 0 to rare ones.\n"
+            "\n`--temperature` 1 is the mean of the predicted distribution: smooth and"
+            " often pale. Towards\n0 it is the likeliest color: vivid and often patchy."
+            " A lower `--rebalancing-lambda` is\nmore vivid, a higher one more muted.\n"
         )
     return f"""\
 ```sh

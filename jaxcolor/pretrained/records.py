@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Of brackets within brackets; those of a released model are 6 deep.
+# Levels of nesting; a released model has 6.
 DEEPEST = 64
-# Of a config.json or a prior; the bundled model's has 5 kB.
+# Size of a file; the config.json of the bundled model has 5 kB.
 MOST_BYTES = 16 * 2**20
-# Characters of a wrong value, and names of fields, that an error shows.
+# Number of characters of a wrong value, and of names, that an error shows.
 SHOWN, NAMES_SHOWN = 60, 3
 
 Real = float | int

@@ -25,7 +25,7 @@ from jaxcolor.pretrained import descriptions, records
 from jaxcolor.pretrained.descriptions import Description
 
 FORMAT_VERSION = 2
-"""Of a released model; grows when an older jaxcolor could not read it rightly."""
+"""Version of the format; grows when an older jaxcolor would misread a model."""
 
 RENAMED = (
     "release the model again from its training (jaxcolor release WORKDIR), or rename"
@@ -42,7 +42,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 """The released model that comes with the package; a checkout may be without it."""
 
 BUNDLED_NAME = "bundled"
-"""Stands for that folder wherever a model is asked for."""
+"""The name of that folder wherever a model is wanted."""
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 """Kernels are stored in one of these; in memory they are float32."""
@@ -71,7 +71,7 @@ class Pretrained(NamedTuple):
 
 
 def locate(path: str | Path) -> Path:
-    """Returns where a model is: "bundled" is the package's own, unless a path is so."""
+    """Returns the path of a model; "bundled", if no path, is the bundled one."""
     is_name = str(path) == BUNDLED_NAME and not Path(path).exists()
     return BUNDLED if is_name else Path(path)
 
@@ -80,14 +80,15 @@ def load(path: str | Path) -> Pretrained:
     """Returns the model of a released folder or of a training workdir.
 
     Args:
-        path: a folder; `WORKDIR` gives the checkpoint that was best on validation,
-            `WORKDIR@STEP` that of a step, "bundled" the bundled model.
+        path: a folder. Of a training, `WORKDIR` loads the checkpoint with the smallest
+            validation loss, `WORKDIR@STEP` that of a step; "bundled" loads the bundled
+            model.
 
     Raises:
         ValueError: there is no model there, or it is damaged.
     """
     folder, step = _split_step(str(locate(path)))
-    # First, for a workdir has a config.json of its own.
+    # First, as a workdir also has a config.json.
     if (folder / CHECKPOINTS).is_dir():
         return _load_workdir(folder, step)
     if (folder / CONFIG).is_file():
@@ -127,7 +128,8 @@ def _assembled(
     flat = {name: np.asarray(x) for name, x in flat.items()}
     if prior is not None:
         prior = np.asarray(prior, np.float32)
-    # First, for names can clash that no network has: "params" is no folder then.
+    # Before the names become a tree: no network has names that clash, as "params" and
+    # "params/head/bias".
     descriptions.check_arrays(description, variables=flat, prior=prior)
     flat = {name: np.asarray(x, np.float32) for name, x in flat.items()}
     variables = {name: {} for name in COLLECTIONS} | descriptions.unflatten(flat)

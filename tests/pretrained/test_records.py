@@ -24,7 +24,7 @@ def test_a_field_tells_right_from_wrong(field, right, wrong):
     for value in right:
         records.check({"name": value}, {"name": field})
     for value in wrong:
-        with pytest.raises(ValueError, match="^name is .*; wanted ") as refused:
+        with pytest.raises(ValueError, match=r"^name is .*; wanted ") as refused:
             records.check({"name": value}, {"name": field})
         assert len(str(refused.value)) < 200
 

@@ -7,10 +7,13 @@ from scipy import special
 from skimage import color
 
 from jaxcolor import models
-from jaxcolor.color import encode, gamut
+from jaxcolor.color import cielab, encode, gamut
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Bins, Regression
+from jaxcolor.evaluation import per_photograph, systems
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.training import objectives, optimizers, train_step
+from tests import tiny
 
 GAMUT = gamut.from_srgb(spacing=20.0)
 BINS = len(GAMUT.centers)
@@ -51,10 +54,10 @@ def variables(network):
     return jax.jit(lambda k: network.init(k, lightness, train=False))(jax.random.key(0))
 
 
-def photographs(count: int) -> jax.Array:
+def noise(count: int) -> jax.Array:
     rng = np.random.default_rng(3)
-    noise = rng.integers(0, 256, (count, SIZE, SIZE, 3))
-    return jnp.asarray(noise, jnp.uint8)
+    levels = rng.integers(0, 256, (count, SIZE, SIZE, 3))
+    return jnp.asarray(levels, jnp.uint8)
 
 
 def test_terms_of_a_classification_follow_from_dense_codes(objective, weights):
@@ -111,7 +114,7 @@ def test_an_evaluation_counts_valid_photographs_only(
     network, variables, objective, colorize
 ):
     evaluate = train_step.make_eval_step(network, objective, colorize)
-    rgb = photographs(3)
+    rgb = noise(3)
     all_three = evaluate(variables, rgb, jnp.array([1.0, 1.0, 0.0]))
     two = evaluate(variables, rgb[:2], jnp.ones(2))
     assert all_three["images"] == 2
@@ -132,7 +135,7 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
         )
     )
     before = train_step.init_state(variables, optimizer, average=True)
-    after, terms = step(before, photographs(2))
+    after, terms = step(before, noise(2))
     assert after.step == 1
     assert terms["gradient_norm"] > 0
     for field in ("params", "batch_stats", "average"):
@@ -140,7 +143,7 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
         moved = jax.tree.map(lambda a, b: bool((a != b).any()), *pairs)
         assert all(jax.tree.leaves(moved)), field
     evaluate = jax.jit(train_step.make_eval_step(network, objective, colorize))
-    evaluate(train_step.variables_of(after), photographs(2), jnp.ones(2))
+    evaluate(train_step.variables_of(after), noise(2), jnp.ones(2))
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(after))
 
 
@@ -154,20 +157,36 @@ def test_targets_are_every_fourth_pixel_of_the_photograph():
     np.testing.assert_allclose(lightness[0, 0, 0], red[0], atol=1e-3)
 
 
+@pytest.mark.parametrize("amount", [0.0, 0.75])
+def test_a_training_colorizes_as_an_evaluation_does(photographs, amount):
+    model = tiny.model(tiny.decoded_by(rebalancing_lambda=0.2, coherence=amount))
+    rgb = photographs["coffee"][None, :32, :32]
+    lightness = cielab.rgb8_to_lab(rgb)[..., 0]
+    description = model.description
+    decoder = description.head.decoder(description.decoding, model.prior)
+    colorize = train_step.make_colorize(model.network, decoder, amount=amount)
+    _, found = jax.jit(colorize)(model.variables, lightness)
+    answer = systems.of_colorizer(Colorizer(model)).answer(lightness, jnp.arange(1))
+    wanted = per_photograph.colored(lightness, answer.ab)
+    # Compiled as one or as many programs; rounded to levels.
+    assert np.abs(np.int32(found) - np.int32(wanted)).max() <= 1
+    assert np.ptp(np.int32(found), axis=-1).max() > 20
+
+
 def test_the_average_moves_by_its_decay(network, variables, objective):
     optimizer = optimizers.sgd(lambda _: 0.01, momentum=0.0)
     step = train_step.make_train_step(
         network, optimizer, objective, average_decay=0.5, spoil=None, axis_name=None
     )
     before = train_step.init_state(variables, optimizer, average=True)
-    after, _ = jax.jit(step)(before._replace(step=jnp.int32(1000)), photographs(2))
+    after, _ = jax.jit(step)(before._replace(step=jnp.int32(1000)), noise(2))
     kept = before.params["head"]["kernel"]
     new = after.params["head"]["kernel"]
     # Late in a training the decay is the given one: half of each.
     np.testing.assert_allclose(
         after.average["params"]["head"]["kernel"], (kept + new) / 2, rtol=1e-5
     )
-    early, _ = jax.jit(step)(before, photographs(2))
+    early, _ = jax.jit(step)(before, noise(2))
     tenth = 0.1 * kept + 0.9 * early.params["head"]["kernel"]
     # At the first step (1 + 0) / (10 + 0) is kept.
     np.testing.assert_allclose(
@@ -183,7 +202,7 @@ def test_without_an_average_the_parameters_are_evaluated(variables):
 
 
 def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables):
-    rgb = photographs(3)
+    rgb = noise(3)
     lightness, _ = train_step.inputs_and_targets(rgb, stride=4)
     wanted, _ = jax.jit(
         lambda v: network.apply(v, lightness, train=True, mutable=["batch_stats"])
@@ -234,17 +253,17 @@ def test_a_step_that_is_not_finite_changes_nothing_but_its_number(
         },
         constant_loss=objective.constant_loss,
     )
-    before, after, terms = one_step(network, variables, broken, photographs(2))
+    before, after, terms = one_step(network, variables, broken, noise(2))
     assert terms["skipped"] == 1
     assert not np.isfinite(terms["loss"])
     assert_equal_trees(after._replace(step=before.step), before)
     assert after.step == before.step + 1
-    _, _, sound = one_step(network, variables, objective, photographs(2))
+    _, _, sound = one_step(network, variables, objective, noise(2))
     assert sound["skipped"] == 0
 
 
 def test_parts_of_a_batch_add_up(network, variables, objective):
-    rgb = photographs(4)
+    rgb = noise(4)
     before, whole, terms = one_step(network, variables, objective, rgb, accumulation=2)
     # Each part by itself, the second from the statistics that the first left.
     _, first, first_terms = one_step(network, variables, objective, rgb[0::2])
@@ -270,7 +289,7 @@ def test_parts_of_a_batch_add_up(network, variables, objective):
 
 
 def test_activations_made_again_give_the_same_gradient(network, variables, objective):
-    rgb = photographs(2)
+    rgb = noise(2)
     _, kept, _ = one_step(network, variables, objective, rgb)
     _, again, _ = one_step(network, variables, objective, rgb, remat=True)
     largest = max(np.abs(x).max() for x in jax.tree.leaves(kept.opt_state))

@@ -43,10 +43,14 @@ def _classification(
     }
 
 
+def _regression() -> dict[str, Any]:
+    return {}
+
+
 # Each returns the fields of its head, and the arguments of `objectives.of_head`.
 OBJECTIVES: dict[str, Callable[..., dict[str, Any]]] = {
     CLASSIFICATION: _classification,
-    REGRESSION: dict[str, Any],
+    REGRESSION: _regression,
 }
 HEADS: dict[str, Any] = {CLASSIFICATION: heads.Bins, REGRESSION: heads.Regression}
 # Sections that only a config with this objective has.
