@@ -127,7 +127,7 @@ class Bins(NamedTuple):
         """
         if None in decoding:
             null = decoding._fields[decoding.index(None)]
-            raise ValueError(f"a model with bins needs {null}; got null")
+            raise ValueError(f"{null} is missing; wanted one, as the model has bins")
 
     def make_terms(
         self, prior: Prior, *, gray_threshold: float | None
@@ -234,11 +234,11 @@ class Regression(NamedTuple):
         Raises:
             ValueError: there is one.
         """
-        if (decoding.temperature, decoding.rebalancing_lambda) != (None, None):
-            raise ValueError(
-                "this model predicts ab itself: temperature and rebalancing_lambda"
-                " mean nothing to it"
-            )
+        for name in ("temperature", "rebalancing_lambda"):
+            if (value := getattr(decoding, name)) is not None:
+                raise ValueError(
+                    f"{name} is {value}; wanted none, as the model predicts ab itself"
+                )
 
     def make_terms(
         self, prior: Prior, *, gray_threshold: float | None

@@ -54,8 +54,10 @@ def like(rgb: UInt[np.ndarray, "h w c"], image: Input) -> np.ndarray:
         rgb: of a photograph's `pixels`.
         image: that photograph: floats give floats of the same type, in [0, 1].
     """
-    if isinstance(image, np.ndarray) and np.issubdtype(image.dtype, np.floating):
-        return (rgb / np.float32(DEEP)).astype(image.dtype)
+    # Also for arrays of other libraries, which `pixels` takes.
+    dtype = getattr(image, "dtype", None)
+    if dtype is not None and np.issubdtype(dtype, np.floating):
+        return (rgb / np.float32(DEEP)).astype(dtype)
     return rgb
 
 

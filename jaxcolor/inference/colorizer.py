@@ -182,6 +182,8 @@ class Colorizer:
             ValueError: it is no photograph, or a number is out of range.
         """
         decoding = self._decoding(temperature, rebalancing_lambda, coherence)
+        if isinstance(image, jax.Array):
+            image = np.asarray(image)
         if isinstance(image, list):
             return self._several(image, decoding)
         if isinstance(image, np.ndarray) and image.ndim == 4:

@@ -63,7 +63,7 @@ def test_a_regression_has_no_use_for_a_threshold_or_a_temperature():
 
 
 def test_a_head_with_bins_needs_all_of_a_decoding():
-    with pytest.raises(ValueError, match="needs rebalancing_lambda; got null"):
+    with pytest.raises(ValueError, match="rebalancing_lambda is missing; wanted one"):
         BINS.check_decoding(OF_BINS._replace(rebalancing_lambda=None))
 
 

@@ -229,7 +229,10 @@ def test_an_argument_of_a_wrong_kind_is_refused(released, argument, value, messa
         ),
         ({"head": "rgb"}, "head is 'rgb'; wanted 'bins' or 'ab'"),
         ({"colour": 1}, "missing or unknown field: colour"),
-        ({"temperature": None}, "a model with bins needs temperature; got null"),
+        (
+            {"temperature": None},
+            "temperature is missing; wanted one, as the model has bins",
+        ),
         ({"spacing": 5.0}, r"centers have shape \(313, 2\); spacing 5.0 has"),
         (
             {"arguments": {**tiny.BINS.arguments, "width": 0.25}},
