@@ -107,7 +107,7 @@ class Bins(NamedTuple):
     @property
     def about(self) -> str:
         """What the network predicts, for a model card."""
-        return "a distribution over the bins of the ab plane for each pixel"
+        return "a distribution over the bins of the ab plane for each cell"
 
     @property
     def outputs(self) -> int:

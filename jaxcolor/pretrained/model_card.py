@@ -1,28 +1,27 @@
-"""The text that goes with a released model: its `README.md`."""
+"""The model card of a released model: the text of its `README.md`."""
 
 import json
 
 from jaxcolor.pretrained.descriptions import Description
 
-# Limits of every model of this kind, whatever it was trained on.
+# True of every model of this kind, whatever it was trained on.
 LIMITS = """\
-- The colors are a plausible guess, not the truth: lightness does not tell whether a
-  dress was red or green. Say so wherever a colorized photograph could be taken for a
-  document.
+- The colors are a plausible guess, not the truth: lightness does not determine whether
+  a dress was red or green. Say so wherever a colorized photograph could be mistaken for
+  a document.
 - Objects that are rare in the training photographs get the colors of common ones.
-- Color is predicted at a quarter of the network's resolution, so it can spill over
-  the edges of small things. Lightness, and with it all detail, is the photograph's own.
+- Color is predicted at a quarter of the network's resolution, so it can spill over the
+  edges of small objects. Lightness, and with it all detail, is that of the photograph.
 """
 
-# Numbers of heads and of decodings: what they are called, and how they are written.
+# Rows of the table by the number that a head or a decoding has to have for it.
 NUMBERS = {
-    "spacing": ("spacing of the bins", "g"),
-    "neighbors": ("bins of the soft code", "d"),
-    "sigma": ("σ of the soft code", "g"),
-    "training_lambda": ("λ of the training", "g"),
-    "rebalancing_lambda": ("λ of decoding", "g"),
-    "temperature": ("temperature", "g"),
-    "coherence": ("coherence", "g"),
+    "spacing": ("spacing of the bins", "{spacing:g}"),
+    "sigma": ("soft encoding", "{neighbors} bins, σ {sigma:g}"),
+    "training_lambda": ("training λ", "{training_lambda:g}"),
+    "rebalancing_lambda": ("rebalancing λ (decoding)", "{rebalancing_lambda:g}"),
+    "temperature": ("temperature", "{temperature:g}"),
+    "coherence": ("coherence", "{coherence:g}"),
 }
 
 
@@ -41,12 +40,12 @@ def text(
     Args:
         description: of the model.
         name: of the model.
-        data: a sentence on the photographs it was trained on.
-        prior: a sentence on where its prior comes from; None for a head without bins.
+        data: a sentence on the training photographs.
+        prior: a sentence on the source of the prior; None for a head without bins.
         results: Markdown, such as the table of `jaxcolor evaluate`; None if unknown.
         license_name: as model hubs write it, such as "apache-2.0"; None if undecided.
-        notes: Markdown with sections of its own, which follow the others: failure
-            cases, what not to use it for, how it was trained ...
+        notes: Markdown with sections of its own, added at the end: failure cases,
+            uses that are out of scope, how the model was trained ...
     """
     parts = [
         _front_matter(license_name),
@@ -78,9 +77,10 @@ def _front_matter(license_name: str | None) -> str:
 
 
 def _method(description: Description) -> str:
+    about = description.head.about
     return (
-        f"The network `{description.network}` predicts {description.head.about}; after"
-        " R. Zhang, P. Isola and A. Efros, *Colorful Image Colorization*, ECCV 2016"
+        f"The network `{description.network}` predicts {about}. The method follows R."
+        " Zhang, P. Isola and A. Efros, *Colorful Image Colorization*, ECCV 2016"
         " (arXiv:1603.08511)."
     )
 
@@ -89,9 +89,10 @@ def _use(description: Description) -> str:
     options = ""
     if description.decoding.temperature is not None:
         options = (
-            "\n`--temperature` 1 is the mean of the predicted distribution: smooth and"
-            " often pale. Towards\n0 it is the likeliest color: vivid and often patchy."
-            " A lower `--rebalancing-lambda` is\nmore vivid, a higher one more muted.\n"
+            "\n`--rebalancing-lambda`, from 0 to 1: lower is more vivid, higher more"
+            " muted.\n`--temperature`: 1 gives the mean of the predicted distribution,"
+            " smooth and often\npaler; values near 0 give the most likely color, patchy"
+            " and often more vivid.\n"
         )
     return f"""\
 ```sh
@@ -102,7 +103,7 @@ jaxcolor colorize photograph.jpg --model FOLDER_OF_THIS_FILE -o colorized/
 from jaxcolor import Colorizer
 
 colorizer = Colorizer.load("FOLDER_OF_THIS_FILE")
-rgb = colorizer("photograph.jpg")  # an array of the photograph's own size
+rgb = colorizer("photograph.jpg")  # an array of the same size
 ```
 {options}"""
 
@@ -110,14 +111,15 @@ rgb = colorizer("photograph.jpg")  # an array of the photograph's own size
 def _numbers(description: Description) -> str:
     rows = [
         ("network", f"`{description.network}`"),
-        ("its arguments", f"`{json.dumps(description.arguments)}`"),
-        ("network size, long side", f"{description.size} pixels"),
+        ("arguments of the network", f"`{json.dumps(description.arguments)}`"),
+        ("long side that the network sees", f"{description.size} pixels"),
     ]
-    numbers = description.head._asdict() | description.decoding._asdict()
+    given = description.head._asdict() | description.decoding._asdict()
+    numbers = {name: value for name, value in given.items() if value is not None}
     rows += [
-        (told, f"{numbers[name]:{form}}")
-        for name, (told, form) in NUMBERS.items()
-        if numbers.get(name) is not None
+        (label, form.format_map(numbers))
+        for name, (label, form) in NUMBERS.items()
+        if name in numbers
     ]
     lines = [f"| {name} | {value} |" for name, value in rows]
     return "\n".join(["| | |", "|---|---|", *lines, ""])
