@@ -6,6 +6,7 @@ with one line that names the field, what it has and what was wanted.
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ def number(
 
     def is_valid(value: Any) -> bool:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not abs(value) < math.inf:
+        if not is_number or not abs(value) <= sys.float_info.max:
             return False
         return least <= value <= most and (above is None or value > above)
 

@@ -104,7 +104,7 @@ def test_photographs_without_color_meet_no_condition_of_color():
 
 
 def test_ends_of_lambda_are_no_ends_at_0_and_1():
-    at = {c[:2]: c for c in SWEEP.cells}
+    at = {c.decoding[:2]: c for c in SWEEP.cells}
     narrow = decoding_grid.make([0.2, 0.38, 1.0], [0.5, 1.0])
     assert decoding_grid.edges(at[0.38, 0.5], narrow) == ["λ"]
     assert decoding_grid.edges(at[1.0, 1.0], narrow) == ["T"]
@@ -141,10 +141,10 @@ def test_heads_stand_above_their_columns():
 @pytest.mark.parametrize(
     ("temperatures", "lambdas", "message"),
     [
-        ([0.38, 0.0], [0.5], "temperatures are 0.38, 0; wanted all above 0"),
-        ([float("inf")], [0.5], "temperatures are inf"),
-        ([float("nan")], [0.5], "temperatures are nan"),
-        ([1.0], [0.5, 1.5], "lambdas are 0.5, 1.5; wanted all from 0 to 1"),
+        ([0.38, 0.0], [0.5], "temperature is 0.0; wanted above 0, and finite"),
+        ([float("inf")], [0.5], "temperature is inf"),
+        ([float("nan")], [0.5], "temperature is nan"),
+        ([1.0], [0.5, 1.5], "rebalancing_lambda is 1.5; wanted from 0 to 1"),
         ([], [0.5], "no temperatures"),
         ([1.0], [], "no lambdas"),
         ([1.0, 1.0], [0.5], "wanted each of them once"),

@@ -189,7 +189,7 @@ def test_a_failure_leaves_the_old_model(model, released, monkeypatch):
         ({"rebalancing_lambda": -1}, "rebalancing_lambda is -1; wanted a number"),
         ({"coherence": None}, "coherence is null; wanted a number from 0 to 1"),
         ({"provenance": 3}, "provenance is 3; wanted an object"),
-        ({"format_version": True}, "has format true"),
+        ({"format_version": "2"}, 'has format "2"; this jaxcolor reads 2'),
     ],
 )
 def test_a_field_of_a_wrong_kind_is_refused_in_one_line(released, changes, message):
