@@ -197,8 +197,8 @@ def test_arrays_that_are_no_photographs_are_refused(colorizer, given, message):
 
 
 def test_a_call_refuses_a_number_out_of_range(colorizer, photo):
-    with pytest.raises(ValueError, match="temperature is 0; wanted above 0"):
-        colorizer(photo, temperature=0)
+    with pytest.raises(ValueError, match=r"temperature is 0\.0; wanted above 0"):
+        colorizer(photo, temperature=0.0)
     l2 = Colorizer(tiny.model(tiny.REGRESSION))
     with pytest.raises(ValueError, match="predicts ab itself"):
         l2(photo, rebalancing_lambda=0.5)
