@@ -9,6 +9,7 @@ from PIL import Image
 from configs import smoke
 from jaxcolor import models
 from jaxcolor.color import cielab, gamut
+from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Bins
 from jaxcolor.models import initialization
 from jaxcolor.models.interface import Network
@@ -19,6 +20,10 @@ from jaxcolor.training.degradation import Wear
 
 GAMUT = gamut.from_srgb(spacing=20.0)
 BINS = len(GAMUT.centers)
+HEAD = Bins(spacing=20.0, neighbors=5, sigma=10.0, training_lambda=0.0)
+# Shares, and so weights, of the bins that differ by a factor of 30.
+PRIOR = np.float32(1 / np.linspace(0.2, 6.0, BINS))
+PRIOR /= PRIOR.sum()
 SIZE = 32
 STEPS = 4
 
@@ -47,10 +52,7 @@ BATCHES = [unequal_batch(seed) for seed in range(STEPS)]
 
 @pytest.fixture(scope="module")
 def objective() -> objectives.Objective:
-    # Weights of the bins that differ by a factor of 30.
-    prior = np.float32(1 / np.linspace(0.2, 6.0, BINS))
-    head = Bins(spacing=20.0, neighbors=5, sigma=10.0, training_lambda=0.0)
-    return objectives.of_head(head, prior / prior.sum(), gray_threshold=5.0)
+    return objectives.of_head(HEAD, PRIOR, gray_threshold=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +173,11 @@ def test_adam_stays_close_over_devices(variables, objective, kind):
 
 
 def test_sums_over_padded_batches_are_the_same_on_eight_devices(variables, objective):
-    evaluate = train_step.make_eval_step(network(None), objective)
+    decoding = Decoding(temperature=0.38, rebalancing_lambda=0.5, coherence=0.0)
+    colorize = train_step.make_colorize(
+        network(None), HEAD.decoder(decoding, PRIOR), amount=0.0
+    )
+    evaluate = train_step.make_eval_step(network(None), objective, colorize)
     valid = np.array([1.0] * 13 + [0.0] * 3, np.float32)
     lifted = devices.lift_sums(evaluate)(variables, BATCHES[0], valid)
     alone = jax.jit(evaluate)(variables, BATCHES[0], valid)
