@@ -179,9 +179,16 @@ def test_sums_over_padded_batches_are_the_same_on_eight_devices(variables, objec
     )
     evaluate = train_step.make_eval_step(network(None), objective, colorize)
     valid = np.array([1.0] * 13 + [0.0] * 3, np.float32)
-    lifted = devices.lift_sums(evaluate)(variables, BATCHES[0], valid)
-    alone = jax.jit(evaluate)(variables, BATCHES[0], valid)
-    assert_close(jax.device_get(lifted), jax.device_get(alone), rtol=1e-5)
+    lifted, alone = jax.device_get(
+        [
+            devices.lift_sums(evaluate)(variables, BATCHES[0], valid),
+            jax.jit(evaluate)(variables, BATCHES[0], valid),
+        ]
+    )
+    # Of pictures in 8 bits: float32 rounding may turn a pixel to the next level.
+    colorful = [sums.pop("colorfulness") for sums in (lifted, alone)]
+    np.testing.assert_allclose(*colorful, rtol=1e-3)
+    assert_close(lifted, alone, rtol=1e-5)
 
 
 def test_a_state_survives_being_put_and_stepped(variables, objective):

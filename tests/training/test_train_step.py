@@ -119,8 +119,10 @@ def test_an_evaluation_counts_valid_photographs_only(
     two = evaluate(variables, rgb[:2], jnp.ones(2))
     assert all_three["images"] == 2
     for name, value in two.items():
-        # The same sums in another order.
-        np.testing.assert_allclose(all_three[name], value, rtol=1e-5, atol=1e-6)
+        # The same sums in another order; colorfulness is of pictures in 8 bits, of
+        # which float32 rounding may turn a pixel to the next level.
+        rtol = 1e-3 if name == "colorfulness" else 1e-5
+        np.testing.assert_allclose(all_three[name], value, rtol=rtol, atol=1e-6)
 
 
 def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
