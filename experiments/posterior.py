@@ -16,7 +16,6 @@ import sys
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
@@ -24,14 +23,15 @@ from tqdm import tqdm
 from experiments import tables
 from jaxcolor.cli import flags
 from jaxcolor.color import cielab, encode, losses, rebalance
+from jaxcolor.color.heads import Bins
 from jaxcolor.data import pipeline, sources
+from jaxcolor.finetuning import beginning
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
 
 BATCH_SIZE = 32
-STRIDE = 4
 SEED, RESAMPLES = 0, 1000
 
 
@@ -83,12 +83,9 @@ def measure(
         is_quiet: no progress bar.
 
     Raises:
-        ValueError: the model predicts ab itself.
+        ValueError: the model has no bins.
     """
-    trained_for = model.description.rebalancing_lambda
-    if trained_for is None or model.prior is None:
-        raise ValueError("this model predicts ab itself; wanted one with bins")
-    by_photo = _step(model, trained_for)
+    by_photo = _step(model, beginning.bins_of(model))
     found = []
     batches = pipeline.validation_batches(
         source,
@@ -133,24 +130,21 @@ def summary(sums: Sums) -> Found:
     )
 
 
-def _step(model: Pretrained, trained_for: float):
+def _step(model: Pretrained, head: Bins):
     colorizer = Colorizer(model, rebalancing_lambda=1.0)
-    gamut, description = colorizer.gamut, model.description
-    weights = rebalance.class_weights(
-        jnp.asarray(model.prior), rebalancing_lambda=trained_for
-    )
+    weights, stride = head.class_weights(model.prior), model.network.output_stride
 
     @jax.jit
     def by_photo(rgb: UInt8[Array, "b h w 3"]) -> Sums:
         lab = cielab.rgb8_to_lab(rgb)
         outputs = colorizer.outputs(lab[..., 0])
         return jax.vmap(of_photo)(
-            outputs, colorizer.move(outputs), lab[:, ::STRIDE, ::STRIDE, 1:]
+            outputs, colorizer.move(outputs), lab[:, ::stride, ::stride, 1:]
         )
 
     def of_photo(outputs: Array, moved: Array, ab: Array) -> Sums:
         code = encode.soft_encode(
-            ab, gamut, neighbors=description.neighbors, sigma=description.sigma
+            ab, head.gamut, neighbors=head.neighbors, sigma=head.sigma
         )
         weight = weights[code.indices[..., 0]]
         bins, pixels = outputs.shape[-1], weight.size

@@ -47,6 +47,7 @@ from jaxcolor.evaluation import (
     result_tables,
     systems,
 )
+from jaxcolor.finetuning import beginning
 from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
@@ -59,7 +60,6 @@ PLAIN, WANTED = 1.0, 0.5
 BATCH_SIZE, SPACING = 16, 10.0
 SEED, RESAMPLES = 0, 1000
 # Of a training's coarser map.
-STRIDE = 4
 TEMPERATURE = 0.38
 # That each training is read at for what it trades.
 LAMBDAS = (0.25, 0.35, 0.5, 0.6, 0.7, 0.85, 1.0)
@@ -111,7 +111,7 @@ def trainings(folder: Path) -> dict[float, list[Pretrained]]:
         if checkpoints.is_workdir(path):
             # Not the best of each: the same for all.
             model = release.load(f"{path}@{checkpoints.steps(path)[-1]}")
-            found.get(model.description.rebalancing_lambda or -1, []).append(model)
+            found.get(beginning.bins_of(model).training_lambda, []).append(model)
     steps = {m.provenance.get("step") for part in found.values() for m in part}
     if len(steps) > 1:
         raise ValueError(
@@ -137,10 +137,8 @@ def soft_codes(
     the Kullback-Leibler divergence from the best to the moved one, and CIELAB units
     between their annealed means; for one color means over pixels.
     """
-    colorizer = Colorizer(model, rebalancing_lambda=WANTED)
-    bins, description = colorizer.gamut, model.description
-    # A training that encodes no bins was refused.
-    assert bins is not None
+    head, stride = beginning.bins_of(model), model.network.output_stride
+    bins = head.gamut
     centers = jnp.asarray(bins.centers)
     weights = rebalance.class_weights(
         jnp.asarray(model.prior), rebalancing_lambda=WANTED
@@ -148,10 +146,8 @@ def soft_codes(
 
     @jax.jit
     def of_photo(rgb: UInt8[Array, "h w 3"]) -> dict[str, Array]:
-        ab = cielab.rgb8_to_lab(rgb)[::STRIDE, ::STRIDE, 1:]
-        code = encode.soft_encode(
-            ab, bins, neighbors=description.neighbors, sigma=description.sigma
-        )
+        ab = cielab.rgb8_to_lab(rgb)[::stride, ::stride, 1:]
+        code = encode.soft_encode(ab, bins, neighbors=head.neighbors, sigma=head.sigma)
         of_bins = weights[code.indices]
         moved = code.weights * of_bins
         moved /= moved.sum(axis=-1, keepdims=True)

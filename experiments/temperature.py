@@ -159,7 +159,9 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
     lines = []
     for name, one in swept.items():
         lines.append([f"{name}: gray", "–", *_of(one.gray)])
-        lines += [[name, f"{c.temperature:g}", *_of(c.numbers)] for c in one.cells]
+        lines += [
+            [name, f"{c.decoding.temperature:g}", *_of(c.numbers)] for c in one.cells
+        ]
     first = next(iter(swept.values()))
     sure = [
         [
@@ -244,7 +246,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     cells = {
         name: {
             "gray": {key: x.value for key, x in one.gray.items()},
-            "cells": [c._asdict() for c in one.cells],
+            "cells": [
+                {**c.decoding._asdict(), "numbers": c.numbers} for c in one.cells
+            ],
             "manifest": one.manifest,
         }
         for name, one in swept.items()
@@ -278,14 +282,15 @@ def measure(
     how = _protocol(arguments)
     for name, path in named.items():
         (colorizers[name],) = decoding_sweep.readings(release.load(path), [None])
-        if colorizers[name].rebalancing_lambda is None:
+        if colorizers[name].gamut is None:
             raise ValueError(f"{name} predicts ab itself; wanted one with bins")
     # Photographs for the survey and each temperature of each model, and two passes.
     total = len(source) * (len(named) * (1 + len(TEMPERATURES)) + 2)
     hidden = True if arguments.quiet else None
     with tqdm(total=total, unit="picture", disable=hidden) as bar:
         for name, colorizer in colorizers.items():
-            chosen = decoding_grid.make([*TEMPERATURES], [colorizer.rebalancing_lambda])
+            mixed = colorizer.decoding.rebalancing_lambda
+            chosen = decoding_grid.make([*TEMPERATURES], [mixed])
             swept[name] = decoding_sweep.sweep(
                 [colorizer], source, how, chosen, on_done=bar.update
             )

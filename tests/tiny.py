@@ -11,6 +11,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from configs import smoke
+from jaxcolor.color.decode import Decoding
+from jaxcolor.color.heads import Bins, Regression
 from jaxcolor.models.zhang2016 import Zhang2016
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.descriptions import Description
@@ -20,29 +22,27 @@ STEPS = 12
 BINS = Description(
     network="zhang2016",
     arguments={"width": 0.125, "outputs": 313, "affine": False, "momentum": 0.9},
-    head="bins",
-    spacing=10.0,
-    neighbors=10,
-    sigma=5.0,
-    rebalancing_lambda=0.5,
+    head=Bins(spacing=10.0, neighbors=10, sigma=5.0, training_lambda=0.5),
     size=32,
-    temperature=0.38,
-    decoding_lambda=0.5,
-    coherence=0.0,
+    decoding=Decoding(temperature=0.38, rebalancing_lambda=0.5, coherence=0.0),
 )
 REGRESSION = Description(
     network="zhang2016",
     arguments={"width": 0.125, "outputs": 2, "affine": True, "momentum": 0.9},
-    head="ab",
-    spacing=None,
-    neighbors=None,
-    sigma=None,
-    rebalancing_lambda=None,
+    head=Regression(),
     size=32,
-    temperature=None,
-    decoding_lambda=None,
-    coherence=0.0,
+    decoding=Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0),
 )
+
+
+def trained_under(training_lambda):
+    """BINS, as trained under another lambda."""
+    return BINS._replace(head=BINS.head._replace(training_lambda=training_lambda))
+
+
+def decoded_by(**settings):
+    """BINS with another decoding."""
+    return BINS._replace(decoding=BINS.decoding._replace(**settings))
 
 
 def model(description=BINS, **changes):

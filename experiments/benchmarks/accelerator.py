@@ -31,6 +31,7 @@ def step_ours(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
+    from jaxcolor.color.heads import Bins
     from jaxcolor.models.zhang2016 import Zhang2016
     from jaxcolor.runtime import devices
     from jaxcolor.training import objectives, optimizers, train_step
@@ -50,14 +51,9 @@ def step_ours(setting: Setting) -> Arm:
     optimizer = optimizers.adam(
         lambda _: RATE, b1=0.9, b2=0.99, eps=1e-8, weight_decay=WEIGHT_DECAY
     )
-    objective = objectives.classification(
-        bins,
-        jnp.ones(len(bins.centers)),
-        neighbors=NEIGHBORS,
-        sigma=SIGMA,
-        gray_threshold=5.0,
-        temperature=0.38,
-    )
+    head = Bins(bins.spacing, neighbors=NEIGHBORS, sigma=SIGMA, training_lambda=1.0)
+    prior = jnp.full(head.outputs, 1 / head.outputs)
+    objective = objectives.of_head(head, prior, gray_threshold=5.0)
     update = jax.jit(
         train_step.make_train_step(
             network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None

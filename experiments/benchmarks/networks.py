@@ -31,6 +31,7 @@ def train_ours(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
+    from jaxcolor.color.heads import Bins
     from jaxcolor.training import objectives, optimizers, train_step
 
     bins = inputs.bins()
@@ -38,14 +39,9 @@ def train_ours(setting: Setting) -> Arm:
     optimizer = optimizers.adam(
         lambda _: 3.16e-5, b1=0.9, b2=0.99, eps=EPS, weight_decay=WEIGHT_DECAY
     )
-    objective = objectives.classification(
-        bins,
-        jnp.ones(len(bins.centers)),
-        neighbors=NEIGHBORS,
-        sigma=SIGMA,
-        gray_threshold=5.0,
-        temperature=0.38,
-    )
+    head = Bins(bins.spacing, neighbors=NEIGHBORS, sigma=SIGMA, training_lambda=1.0)
+    prior = jnp.full(head.outputs, 1 / head.outputs)
+    objective = objectives.of_head(head, prior, gray_threshold=5.0)
     update = jax.jit(
         train_step.make_train_step(
             network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None

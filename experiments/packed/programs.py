@@ -24,7 +24,7 @@ from jaxcolor.training import degradation, initial_variables, priors, train_step
 from jaxcolor.training.config import build, schema
 from jaxcolor.training.objectives import Objective
 from jaxcolor.training.priors import Prior
-from jaxcolor.training.train_step import OUTPUT_STRIDE, TrainState
+from jaxcolor.training.train_step import TrainState
 
 # Streams of random numbers: what one of them draws changes nothing in the others.
 TRAINING, PRIOR, STATISTICS, INITIAL = range(4)
@@ -176,12 +176,13 @@ def count_prior(parts: Parts, photographs: Photographs, training: Named) -> Prio
     phase = parts.recipe.phases[-1]
     neighbors, sigma = parts.config.objective.neighbors, parts.config.objective.sigma
     stream = jax.random.fold_in(parts.key, PRIOR)
+    stride = parts.network.output_stride
 
     @jax.jit
     def count(position: Array, photographs: Photographs) -> Float[Array, " q"]:
         key = jax.random.fold_in(stream, position)
         rgb = batch(key, photographs, parts.groups, phase)
-        ab = cielab.rgb8_to_lab(rgb[:, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE])[..., 1:]
+        ab = cielab.rgb8_to_lab(rgb[:, ::stride, ::stride])[..., 1:]
         code = encode.soft_encode(ab, bins, neighbors=neighbors, sigma=sigma)
         return rebalance.accumulate(code, bins=len(bins.centers))
 
@@ -196,7 +197,7 @@ def count_prior(parts: Parts, photographs: Photographs, training: Named) -> Prio
         sigma=sigma,
         source=", ".join(f"{x:g} {name}" for name, x in parts.recipe.groups.items()),
         images=images,
-        pixels=images * (phase.crop // OUTPUT_STRIDE) ** 2,
+        pixels=images * (phase.crop // stride) ** 2,
         resize=phase.crop,
         squash=False,
         lab=priors.LAB,
@@ -265,10 +266,17 @@ def validation_sets(
 
 
 def make_validate(
-    parts: Parts, objective: Objective
+    parts: Parts, objective: Objective, prior: Prior
 ) -> Callable[[PyTree, Photographs, Int[np.ndarray, " n"]], dict[str, float]]:
     """Returns the function of variables and held-out photographs to mean numbers."""
-    evaluate = train_step.make_eval_step(parts.network, objective)
+    description = build.description(parts.config)
+    decoding = description.decoding
+    colorize = train_step.make_colorize(
+        parts.network,
+        description.head.decoder(decoding, priors.probabilities(prior)),
+        amount=decoding.coherence,
+    )
+    evaluate = train_step.make_eval_step(parts.network, objective, colorize)
 
     @jax.jit
     def sums_of(

@@ -37,12 +37,12 @@ from experiments.packed.programs import Parts
 from experiments.packed.recipe import Phase, Recipe
 from experiments.packed.snapshot import Snapshot
 from jaxcolor import plots
-from jaxcolor.color import cielab
+from jaxcolor.color import cielab, compose
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import model_card, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import compilation_cache, versions
-from jaxcolor.training import interruption, priors, train_step, workdirs
+from jaxcolor.training import interruption, priors, workdirs
 from jaxcolor.training.config import build, reading
 from jaxcolor.training.priors import Prior
 from jaxcolor.training.train_step import TrainState
@@ -246,7 +246,9 @@ class Training:
     def validate(self, variables: PyTree) -> dict[str, float]:
         """Returns mean numbers of each validation set."""
         if self._validate is None:
-            self._validate = programs.make_validate(self.parts, self.objective)
+            self._validate = programs.make_validate(
+                self.parts, self.objective, self.prior
+            )
         numbers = {}
         for name, positions in self.sets.items():
             found = self._validate(variables, self.held_out, positions)
@@ -305,8 +307,7 @@ class Training:
         colorizer = Colorizer(model, size=side)
         colored = np.stack(colorizer.colorize(list(truth)))
         lightness = cielab.rgb8_to_lab(truth)[..., 0]
-        gray = train_step.colorized(lightness, jnp.zeros((len(truth), 1, 1, 2)))
-        gray = np.rint(255 * np.asarray(gray)).astype(np.uint8)
+        gray = compose.pictures(lightness, jnp.zeros((len(truth), 1, 1, 2)))
         rows = np.stack([gray, colored, truth], axis=1)
         # Two photographs in a row.
         rows = rows[: len(rows) // 2 * 2].reshape(-1, 6, side, side, 3)

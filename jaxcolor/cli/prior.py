@@ -46,6 +46,7 @@ def _prior(arguments: Namespace) -> int:
     from jaxcolor import images
     from jaxcolor.color import gamut
     from jaxcolor.data import sources
+    from jaxcolor.models.zhang2016 import Zhang2016
     from jaxcolor.runtime import processes
     from jaxcolor.training import priors
 
@@ -62,6 +63,8 @@ def _prior(arguments: Namespace) -> int:
         bins,
         neighbors=arguments.neighbors,
         sigma=arguments.sigma,
+        # A network of another stride counts its own prior as it trains.
+        stride=Zhang2016.output_stride,
         resize=arguments.resize,
         squash=arguments.squash,
         name=arguments.source,

@@ -45,7 +45,7 @@ def _release(arguments: Namespace) -> int:
     results = _text(arguments.results, what="table")
     notes = _text(arguments.notes, what="file of notes")
     model = release.load(arguments.workdir)
-    described = descriptions.read_by(
+    described = descriptions.with_decoding(
         model.description,
         temperature=arguments.temperature,
         rebalancing_lambda=arguments.rebalancing_lambda,

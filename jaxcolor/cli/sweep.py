@@ -121,7 +121,7 @@ def _sweep(arguments: Namespace) -> int:
     )
     from jaxcolor.evaluation.report import sweep_tables
     from jaxcolor.inference import folders
-    from jaxcolor.pretrained import descriptions, release
+    from jaxcolor.pretrained import release
 
     chosen = decoding_grid.make(arguments.temperatures, arguments.lambdas)
     criterion = decoding_grid.Criterion(
@@ -135,10 +135,10 @@ def _sweep(arguments: Namespace) -> int:
     output = arguments.output
     folders.check_folder(output)
     model = release.load(arguments.model)
-    if model.description.head != descriptions.BINS:
+    if model.description.decoding.temperature is None:
         raise ValueError(
-            f"{arguments.model} predicts ab itself; wanted a model with bins, which has"
-            " a temperature and a lambda"
+            f"{arguments.model} predicts {model.description.head.about}; wanted a model"
+            " with a temperature and a lambda"
         )
     _warn_of_trained(arguments.held_out, model.provenance)
     own, *colorizers = decoding_sweep.readings(
@@ -219,9 +219,7 @@ def _provenance(arguments: Namespace, own: Any) -> dict[str, Any]:
             Path(arguments.model).name: {
                 "path": arguments.model,
                 "sha256": manifests.hash_of_model(arguments.model),
-                "temperature": own.temperature,
-                "rebalancing_lambda": own.rebalancing_lambda,
-                "coherence": own.coherence,
+                **own.decoding._asdict(),
             }
         },
         "temperatures": sorted(arguments.temperatures),

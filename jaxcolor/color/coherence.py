@@ -1,17 +1,19 @@
 """One object, one color: ab spread among cells that look alike to the network.
 
-A cell is a pixel of the network's output, a quarter of its input. First ab is diffused
-over the map of cells; then it is made a function of lightness, so that colors at full
-size end where lightness does. That function has few numbers for each cell, so a large
-photograph can be painted in parts.
+A cell is a pixel of the network's output: several pixels of its input along each axis.
+First ab is diffused over the map of cells; then it is made a function of lightness, so
+that colors at full size end where lightness does. That function has few numbers for
+each cell, so a large photograph can be painted in parts.
 """
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxcolor.color.array_types import Ab, Lightness, Scalar
 
@@ -21,10 +23,11 @@ class Diffusion(NamedTuple):
 
     Attributes:
         distances: in cells, from a cell to its eight neighbors; one pass for each.
-        weight: of a neighbor that is entirely alike; a cell itself has 1.
+        weight: weight of a neighbor with equal features; the cell itself has 1.
         sharpness: the weight falls as exp(sharpness (cosine of the features - 1)).
-        deviation: of lightness, L*: the weight falls as a normal density of it.
-        components: of the features, principal ones, that are compared.
+        deviation: standard deviation, L*, of the normal density by which the weight
+            falls with the difference in lightness.
+        components: number of principal components of the features to compare.
     """
 
     distances: tuple[int, ...]
@@ -43,17 +46,67 @@ DIFFUSION = Diffusion(
 )
 # Half of the neighbors; the weight towards each is that of the opposite one back.
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
-# Of the guided filter, in cells: windows of 3 x 3.
+# Radius of the guided filter, in cells: windows of 3 x 3.
 RADIUS = 1
-# Of the guided filter, for lightness in [0, 1]: contrasts well below its root, 3 L*,
-# guide nothing. Found by trial, too.
+# Regularization of the guided filter, for lightness in [0, 1]: contrasts well below its
+# root, 3 L*, guide nothing. Found by trial, too.
 EPSILON = 1e-3
-# Of the guided filter in the enlargement, at coherence 1; the rest is bilinear.
+# Share of the guided filter in the enlargement, at coherence 1; the rest is bilinear.
 GUIDED_SHARE = 0.5
-# Features of a length below it have no direction.
+# Shorter feature vectors count as having no direction.
 SHORTEST = 1e-6
 # Of the search for principal axes: more change no measure of the evaluation.
 ITERATIONS = 4
+
+
+def of_photographs(
+    ab: Float[Array, "*t b H W 2"],
+    features: Float[Array, "b H W c"],
+    *,
+    lightness: Float[Array, "b h w"],
+    coherence: Scalar | float,
+    valid: Int[Array, "b 2"],
+) -> Float[Array, "*t b H W 4"]:
+    """Returns coherent colors of a batch as functions of lightness, see `colors`.
+
+    Args:
+        ab: CIELAB units, in cells; leading axes share the features.
+        features: of the network.
+        lightness: L* that the network saw.
+        coherence: in [0, 1].
+        valid: rows and columns of cells that are no padding.
+    """
+    height, width = ab.shape[-3:-1]
+    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
+
+    def of_photograph(
+        ab: Float[Array, "t H W 2"],
+        features: Float[Array, "H W c"],
+        lightness: Float[Array, "h w"],
+        valid: Int[Array, "2"],
+    ) -> Float[Array, "t H W 4"]:
+        found = partial(
+            colors,
+            features=features,
+            lightness=cell_means(lightness, height=height, width=width),
+            inside=(rows < valid[0]) & (columns < valid[1]),
+            coherence=coherence,
+        )
+        return jax.vmap(found)(ab)
+
+    # One photograph after the other: smaller arrays stay in the processor's cache.
+    each = jnp.moveaxis(ab.reshape(-1, *ab.shape[-4:]), 1, 0)
+    parts = (each, features, lightness, valid)
+    found = lax.map(lambda part: of_photograph(*part), parts)
+    return jnp.moveaxis(found, 0, 1).reshape(*ab.shape[:-1], 4)
+
+
+def cell_means(
+    lightness: Float[Array, "h w"], *, height: int, width: int
+) -> Float[Array, "H W"]:
+    """Returns the mean lightness of each cell of a map of some height and width."""
+    cells = lightness.reshape(height, len(lightness) // height, width, -1)
+    return cells.mean(axis=(1, 3))
 
 
 def colors(
@@ -71,7 +124,7 @@ def colors(
         features: of the network, of any scale.
         lightness: L*, the mean of each cell.
         inside: the cells of the photograph; the others are padding.
-        coherence: in [0, 1]: of the weight of neighbors, and of the guided share.
+        coherence: in [0, 1]; scales the weight of neighbors and the guided share.
     """
     diffused = diffuse(
         ab,
@@ -110,8 +163,8 @@ def diffuse(
         ab: CIELAB units, in cells.
         features: of the network, of any scale.
         lightness: L*, the mean of each cell.
-        inside: the cells of the photograph; the others are nobody's neighbors.
-        coherence: of the neighbors' weight; 0 gives ab back.
+        inside: the cells of the photograph; the others have no weight.
+        coherence: scales the neighbors' weight; 0 returns ab unchanged.
         settings: the distances, and what the weights depend on.
 
     Source:
@@ -120,8 +173,8 @@ def diffuse(
         place of a B-spline, and the features of a network in place of normals.
     """
     height, width = lightness.shape
-    # Maps as flat arrays with a margin of zeros: a neighbor then is a slice, of which
-    # XLA makes vector code.
+    # Flat arrays with a margin of zeros: a neighbor then is a slice, which XLA
+    # vectorizes.
     margin = max(settings.distances)
     row = width + margin
     first, count = (margin + 1) * row, height * row
@@ -166,8 +219,8 @@ def guided(
         ab: CIELAB units, in cells.
         lightness: L*, the mean of each cell.
         inside: the cells of the photograph; the others do not count.
-        share: of what follows lightness; the rest is ab itself.
-        radius: of the windows in which ab is fitted by lightness, in cells.
+        share: weight of the part that follows lightness; the rest is ab itself.
+        radius: radius, in cells, of the windows in which ab is fitted to lightness.
         epsilon: of the fit, for lightness in [0, 1]: a variance that guides by half.
 
     Source:
@@ -274,7 +327,7 @@ def _weights(
 
     def weight(step: Array) -> Float[Array, " m"]:
         there = lax.dynamic_slice_in_dim(maps, step, count, axis=1)
-        # One by one: of a sum over the axis XLA makes no vector code.
+        # One by one: XLA does not vectorize a sum over the axis.
         cosine = jnp.zeros(count)
         for one, other in zip(maps[2:, :count], there[2:], strict=True):
             cosine += one * other

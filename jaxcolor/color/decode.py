@@ -1,5 +1,8 @@
 """From a distribution over bins to ab: the annealed mean and its relatives."""
 
+import math
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,6 +12,57 @@ from jaxcolor.color.gamut import Gamut
 
 # Outputs of a regression network per CIELAB unit; the authors' release divides by it.
 AB_SCALE = 110.0
+
+
+class Decoding(NamedTuple):
+    """Settings that turn the outputs of a network into colors.
+
+    Attributes:
+        temperature: of the annealed mean: towards 0 the mode, 1 the mean. None for a
+            head without a distribution.
+        rebalancing_lambda: lambda that the posterior is moved to, whatever lambda the
+            network was trained with; lower is more vivid, higher more muted. None for
+            a head without a distribution.
+        coherence: 0 leaves each cell by itself, 1 spreads colors over what looks like
+            one object, see `jaxcolor.color.coherence`.
+    """
+
+    temperature: float | None
+    rebalancing_lambda: float | None
+    coherence: float
+
+
+def check(decoding: Decoding) -> None:
+    """Refuses settings that are out of range.
+
+    Raises:
+        ValueError: naming the setting, its value and the range.
+    """
+    temperature, rebalancing_lambda, coherence = decoding
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(f"temperature is {temperature}; wanted above 0, and finite")
+    if rebalancing_lambda is not None and not 0 <= rebalancing_lambda <= 1:
+        raise ValueError(
+            f"rebalancing_lambda is {rebalancing_lambda}; wanted from 0 to 1"
+        )
+    if not 0 <= coherence <= 1:
+        raise ValueError(f"coherence is {coherence}; wanted from 0 to 1")
+
+
+def replaced(
+    decoding: Decoding,
+    *,
+    temperature: float | None,
+    rebalancing_lambda: float | None,
+    coherence: float | None,
+) -> Decoding:
+    """Returns a decoding with other settings; one that is None stays."""
+    wanted = {
+        "temperature": temperature,
+        "rebalancing_lambda": rebalancing_lambda,
+        "coherence": coherence,
+    }
+    return decoding._replace(**{k: x for k, x in wanted.items() if x is not None})
 
 
 def annealed_mean(
@@ -22,8 +76,8 @@ def annealed_mean(
     Args:
         logits: unnormalized log probabilities of the bins.
         gamut: the bins.
-        temperature: above 0. The paper's is 0.38; 1 gives the mean, towards 0 it
-            gives the mode. A vector of temperatures gives a leading axis.
+        temperature: above 0. The paper's is 0.38; 1 is the mean, and towards 0 the
+            result approaches the mode. A vector of temperatures adds a leading axis.
 
     Raises:
         ValueError: the temperature is a number that is not positive.
@@ -33,8 +87,8 @@ def annealed_mean(
     """
     if isinstance(temperature, int | float) and not temperature > 0:
         raise ValueError(f"temperature is {temperature}; wanted more than 0")
-    # The largest logit goes first, so that no temperature is too small; one that
-    # float32 has not would be 0, and make 0 / 0 of it.
+    # The largest logit is subtracted first, so that no temperature is too small; one
+    # below float32's range would be 0 and lead to 0 / 0.
     smallest = jnp.finfo(jnp.float32).tiny
     temperature = jnp.maximum(jnp.asarray(temperature, jnp.float32), smallest)
     logits = logits.astype(jnp.float32)
@@ -64,13 +118,13 @@ def sample(key: Array, logits: Logits, gamut: Gamut) -> Ab:
 def sample_coherently(
     key: Array, logits: Logits, gamut: Gamut, *, temperature: float
 ) -> Ab:
-    """Draws ab with one chance for all pixels: alike pixels get the same color.
+    """Draws ab with the same noise for all pixels: similar pixels get one color.
 
-    Towards temperature 0 each pixel alone is a draw from its distribution, as by
-    `sample`; above, it is a blend of bins, drawn ones most.
+    Towards temperature 0 each pixel alone is a draw from its distribution, as in
+    `sample`; at higher temperatures it is a blend of bins, mostly of the drawn one.
 
     Args:
-        key: of the draw.
+        key: random key of the draw.
         logits: of one image, or of images that are to share the draw.
         gamut: the bins.
         temperature: above 0; of the annealed mean.

@@ -1,7 +1,7 @@
 """Class rebalancing: the prior over bins and the weights that make rare colors count.
 
 Natural photographs are mostly gray. Weighting each pixel by the rarity of its color
-keeps the network from answering gray everywhere.
+keeps the network from predicting gray everywhere.
 """
 
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jaxcolor.color.array_types import Ab, BinWeights, PerPixel, Scalar
 from jaxcolor.color.encode import SoftCode
 from jaxcolor.color.gamut import Gamut
 
-# Values that `sum_by_bin` adds one by one.
+# Number of values that `sum_by_bin` adds one by one.
 RUN = 4096
 
 
@@ -57,8 +57,8 @@ def class_weights(prior: BinWeights, *, rebalancing_lambda: float) -> BinWeights
     Args:
         prior: sums to one; may have empty bins.
         rebalancing_lambda: in [0, 1]; share of the uniform distribution that is mixed
-            into the prior before it is inverted. The paper's is 0.5; at 1 all weights
-            are one, at 0 each color counts the same.
+            into the prior before it is inverted. The paper's is 0.5; at 1 there is no
+            reweighting, at 0 all colors are weighted equally.
 
     Raises:
         ValueError: the lambda is outside [0, 1].
@@ -93,7 +93,7 @@ def gray_mask(ab: Float[Array, "*b h w 2"], *, threshold: float) -> Float[Array,
     """Returns 1 for an image with some color, 0 for a gray one.
 
     Args:
-        ab: of whole images.
+        ab: ab of whole images.
         threshold: CIELAB units; an image is gray if no |a| and no |b| exceeds it. The
             authors' code has 5.
     """
@@ -104,7 +104,7 @@ def gray_mask(ab: Float[Array, "*b h w 2"], *, threshold: float) -> Float[Array,
 def constant_predictor_loss(weighted_code: BinWeights) -> Scalar:
     """Returns the smallest weighted cross entropy that a constant output can reach.
 
-    A training that has learnt nothing from its images sits there.
+    The loss of a training that has learned nothing from its images stays there.
 
     Args:
         weighted_code: m, the mean over pixels of (pixel weight) x (soft code).

@@ -1,8 +1,11 @@
 """A grid of temperatures and lambdas, what was measured there, and its best cell."""
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
+from jaxcolor.color import decode
+from jaxcolor.color.decode import Decoding
 from jaxcolor.evaluation.result_tables import Number
 
 # What the best cell may be the best in: by key of a number, its name, and whether more
@@ -31,13 +34,11 @@ class Cell(NamedTuple):
     """A model at one temperature and one lambda.
 
     Attributes:
-        temperature: of the annealed mean.
-        rebalancing_lambda: of decoding.
-        numbers: by key, as in `scores.Row`.
+        decoding: its temperature, its lambda, and the coherence of the whole grid.
+        numbers: by key, as in `result_tables.Row`.
     """
 
-    temperature: float
-    rebalancing_lambda: float
+    decoding: Decoding
     numbers: dict[str, Number]
 
 
@@ -89,13 +90,8 @@ def make(temperatures: list[float], lambdas: list[float]) -> Grid:
             raise ValueError(
                 f"the {what} are {_listed(values)}; wanted each of them once"
             )
-    if not all(0 < t < math.inf for t in temperatures):
-        raise ValueError(
-            f"the temperatures are {_listed(temperatures)};"
-            " wanted all above 0, and finite"
-        )
-    if not all(0 <= x <= 1 for x in lambdas):
-        raise ValueError(f"the lambdas are {_listed(lambdas)}; wanted all from 0 to 1")
+    for t, x in itertools.product(temperatures, lambdas):
+        decode.check(Decoding(t, x, coherence=0.0))
     return Grid(tuple(sorted(temperatures)), tuple(sorted(lambdas)))
 
 
@@ -165,11 +161,12 @@ def edges(cell: Cell, grid: Grid) -> list[str]:
     """Returns in which of T and lambda a wider grid might have a better cell."""
     found = []
     ends = (grid.temperatures[0], grid.temperatures[-1])
-    if cell.temperature in ends:
+    if cell.decoding.temperature in ends:
         found.append("T")
     # There is nothing beyond a lambda of 0 or 1.
     ends = (grid.lambdas[0], grid.lambdas[-1])
-    if cell.rebalancing_lambda in ends and 0 < cell.rebalancing_lambda < 1:
+    mixed = cell.decoding.rebalancing_lambda
+    if mixed in ends and mixed not in (0, 1):
         found.append("λ")
     return found
 

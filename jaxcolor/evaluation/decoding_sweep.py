@@ -126,8 +126,8 @@ def sweep(
         truth={k: x for k, x in of_truth if k not in evaluate.OF_ROUNDING},
         gray=numbers(grays),
         cells=[
-            Cell(temperature, rebalancing_lambda, numbers(part))
-            for rebalancing_lambda, row in zip(grid.lambdas, tallies, strict=True)
+            Cell(colorizer.decoding._replace(temperature=temperature), numbers(part))
+            for colorizer, row in zip(colorizers, tallies, strict=True)
             for temperature, part in zip(grid.temperatures, row, strict=True)
         ],
     )

@@ -32,8 +32,6 @@ TRUTH, GRAY = "ground truth", "gray"
 OF_ROUNDING = ("psnr", "ssim", "ciede2000", "histogram_kl", "absolute_delta")
 # No default that a caller could change.
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-# Sides of photographs: the network's coarsest map has a pixel for each 8.
-STRIDE = 8
 # Smaller ones have no window of SSIM.
 SMALLEST = 16
 
@@ -133,10 +131,8 @@ def check(
             prior of other bins.
     """
     size = protocol.size
-    if size < SMALLEST or size % STRIDE:
-        raise ValueError(
-            f"size is {size}; wanted a multiple of {STRIDE}, {SMALLEST} or more"
-        )
+    if size < SMALLEST:
+        raise ValueError(f"size is {size}; wanted {SMALLEST} or more")
     for name, system in measured.items():
         if size % system.multiple:
             raise ValueError(
@@ -231,5 +227,4 @@ def _row(
         found["fid"] = Number(fid[name])
     if name == TRUTH:
         found = {key: x for key, x in found.items() if key not in OF_ROUNDING}
-    numbers = (system.temperature, system.rebalancing_lambda, system.coherence)
-    return Row(name, found, *numbers)
+    return Row(name, found, system.decoding)

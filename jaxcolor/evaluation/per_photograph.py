@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor.color import cielab, encode, gamut
+from jaxcolor.color import cielab, compose, encode, gamut
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Rgb8
 from jaxcolor.metrics import accuracy, calibration, ciede2000, color_contrast, ssim
 from jaxcolor.metrics.calibration import CalibrationSums
@@ -172,9 +172,7 @@ def _colored(
     lightness: Float[Array, "b h w"], ab: Float[Array, "b h w 2"]
 ) -> UInt8[Array, "b h w 3"]:
     def of_photograph(lightness: Lightness, ab: Ab) -> Rgb8:
-        lab = cielab.clip_chroma(jnp.concatenate([lightness[..., None], ab], axis=-1))
-        rgb = jnp.clip(cielab.lab_to_rgb(lab), 0, 1)
-        return jnp.round(255 * rgb).astype(jnp.uint8)
+        return compose.levels(compose.rgb(lightness, ab), dtype=jnp.uint8)
 
     return jax.lax.map(lambda pair: of_photograph(*pair), (lightness, ab))
 

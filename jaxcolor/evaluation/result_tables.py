@@ -3,10 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxcolor.color.decode import Decoding
 from jaxcolor.evaluation import registry
 from jaxcolor.evaluation.registry import Column
 
@@ -35,16 +36,12 @@ class Row(NamedTuple):
     Attributes:
         system: its name.
         numbers: by key; one that means nothing to the system is left out.
-        temperature: of the annealed mean, if any.
-        rebalancing_lambda: of decoding, if any.
-        coherence: of colors, if it has any.
+        decoding: of its outputs; None for what is no model.
     """
 
     system: str
     numbers: dict[str, Number]
-    temperature: float | None
-    rebalancing_lambda: float | None
-    coherence: float | None
+    decoding: Decoding | None
 
 
 class Reliability(NamedTuple):
@@ -95,7 +92,11 @@ def write(evaluation: Evaluation, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     fields = evaluation._asdict()
     fields["rows"] = [
-        row._asdict() | {"numbers": {k: n._asdict() for k, n in row.numbers.items()}}
+        {
+            "system": row.system,
+            "numbers": {k: n._asdict() for k, n in row.numbers.items()},
+            **dict(zip(Decoding._fields, decoding_of(row), strict=True)),
+        }
         for row in evaluation.rows
     ]
     fields["reliability"] = {
@@ -146,13 +147,11 @@ def comma_separated(evaluation: Evaluation) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     ends = [f"{c.key}{end}" for c in found for end in ("", "_low", "_high")]
-    settings = ["temperature", "rebalancing_lambda", "coherence"]
-    writer.writerow(["system", *ends, *settings])
+    writer.writerow(["system", *ends, *Decoding._fields])
     for row in evaluation.rows:
         numbers = [row.numbers.get(c.key, (None, None, None)) for c in found]
         values = [value for number in numbers for value in number]
-        setting = [row.temperature, row.rebalancing_lambda, row.coherence]
-        writer.writerow([row.system, *values, *setting])
+        writer.writerow([row.system, *values, *decoding_of(row)])
     return out.getvalue()
 
 
@@ -168,8 +167,12 @@ def cell(number: Number | None, form: str) -> str:
 
 def setting(row: Row) -> list[str]:
     """Returns temperature, lambda and coherence as tables show them: `SETTING`."""
-    numbers = (row.temperature, row.rebalancing_lambda, row.coherence)
-    return ["–" if x is None else f"{x:g}" for x in numbers]
+    return ["–" if x is None else f"{x:g}" for x in decoding_of(row)]
+
+
+def decoding_of(row: Row) -> Sequence[float | None]:
+    """Returns temperature, lambda and coherence; None where there is none."""
+    return [None] * len(Decoding._fields) if row.decoding is None else row.decoding
 
 
 def method(manifest: Mapping[str, Any], empty: Mapping[str, str]) -> str:

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxcolor.color import compose
+from jaxcolor.color.decode import Decoding
 from jaxcolor.evaluation.baselines import Baseline
-from jaxcolor.inference import tiles
 from jaxcolor.inference.colorizer import Colorizer
 
 
@@ -30,17 +31,13 @@ class System(NamedTuple):
     Attributes:
         answer: from lightness and the photographs' positions in the set.
         spacing: of its bins; None where there are none.
-        temperature: of the annealed mean, if any.
-        rebalancing_lambda: of decoding, if any.
-        coherence: of colors, if it has any.
+        decoding: of its outputs; None for a baseline.
         multiple: sides of the lightness are multiples of it, pixels.
     """
 
     answer: Callable[[Float[Array, "b h w"], Int[Array, " b"]], Answer]
     spacing: float | None = None
-    temperature: float | None = None
-    rebalancing_lambda: float | None = None
-    coherence: float | None = None
+    decoding: Decoding | None = None
     multiple: int = 1
 
 
@@ -56,10 +53,8 @@ def of_colorizer(colorizer: Colorizer) -> System:
     return System(
         answer,
         None if colorizer.gamut is None else colorizer.gamut.spacing,
-        colorizer.temperature,
-        colorizer.rebalancing_lambda,
-        colorizer.coherence,
-        colorizer.multiple,
+        colorizer.decoding,
+        colorizer.network.input_multiple,
     )
 
 
@@ -77,4 +72,4 @@ def _gray(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
     return Answer(jnp.zeros((*lightness.shape, 2)), None)
 
 
-enlarge = jax.jit(tiles.enlarge)
+enlarge = jax.jit(compose.enlarge)

@@ -3,20 +3,29 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from jaxcolor.color import rebalance
-from jaxcolor.pretrained import descriptions
+from jaxcolor.color.heads import Bins
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.training.priors import Prior
 
 MODEL_COUNTS_AS = 100
 """Photographs that the model's own prior counts as, beside those that are counted."""
 
-# The last layer of every network.
-HEAD = "head"
+
+def bins_of(model: Pretrained) -> Bins:
+    """Returns the head of a model with bins.
+
+    Raises:
+        ValueError: it is another head.
+    """
+    head = model.description.head
+    if not isinstance(head, Bins):
+        raise ValueError(
+            f"the model predicts {head.about}; wanted a distribution over bins"
+        )
+    return head
 
 
 def mixed(counted: Prior, model: Pretrained, *, name: str) -> Prior:
@@ -46,20 +55,12 @@ def under(model: Pretrained, prior: Float[np.ndarray, " q"]) -> Pretrained:
     the prior: where that changes, the bias of the last layer makes up for it. At a
     lambda of 1 there are no weights and nothing to make up for.
     """
-    numbers = descriptions.decoding(model.description)
-    assert numbers is not None
-    assert model.prior is not None
-    was, now = (
-        np.asarray(
-            rebalance.class_weights(
-                jnp.asarray(shares), rebalancing_lambda=numbers.rebalancing_lambda
-            )
-        )
-        for shares in (model.prior, prior)
-    )
+    head = bins_of(model)
+    was, now = (np.asarray(head.class_weights(x)) for x in (model.prior, prior))
+    bias = ["params", *model.network.outer_layers.last.split("/"), "bias"]
 
     def moved(path: tuple[Any, ...], x: np.ndarray) -> np.ndarray:
-        is_bias = [key.key for key in path] == ["params", HEAD, "bias"]
+        is_bias = [key.key for key in path] == bias
         return x + np.log(now) - np.log(was) if is_bias else x
 
     variables: PyTree = jax.tree_util.tree_map_with_path(moved, model.variables)

@@ -61,7 +61,7 @@ def compare(
         source: photographs that neither has learnt from.
         on_done: as of `evaluate.evaluate`, which sees each photograph twice.
     """
-    multiple = after.network.multiple
+    multiple = after.network.input_multiple
     size = min(after.description.size, LARGEST_SIZE) // multiple * multiple
     protocol = Protocol(
         name="the photographs set aside",

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from jaxcolor import plots
-from jaxcolor.color import gamut
+from jaxcolor.color.heads import Bins
 from jaxcolor.data import albums, sources
 from jaxcolor.data.albums import Album
 from jaxcolor.evaluation import manifests, result_tables
 from jaxcolor.finetuning import beginning, comparison, settings
 from jaxcolor.finetuning.comparison import Comparison
-from jaxcolor.pretrained import descriptions, model_card, release
+from jaxcolor.pretrained import model_card, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.training import loop, priors, workdirs
 
@@ -86,9 +86,10 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
         if path.exists():
             raise ValueError(f"{path} exists; not overwritten")
     model = release.load(request.model)
-    if model.description.head != descriptions.BINS:
+    if not isinstance(model.description.head, Bins):
         raise ValueError(
-            f"{request.model} predicts ab itself; wanted a model with bins"
+            f"{request.model} predicts {model.description.head.about}; wanted a model"
+            " with bins"
         )
     album = _album(request)
     tell(albums.told(album))
@@ -165,18 +166,15 @@ def _begin(request: Request, model: Pretrained, folder: Path) -> None:
     """Writes the prior and the weights to start from, where they are not there yet."""
     if (folder / START).exists():
         return
-    about = model.description
-    numbers = descriptions.decoding(about)
-    assert numbers is not None
-    assert about.neighbors is not None
-    assert about.sigma is not None
+    head = beginning.bins_of(model)
     learnt = sources.folder(folder / PHOTOGRAPHS / albums.TRAINING)
     counted = priors.estimate(
         learnt,
-        gamut.from_srgb(spacing=numbers.bins.spacing),
-        neighbors=about.neighbors,
-        sigma=about.sigma,
-        resize=settings.side(about, multiple=model.network.multiple),
+        head.gamut,
+        neighbors=head.neighbors,
+        sigma=head.sigma,
+        stride=model.network.output_stride,
+        resize=settings.side(model.description, multiple=model.network.input_multiple),
         squash=False,
         name="the photographs",
         is_quiet=request.is_quiet,

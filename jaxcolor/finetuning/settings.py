@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
+from jaxcolor.finetuning import beginning
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.pretrained.release import Pretrained
 
@@ -118,7 +119,7 @@ def config(
         most_steps: instead of those that go with the number of photographs.
         seed: of the training.
     """
-    about = model.description
+    about, head = model.description, beginning.bins_of(model)
     length = min(steps(album.training), most_steps or MOST_STEPS)
     arguments = {name: x for name, x in about.arguments.items() if name != "outputs"}
     return ConfigDict(
@@ -131,13 +132,13 @@ def config(
                 "held_out_fraction": 0.0,
                 "data_dir": None,
             },
-            "pipeline": _pipeline(about, multiple=model.network.multiple),
-            "gamut": {"spacing": about.spacing},
+            "pipeline": _pipeline(about, multiple=model.network.input_multiple),
+            "gamut": {"spacing": head.spacing},
             "objective": {
                 "name": "classification",
-                "neighbors": about.neighbors,
-                "sigma": about.sigma,
-                "rebalancing_lambda": about.rebalancing_lambda,
+                "neighbors": head.neighbors,
+                "sigma": head.sigma,
+                "rebalancing_lambda": head.training_lambda,
                 "gray_threshold": 5.0,
             },
             "prior": {"path": str(prior)},
@@ -152,9 +153,9 @@ def config(
             "layers": _layers(model, album.training),
             "release": {
                 "size": about.size,
-                "temperature": about.temperature,
-                "decoding_lambda": about.decoding_lambda,
-                "coherence": about.coherence,
+                "temperature": about.decoding.temperature,
+                "decoding_lambda": about.decoding.rebalancing_lambda,
+                "coherence": about.decoding.coherence,
             },
         }
     )

@@ -1,4 +1,4 @@
-"""What may be given as a photograph, and its pixels."""
+"""What may be given as a photograph, its pixels, and results of the same form."""
 
 from pathlib import Path
 
@@ -9,11 +9,22 @@ from PIL import Image
 from jaxcolor.images import loading
 
 Input = str | Path | Image.Image | np.ndarray
-"""A path, an image of Pillow, or uint8 or uint16 of shape (h, w), (h, w, 3 or 4)."""
+"""A path, an image of Pillow, or an array.
+
+Arrays are uint8, uint16, or floats in [0, 1], of shape (h, w), or (h, w, c) with one
+channel of gray, three of RGB, or four of RGB and alpha.
+"""
+
+WANTED = (
+    "uint8, uint16 or floats in [0, 1], of shape (h, w), (h, w, 1), (h, w, 3) or"
+    " (h, w, 4)"
+)
+# Floats are taken as 16 bits: no screen or printer shows more.
+DEEP = np.iinfo(np.uint16).max
 
 
 def pixels(image: Input) -> UInt[np.ndarray, "_ _ *c"]:
-    """Returns gray, RGB, or RGB and alpha.
+    """Returns gray, RGB, or RGB and alpha; of floats the 16-bit levels.
 
     Raises:
         ValueError: it is no photograph, or of another type than `Input`.
@@ -26,14 +37,39 @@ def pixels(image: Input) -> UInt[np.ndarray, "_ _ *c"]:
     if isinstance(image, Image.Image):
         return _pixels_of_pillow(image)
     array = np.asarray(image)
-    is_gray_or_color = array.ndim == 2 or array.shape[2:] in [(3,), (4,)]
-    is_deep = array.dtype in (np.uint8, np.uint16)
-    if not (is_gray_or_color and is_deep and array.size):
+    has_shape = array.ndim == 2 or array.shape[2:] in [(1,), (3,), (4,)]
+    is_float = np.issubdtype(array.dtype, np.floating)
+    is_known = is_float or array.dtype in (np.uint8, np.uint16)
+    if not (has_shape and is_known and array.size):
+        raise ValueError(f"got {array.dtype} of shape {array.shape}; wanted {WANTED}")
+    if array.shape[2:] == (1,):
+        array = array[..., 0]
+    return _levels_of_floats(array) if is_float else array
+
+
+def like(rgb: UInt[np.ndarray, "h w c"], image: Input) -> np.ndarray:
+    """Returns pixels in the type of the photograph that they are made of.
+
+    Args:
+        rgb: of a photograph's `pixels`.
+        image: that photograph: floats give floats of the same type, in [0, 1].
+    """
+    # Also for arrays of other libraries, which `pixels` takes.
+    dtype = getattr(image, "dtype", None)
+    if dtype is not None and np.issubdtype(dtype, np.floating):
+        return (rgb / np.float32(DEEP)).astype(dtype)
+    return rgb
+
+
+def _levels_of_floats(array: np.ndarray) -> UInt[np.ndarray, "_ _ *c"]:
+    low, high = float(array.min()), float(array.max())
+    # Not by `low < 0`: a NaN is refused, too.
+    if not (low >= 0 and high <= 1):
         raise ValueError(
-            f"got {array.dtype} of shape {array.shape};"
-            " wanted uint8 or uint16 of shape (h, w), (h, w, 3) or (h, w, 4)"
+            f"got floats from {low:g} to {high:g}; wanted them in [0, 1]: divide 8-bit"
+            " levels by 255"
         )
-    return array
+    return np.rint(array.astype(np.float32) * DEEP).astype(np.uint16)
 
 
 def opaque(pixels: UInt[np.ndarray, "h w *c"]) -> UInt[np.ndarray, "h w *d"]:

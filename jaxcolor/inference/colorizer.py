@@ -2,38 +2,59 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt
 
+from jaxcolor.color.decode import Decoding
+from jaxcolor.color.heads import Decoder
 from jaxcolor.images import inputs
 from jaxcolor.inference import prediction, tiles
 from jaxcolor.inference.prediction import Prediction
 from jaxcolor.inference.tiles import View
-from jaxcolor.pretrained import descriptions, release
+from jaxcolor.pretrained import descriptions, records, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import compilation_cache
 
 Pixels = UInt[np.ndarray, "_ _"] | UInt[np.ndarray, "_ _ 3"]
 
-SMALLEST_SIZE = 8
-"""Of the network's input: one pixel of its coarsest map."""
+MOST_AT_ONCE = 8
+"""Photographs that the network sees at once, of a list or a batch."""
+
+
+class _Reading(NamedTuple):
+    """A decoding, ready to use.
+
+    Attributes:
+        decoder: of the model's head.
+        amount: the coherence; None for none, for what is compiled without it.
+    """
+
+    decoder: Decoder
+    amount: np.float32 | None
 
 
 class Colorizer:
     """Colorizes photographs with one model.
 
+    Example:
+        >>> colorizer = Colorizer.load()
+        >>> rgb = colorizer("grandma.jpg")  # uint8 (h, w, 3), the photograph's size
+        >>> vivid = colorizer("grandma.jpg", rebalancing_lambda=0.3)
+        >>> gray = np.random.default_rng(0).random((2, 64, 64, 1))  # floats in [0, 1]
+        >>> colorizer(gray).shape  # a batch of two
+        (2, 64, 64, 3)
+        >>> one, other = colorizer(["grandma.jpg", "wedding.png"])  # any sizes
+
     Attributes:
         description: of the model.
-        gamut: its bins; None for a model that predicts ab itself.
-        size: long side of a photograph for the network, pixels.
-        temperature: of the annealed mean; None where there are no bins.
-        rebalancing_lambda: that the posterior is moved to; None where there are no
-            bins.
-        coherence: from 0, each cell by itself, to 1: see `jaxcolor.color.coherence`.
-        multiple: sides of the lightness that the network sees are multiples of it.
+        network: of the model.
+        gamut: bins that the outputs are logits of; None for another head.
+        size: long side that the network sees, pixels.
+        decoding: temperature, lambda and coherence, unless a call asks for others.
     """
 
     def __init__(
@@ -48,40 +69,40 @@ class Colorizer:
         """Prepares a model.
 
         Args:
-            model: as `release.load` gives it.
-            temperature: towards 0 the likeliest color, 1 the mean; the model's own if
-                None.
-            rebalancing_lambda: 0 leans to rare colors, 1 to common ones; the model's
-                own if None.
+            model: as `release.load` returns it.
+            temperature: towards 0 the likeliest color, 1 the mean; default: the
+                model's.
+            rebalancing_lambda: lower is more vivid, higher more muted; default: the
+                model's.
             coherence: 0 leaves each cell of the network's map by itself, 1 spreads
-                colors over what looks like one object; the model's own if None.
-            size: long side of a photograph for the network; the model's own if None.
+                colors over what looks like one object; default: the model's.
+            size: long side that the network sees, pixels; default: the model's.
 
         Raises:
             ValueError: a number is out of range, or means nothing to the model.
         """
-        self.description = model.description
+        self.network = model.network
+        if extra := self.network.extra_inputs:
+            raise ValueError(
+                f"the network takes {', '.join(extra)} besides lightness; wanted one"
+                " that colorizes from lightness alone"
+            )
         self.size = model.description.size if size is None else size
-        if self.size < SMALLEST_SIZE:
-            raise ValueError(f"size is {self.size}; wanted at least {SMALLEST_SIZE}")
-        described = descriptions.read_by(
+        least, most = self.network.input_multiple, records.LARGEST_SIZE
+        if not least <= self.size <= most:
+            wanted = f"at least {least}" if self.size < least else f"at most {most}"
+            raise ValueError(f"size is {self.size}; wanted {wanted}")
+        self.description = descriptions.with_decoding(
             model.description,
             temperature=temperature,
             rebalancing_lambda=rebalancing_lambda,
             coherence=coherence,
         )
-        numbers = descriptions.decoding(described)
-        self.coherence = described.coherence
-        self.gamut = None if numbers is None else numbers.bins
-        self.temperature = None if numbers is None else numbers.temperature
-        self.rebalancing_lambda = None if numbers is None else numbers.decoding_lambda
-        self._reading = (
-            None if numbers is None else prediction.reading(numbers, model.prior)
-        )
-        # None, for what is compiled without it.
-        self._amount = np.float32(self.coherence) if self.coherence else None
-        self.multiple = model.network.multiple
-        self._network = model.network
+        self.decoding = self.description.decoding
+        self.gamut = self.description.head.gamut
+        self._prior = model.prior
+        self._readings: dict[Decoding, _Reading] = {}
+        self._reading = self._read_by(self.decoding)
         self._variables = jax.device_put(model.variables)
 
     @classmethod
@@ -97,14 +118,14 @@ class Colorizer:
         """Loads a model, and turns on the cache of compiled programs on disk.
 
         Args:
-            path: see `release.load`; None for the model that is in the package.
-            temperature: as those that follow, see the class.
-            rebalancing_lambda: see the class.
-            coherence: see the class.
-            size: see the class.
+            path: see `release.load`; default: the bundled model.
+            temperature: as for the class, like those that follow.
+            rebalancing_lambda: as for the class.
+            coherence: as for the class.
+            size: as for the class.
 
         Raises:
-            ValueError: there is no model, or it has no use for a number.
+            ValueError: there is no model, or a number means nothing to it.
         """
         compilation_cache.keep()
         return cls(
@@ -115,60 +136,107 @@ class Colorizer:
             size=size,
         )
 
-    def __call__(self, image: inputs.Input) -> UInt[np.ndarray, "_ _ c"]:
-        """Returns a photograph in color: its own lightness, size and bits.
+    @overload
+    def __call__(
+        self,
+        image: inputs.Input,
+        *,
+        temperature: float | None = None,
+        rebalancing_lambda: float | None = None,
+        coherence: float | None = None,
+    ) -> np.ndarray: ...
+
+    @overload
+    def __call__(
+        self,
+        image: list[inputs.Input],
+        *,
+        temperature: float | None = None,
+        rebalancing_lambda: float | None = None,
+        coherence: float | None = None,
+    ) -> list[np.ndarray]: ...
+
+    def __call__(
+        self,
+        image: inputs.Input | list[inputs.Input],
+        *,
+        temperature: float | None = None,
+        rebalancing_lambda: float | None = None,
+        coherence: float | None = None,
+    ) -> np.ndarray | list[np.ndarray]:
+        """Returns photographs in color, each with its own lightness and size.
 
         Args:
-            image: in any colors; only its lightness counts.
+            image: a photograph, see `inputs.Input`, of which only the lightness counts;
+                a list of them, of any sizes; or a batch, (b, h, w, 1), (b, h, w, 3) or
+                (b, h, w, 4).
+            temperature: for this call; default: the colorizer's, as for the next two.
+            rebalancing_lambda: for this call.
+            coherence: for this call.
 
         Returns:
-            sRGB, with alpha where the photograph has it.
+            sRGB in the type of the photograph: uint8, uint16, or floats in [0, 1]; with
+            alpha where the photograph has it. For a list a list, for a batch a batch.
 
         Raises:
-            ValueError: it is no photograph, or of another type than `inputs.Input`.
+            ValueError: it is no photograph, or a number is out of range.
         """
-        pixels = inputs.pixels(image)
-        (painted,) = self.colorize([inputs.opaque(pixels)])
-        return inputs.with_alpha(painted, pixels)
+        decoding = self._decoding(temperature, rebalancing_lambda, coherence)
+        if isinstance(image, jax.Array):
+            image = np.asarray(image)
+        if isinstance(image, list):
+            return self._several(image, decoding)
+        if isinstance(image, np.ndarray) and image.ndim == 4:
+            if not len(image):
+                raise ValueError(
+                    f"got a batch of shape {image.shape}; wanted a photograph in it"
+                )
+            return np.stack(self._several(list(image), decoding))
+        return self._several([image], decoding)[0]
 
-    def colorize(self, photos: Sequence[Pixels]) -> list[UInt[np.ndarray, "_ _ 3"]]:
+    def colorize(
+        self, photos: Sequence[Pixels], *, decoding: Decoding | None = None
+    ) -> list[UInt[np.ndarray, "_ _ 3"]]:
         """Returns photographs in color, predicted as one batch.
 
         Args:
             photos: gray or RGB, 8 or 16 bits, of which the network sees the same shape.
+            decoding: of the outputs; default: the colorizer's.
         """
-        views = [tiles.view(photo, size=self.size) for photo in photos]
+        reading = self._reading if decoding is None else self._read_by(decoding)
+        views = [self._view(photo) for photo in photos]
         # Few batch sizes, as each is compiled.
         rgb = np.zeros((_power_of_two(len(views)), *views[0].rgb.shape), np.uint8)
         rgb[: len(views)] = [view.rgb for view in views]
         valid = np.zeros((len(rgb), 2), np.int32)
         valid[: len(views)] = [tiles.cells(view) for view in views]
         grids = np.asarray(
-            prediction.ab_of_rgb(
-                self._network, self._variables, self._reading, self._amount, rgb, valid
-            )
+            prediction.ab_of_rgb(self.network, self._variables, *reading, rgb, valid)
         )
         parts = zip(photos, grids, views, strict=False)
         return [tiles.paint(*each) for each in parts]
 
     def view_shape(self, photo: Pixels) -> tuple[int, int]:
         """Returns the height and width at which the network sees a photograph."""
-        return tiles.view_shape(*photo.shape[:2], size=self.size)
+        return tiles.view_shape(*photo.shape[:2], size=self.size, network=self.network)
 
     def logits(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W n"]:
-        """Returns the network's outputs at a quarter of the height and width.
+        """Returns the network's outputs, one for each cell of its map.
+
+        A cell is `network.output_stride` pixels high and wide: row r of the map belongs
+        to the rows of the lightness from r times the stride on.
 
         Args:
-            lightness: L* in [0, 100], sides multiples of `multiple`.
+            lightness: L* in [0, 100], sides multiples of `network.input_multiple`.
 
         Returns:
-            Logits of the bins, moved to this colorizer's lambda; or what
-            `decode.regression` makes ab of.
+            Logits of the bins, moved to this colorizer's lambda; of a regression the
+            outputs themselves.
         """
         return self.predict(lightness).outputs
 
     def outputs(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W n"]:
-        """Returns what `logits` makes logits of: the network's own outputs."""
+        """Returns the network's own outputs, at the lambda of the training."""
         return self.predict(lightness, moves=False).outputs
 
     def predict(
@@ -177,24 +245,24 @@ class Colorizer:
         """Returns `logits`, and the features that `coherent` takes, in one pass.
 
         Args:
-            lightness: L* in [0, 100], sides multiples of `multiple`.
+            lightness: as for `logits`.
             moves: False for `outputs`, of which `move` makes logits.
         """
         return prediction.predict(
-            self._network,
+            self.network,
             self._variables,
-            self._reading if moves else None,
+            self._reading.decoder if moves else None,
             lightness,
-            has_features=self._amount is not None,
+            has_features=self._reading.amount is not None,
         )
 
     def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
         """Returns `logits` of `outputs`: many lambdas share a pass of the network."""
-        return prediction.move(self._reading, outputs)
+        return prediction.move(self._reading.decoder, outputs)
 
     def decode(self, logits: Float[Array, "*p n"]) -> Float[Array, "*p 2"]:
         """Returns ab in CIELAB units from what `logits` gives, each cell by itself."""
-        return prediction.colors(self._reading, logits)
+        return prediction.colors(self._reading.decoder, logits)
 
     def coherent(
         self,
@@ -202,31 +270,32 @@ class Colorizer:
         features: Float[Array, "b H W c"] | None,
         lightness: Float[Array, "b h w"],
     ) -> Float[Array, "*t b H W n"]:
-        """Returns what `tiles.enlarge` enlarges: with a coherence of 0, ab as it is.
+        """Returns what `compose.enlarge` enlarges: with a coherence of 0, ab as it is.
 
         Args:
-            ab: as `decode` gives it; leading axes share the features.
-            features: of `prediction`.
-            lightness: that these are of.
+            ab: from `decode`; leading axes share the features.
+            features: from `predict`.
+            lightness: that both were predicted from.
         """
         if features is None:
             return ab
         valid = jnp.broadcast_to(jnp.array(ab.shape[-3:-1]), (len(lightness), 2))
-        return prediction.coherent(ab, features, lightness, self._amount, valid)
+        return prediction.coherent(ab, features, lightness, self._reading.amount, valid)
 
     def logits_of(self, image: inputs.Input) -> Float[Array, "H W n"]:
-        """Returns `logits` of a photograph, at a quarter of the size of its view.
+        """Returns `logits` of a photograph, without those of the padding.
+
+        The network sees the photograph at `view_shape`'s size, reduced by one factor
+        for both sides: a pixel belongs to the cell at its place, scaled.
 
         Args:
             image: in any colors; only its lightness counts.
         """
-        seen = tiles.view(inputs.opaque(inputs.pixels(image)), size=self.size)
+        seen = self._view(inputs.opaque(inputs.pixels(image)))
         rows, columns = tiles.cells(seen)
         return self.logits(prediction.lightness(seen.rgb[None]))[0][:rows, :columns]
 
-    def paint(
-        self, image: inputs.Input, ab: Float[Array, "H W 2"]
-    ) -> UInt[np.ndarray, "_ _ c"]:
+    def paint(self, image: inputs.Input, ab: Float[Array, "H W 2"]) -> np.ndarray:
         """Returns a photograph with its own lightness and other colors.
 
         With a coherence above 0 this takes a pass of the network, for its features.
@@ -237,21 +306,71 @@ class Colorizer:
         """
         pixels = inputs.pixels(image)
         rgb = inputs.opaque(pixels)
-        view = tiles.view(rgb, size=self.size)
+        view = self._view(rgb)
         grid = np.asarray(ab)
-        if self._amount is not None:
+        if self._reading.amount is not None:
             grid = self._coherent_of(view, grid)
-        return inputs.with_alpha(tiles.paint(rgb, grid, view), pixels)
+        painted = inputs.with_alpha(tiles.paint(rgb, grid, view), pixels)
+        return inputs.like(painted, image)
 
     def ab(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W 2"]:
-        """Returns ab in CIELAB units at a quarter of the height and width.
+        """Returns ab in CIELAB units, in cells.
 
         Args:
-            lightness: L* in [0, 100], sides multiples of `multiple`.
+            lightness: as for `logits`.
         """
         logits, features = self.predict(lightness)
         colors = self.coherent(self.decode(logits), features, lightness)
         return prediction.ab_of_cells(colors, lightness)
+
+    def _several(
+        self, photos: Sequence[inputs.Input], decoding: Decoding
+    ) -> list[np.ndarray]:
+        """Returns photographs in color; those of one view shape go together."""
+        pixels = [inputs.pixels(photo) for photo in photos]
+        rgb = [inputs.opaque(each) for each in pixels]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for n, each in enumerate(rgb):
+            groups.setdefault(self.view_shape(each), []).append(n)
+        found: dict[int, np.ndarray] = {}
+        for group in groups.values():
+            for start in range(0, len(group), MOST_AT_ONCE):
+                few = group[start : start + MOST_AT_ONCE]
+                painted = self.colorize([rgb[n] for n in few], decoding=decoding)
+                for n, each in zip(few, painted, strict=True):
+                    colored = inputs.with_alpha(each, pixels[n])
+                    found[n] = inputs.like(colored, photos[n])
+        return [found[n] for n in range(len(photos))]
+
+    def _decoding(
+        self,
+        temperature: float | None,
+        rebalancing_lambda: float | None,
+        coherence: float | None,
+    ) -> Decoding:
+        """Returns the decoding of a call.
+
+        Raises:
+            ValueError: a number is out of range, or means nothing to the model.
+        """
+        if (temperature, rebalancing_lambda, coherence) == (None, None, None):
+            return self.decoding
+        return descriptions.with_decoding(
+            self.description,
+            temperature=temperature,
+            rebalancing_lambda=rebalancing_lambda,
+            coherence=coherence,
+        ).decoding
+
+    def _read_by(self, decoding: Decoding) -> _Reading:
+        if decoding not in self._readings:
+            decoder = self.description.head.decoder(decoding, self._prior)
+            amount = np.float32(decoding.coherence) if decoding.coherence else None
+            self._readings[decoding] = _Reading(decoder, amount)
+        return self._readings[decoding]
+
+    def _view(self, photo: Pixels) -> View:
+        return tiles.view(photo, size=self.size, network=self.network)
 
     def _coherent_of(
         self, view: View, ab: Float[np.ndarray, "H W 2"]
@@ -261,7 +380,7 @@ class Colorizer:
         margin = [(0, n - m) for n, m in zip(logits.shape[1:3], ab.shape, strict=False)]
         whole = np.pad(ab, [*margin, (0, 0)])[None]
         valid = np.array([tiles.cells(view)])
-        parts = (whole, features, lightness, self._amount, valid)
+        parts = (whole, features, lightness, self._reading.amount, valid)
         return np.asarray(prediction.coherent(*parts))[0]
 
 

@@ -1,11 +1,11 @@
 """Between a photograph and the network: its small view, and its colors at full size.
 
-The network sees a photograph at a small size; the ab that it answers is enlarged and
-put under the photograph's own lightness, tile by tile: so that a large photograph
-never exists in floating point, and so that one compiled program serves all sizes.
+The network sees a photograph at a small size; the ab that it predicts is enlarged and
+put under the photograph's own lightness, tile by tile: so a large photograph never
+exists in floating point, and one compiled program serves all sizes.
 """
 
-from functools import partial
+import math
 from typing import NamedTuple
 
 import jax
@@ -14,14 +14,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt, UInt8
 from PIL import Image
 
-from jaxcolor.color import cielab, coherence
+from jaxcolor.color import cielab, coherence, compose
 from jaxcolor.color.array_types import Lightness
+from jaxcolor.models.interface import Network
 
-# Both sides of the network's input are multiples of this: all aspects of a long side
-# of 256 then share 15 shapes, each of which is compiled once. The network needs 8.
+# Both sides of the network's input are multiples of this, even where the network needs
+# less: all aspects of a long side of 256 then share 15 shapes, each compiled once.
 PADDING = 32
-# Pixels of the network's input, along each axis, for one cell of its output.
-CELL = 4
 # Side of a tile. Small photographs fill several poorly, large ones need many.
 TILE = 256
 
@@ -33,60 +32,56 @@ class View(NamedTuple):
         rgb: resized, then padded at the bottom and on the right by reflection.
         height: rows without the padding.
         width: columns without the padding.
+        stride: pixels, along each axis, for one cell of the network's output.
     """
 
     rgb: UInt8[np.ndarray, "h w 3"]
     height: int
     width: int
+    stride: int
 
 
-def view(photo: UInt[np.ndarray, "h w *c"], *, size: int) -> View:
-    """Returns a photograph resized for the network, the aspect kept.
+def view(photo: UInt[np.ndarray, "h w *c"], *, size: int, network: Network) -> View:
+    """Returns a photograph resized for a network, the aspect kept.
 
     Args:
         photo: gray (h, w) or RGB (h, w, 3), 8 or 16 bits.
         size: of the long side, pixels.
+        network: that sees it.
     """
     if photo.dtype == np.uint16:
-        # The high byte: 257 n, which is how 16 bits write the 8-bit level n, gives n.
+        # The high byte: the 8-bit level n is 257 n in 16 bits, whose high byte is n.
         photo = (photo >> 8).astype(np.uint8)
     height, width = _view_size(*photo.shape[:2], size=size)
     small = Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC)
     rgb = np.asarray(small.convert("RGB"))
-    # Reflected, the border continues as photographs do; the network's own zeros would
-    # be a gray frame, and repeated pixels streaks.
-    padded = view_shape(*photo.shape[:2], size=size)
+    # Reflection continues textures across the border; the network's own zeros would
+    # look like a gray frame, repeated pixels like streaks.
+    padded = view_shape(*photo.shape[:2], size=size, network=network)
     margin = ((0, padded[0] - height), (0, padded[1] - width), (0, 0))
-    return View(np.pad(rgb, margin, mode="symmetric"), height, width)
+    padded_rgb = np.pad(rgb, margin, mode="symmetric")
+    return View(padded_rgb, height, width, network.output_stride)
 
 
-def view_shape(height: int, width: int, *, size: int) -> tuple[int, int]:
-    """Returns the height and width, padding and all, of a photograph's view."""
+def view_shape(
+    height: int, width: int, *, size: int, network: Network
+) -> tuple[int, int]:
+    """Returns the height and width, with padding, of a photograph's view.
+
+    Args:
+        height: of the photograph.
+        width: of the photograph.
+        size: of the long side of the view, pixels.
+        network: that sees it.
+    """
     rows, columns = _view_size(height, width, size=size)
-    return rows + -rows % PADDING, columns + -columns % PADDING
+    multiple = math.lcm(PADDING, network.input_multiple)
+    return rows + -rows % multiple, columns + -columns % multiple
 
 
 def cells(seen: View) -> tuple[int, int]:
     """Returns how many rows and columns of the network's output are no padding."""
-    return -(-seen.height // CELL), -(-seen.width // CELL)
-
-
-def enlarge(
-    ab: Float[Array, "*b g k n"], lightness: Float[Array, "*b height width"]
-) -> Float[Array, "*b height width 2"]:
-    """Enlarges ab bilinearly; pixels and cells have their centers at halves.
-
-    Of ab itself equal to PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
-
-    Args:
-        ab: CIELAB units, or as functions of lightness: see `coherence.at_lightness`.
-        lightness: L* at full size.
-    """
-    rows, columns = ab.shape[-3:-1]
-    height, width = lightness.shape[-2:]
-    down = _weights(jnp.arange(height), rows / height, rows, cells=rows)
-    across = _weights(jnp.arange(width), columns / width, columns, cells=columns)
-    return coherence.at_lightness(_interpolate(down, ab, across), lightness)
+    return -(-seen.height // seen.stride), -(-seen.width // seen.stride)
 
 
 def paint(
@@ -96,8 +91,8 @@ def paint(
 
     Args:
         photo: gray (h, w) or RGB (h, w, 3), 8 or 16 bits; the result has as many.
-        ab: of the network for the view, as `enlarge` takes it; what is of its padding
-            is ignored.
+        ab: predicted for the view, as `compose.enlarge` takes it; cells of the padding
+            are ignored.
         seen: the view of the photograph.
     """
     side = max(ab.shape[:2])
@@ -105,7 +100,8 @@ def paint(
     # Not by jnp.asarray, which is compiled as well.
     grid = jax.device_put(grid)
     height, width = photo.shape[:2]
-    scale = np.array([seen.height / height, seen.width / width], np.float32) / CELL
+    scale = np.array([seen.height / height, seen.width / width], np.float32)
+    scale /= seen.stride
     valid = np.array(cells(seen))
     painted = np.empty((height, width, 3), photo.dtype)
     for top in range(0, height, TILE):
@@ -140,47 +136,15 @@ def _paint(
 ) -> UInt[Array, "t t 3"]:
     """Paints the tile that has its upper left corner at a row and a column."""
     down, across = (
-        _weights(c + jnp.arange(TILE), s, v, cells=grid.shape[0])
+        compose.shares(c + jnp.arange(TILE), s, v, cells=grid.shape[0])
         for c, s, v in zip(corner, scale, valid, strict=True)
     )
     lightness = _lightness(photo)
-    ab = coherence.at_lightness(_interpolate(down, grid, across), lightness)
-    lab = jnp.concatenate([lightness[..., None], ab], axis=-1)
-    rgb = jnp.clip(cielab.lab_to_rgb(cielab.clip_chroma(lab)), 0, 1)
-    return jnp.round(rgb * jnp.iinfo(photo.dtype).max).astype(photo.dtype)
+    ab = coherence.at_lightness(compose.interpolate(down, grid, across), lightness)
+    return compose.levels(compose.rgb(lightness, ab), dtype=photo.dtype)
 
 
 def _lightness(photo: UInt[Array, "*p 3"]) -> Lightness:
     if photo.dtype == jnp.uint8:
         return cielab.rgb8_to_lab(photo)[..., 0]
     return cielab.rgb_to_lab(photo / jnp.float32(jnp.iinfo(photo.dtype).max))[..., 0]
-
-
-def _weights(
-    pixels: Int[Array, " n"],
-    scale: Float[Array, ""] | float,
-    valid: Int[Array, ""] | int,
-    *,
-    cells: int,
-) -> Float[Array, "n cells"]:
-    """Returns each pixel's share of each cell, along one axis.
-
-    Args:
-        pixels: positions.
-        scale: cells per pixel.
-        valid: how many cells count; beyond the middle of the last one its value goes
-            on.
-        cells: how many there are.
-    """
-    place = jnp.clip((pixels + 0.5) * scale - 0.5, 0, valid - 1)
-    return jnp.maximum(0, 1 - jnp.abs(place[:, None] - jnp.arange(cells)[None]))
-
-
-def _interpolate(
-    down: Float[Array, "h g"],
-    ab: Float[Array, "*b g k n"],
-    across: Float[Array, "w k"],
-) -> Float[Array, "*b h w n"]:
-    # Two small matrix products are faster than gathering four cells for each pixel.
-    product = partial(jnp.einsum, precision="highest")
-    return product("hg,...gkn,wk->...hwn", down, ab, across)

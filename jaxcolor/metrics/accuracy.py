@@ -36,7 +36,7 @@ def auc(distance: PerPixel, *, weights: PerPixel | None = None) -> Scalar:
 
     Args:
         distance: ab distances before any rounding to RGB.
-        weights: of the pixels; equal ones if None.
+        weights: weights of the pixels; equal if None.
 
     Source:
         Zhang et al. 2016, section 3.1; Deshpande et al. 2015.
@@ -46,7 +46,7 @@ def auc(distance: PerPixel, *, weights: PerPixel | None = None) -> Scalar:
 
 
 def rebalanced_weights(bins: Bin, *, count: int) -> PerPixel:
-    """Returns pixel weights under which each color that occurs counts the same.
+    """Returns pixel weights that weight all colors that occur equally.
 
     Args:
         bins: nearest bin of each pixel of the ground truth, over the whole set.
@@ -66,8 +66,9 @@ def bin_weights(histogram: BinWeights) -> BinWeights:
     """Returns 1 / p, p the share of each bin but at least 1e-6.
 
     Args:
-        histogram: of the evaluated set's own pixels, under which each color that
-            occurs counts the same; or the prior of the training set. Of any sum.
+        histogram: number of pixels in each bin, over the evaluated set, to weight all
+            colors that occur equally; or the prior of the training set. Its sum does
+            not matter.
 
     Source:
         Zhang et al. 2016, section 3.1.
@@ -175,7 +176,7 @@ def nll(logits: Logits, ab: Ab, gamut: Gamut) -> PerPixel:
 
 
 def colorfulness(rgb: Float[Array, "h w 3"]) -> Scalar:
-    """Returns how colorful people would call an image; 0 for a gray one.
+    """Returns how colorful an image looks to people; 0 for a gray one.
 
     The definition, with signed opponent channels. Papers on colorization often report
     `absolute_colorfulness` under the same name: the two must not be compared.
@@ -196,8 +197,8 @@ def absolute_colorfulness(rgb: Float[Array, "h w 3"]) -> Scalar:
     """Returns colorfulness of the absolute opponent channels; 0 for a gray image.
 
     A variant that widely copied code computes, for comparison with such numbers only.
-    It takes red beside green for one color, so that an image of opposite colors scores
-    far below `colorfulness`, the definition; other images may score above it.
+    It does not distinguish red from green, so an image of opposite colors scores far
+    below `colorfulness`, the definition; other images may score above it.
 
     Args:
         rgb: gamma-encoded, in [0, 1].
@@ -233,7 +234,6 @@ def _floored(histogram: BinWeights) -> BinWeights:
 
 
 def _root(square: PerPixel) -> PerPixel:
-    # A slope of zero at zero, where the root has none.
-    # What is no number stays none.
+    # The derivative at zero, where the root has none, is zero. NaN stays NaN.
     is_zero = square <= 0
     return jnp.where(is_zero, 0.0, jnp.sqrt(jnp.where(is_zero, 1.0, square)))

@@ -91,7 +91,7 @@ def _half_turn(
     is_opposite = (dot < 0) & (jnp.abs(cross) <= OPPOSITE * product)
     is_left = jnp.where(is_opposite, ~is_late, cross >= 0)
     along = jnp.where(is_opposite, 0.0, jnp.abs(cross))
-    # Of the two forms of the tangent of half an angle the one that adds up.
+    # Of the two forms of the tangent of half an angle, the one without cancellation.
     cos = jnp.where(dot < 0, along, product + dot)
     sin = jnp.where(dot < 0, product - dot, along)
     is_gray = product < GRAY

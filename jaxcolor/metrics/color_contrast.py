@@ -1,7 +1,7 @@
 """How color differs from place to place: where it should, and where it should not.
 
-Sums over the pixels of a photograph, of which ratios over a set are made: a photograph
-without a strong edge, or without a contrast, then adds nothing.
+These are sums over the pixels of a photograph; the metrics are ratios of such sums over
+a set. A photograph without a strong edge, or without a contrast, then adds nothing.
 """
 
 import math
@@ -23,7 +23,8 @@ STRONG = 20.0
 NEAR, FAR = 2, 8
 # Pixels between two that are compared, along the axes and the diagonals.
 DISTANCES = (16, 32, 64)
-# Pixels between two first ones of a pair, along each axis: neighbors tell the same.
+# Pairs start at every fourth pixel along each axis: their neighbors have nearly the
+# same contrast.
 STRIDE = 4
 # True differences of ab between which a pair is neither of one color nor of two.
 SAME, OTHER = 4.0, 20.0
@@ -43,7 +44,7 @@ class ContrastSums(NamedTuple):
         flat_gradient: changes of color where lightness is flat.
         near_step: color steps across strong edges of lightness, from 2 pixels before
             to 2 after.
-        far_step: likewise, from 8 to 8.
+        far_step: the same from 8 pixels before to 8 after.
         false_contrast: differences of pairs of pixels that truly have one color.
         false_pairs: how many pairs these are.
         kept_contrast: differences of pairs of pixels that truly have two colors, along
@@ -146,5 +147,5 @@ def _length(vectors: Float[Array, "*p 2"]) -> Float[Array, "*p"]:
 
 
 def _product(x: Float[Array, "*p 2"], y: Float[Array, "*p 2"]) -> Float[Array, "*p"]:
-    # Written out: of a sum over two channels XLA makes slow code.
+    # Written out: XLA's sum over two channels is slow.
     return x[..., 0] * y[..., 0] + x[..., 1] * y[..., 1]

@@ -10,7 +10,7 @@ class Gaussian(NamedTuple):
     """A normal distribution of features.
 
     Attributes:
-        mean: of each feature.
+        mean: mean of each feature.
         factor: `factor.T @ factor` is the covariance; no more rows than its rank needs.
     """
 
@@ -44,7 +44,7 @@ def of_moments(
 ) -> Gaussian:
     """Returns the Gaussian of a mean and a symmetric covariance of any rank."""
     values, vectors = np.linalg.eigh(covariance.astype(np.float64))
-    # Below it there is rounding only, of either sign: the rank as `matrix_rank` has it.
+    # Smaller eigenvalues are rounding, of either sign: the tolerance of `matrix_rank`.
     is_kept = values > len(mean) * np.finfo(np.float64).eps * np.abs(values).max()
     factor = np.sqrt(values[is_kept])[:, None] * vectors[:, is_kept].T
     return Gaussian(mean.astype(np.float64), factor)

@@ -68,6 +68,6 @@ def _blur(
     def across(x: Float[Array, "n w"]) -> Float[Array, "n m"]:
         return mix(lambda k: x[:, stride * k : stride * k + width])
 
-    # Loops, so that what is blurred is worked out before: otherwise XLA does it again
+    # Loops, so that the blurred maps are computed before: otherwise XLA does it again
     # for each tap.
     return lax.map(across, lax.map(down, jnp.stack(maps)))

@@ -1,5 +1,11 @@
-"""Networks: lightness in, one vector of outputs per pixel of a quarter-size map out."""
+"""Networks: lightness in, one vector of outputs per pixel of a smaller map out."""
+
+from collections.abc import Callable
 
 from jaxcolor.models import lite_fpn, zhang2016
+from jaxcolor.models.interface import Network
 
-BY_NAME = {"lite_fpn": lite_fpn.LiteFpn, "zhang2016": zhang2016.Zhang2016}
+BY_NAME: dict[str, Callable[..., Network]] = {
+    "lite_fpn": lite_fpn.LiteFpn,
+    "zhang2016": zhang2016.Zhang2016,
+}

@@ -9,13 +9,14 @@ from flax import linen as nn
 from jaxtyping import Array, Float, PyTree
 
 from jaxcolor.models import layers
+from jaxcolor.models.interface import Network
 
 SMALLEST_VARIANCE = 1e-5
-"""Below it a channel counts as constant on the batch and is not blown up further."""
+"""A channel of lower variance on the batch counts as constant: no larger scale."""
 
 
 def within_channel(
-    model: nn.Module,
+    model: Network,
     variables: PyTree,
     *,
     lightness: Float[Array, "b h w"],
@@ -27,8 +28,8 @@ def within_channel(
     One forward pass. Behind every convolution each channel gets mean 0 and variance 1
     over the batch, by scaling the kernel and setting the bias; running statistics
     become the batch's own. The head's outputs get the given mean and deviation
-    instead: the log of the prior and a small number make a network that starts by
-    predicting the prior, for any photograph alike.
+    instead: with the log of the prior and a small deviation, the network starts by
+    predicting the prior for every photograph.
 
     Args:
         model: built from `layers`; its `axis_name` plays no role here.
@@ -51,7 +52,7 @@ def within_channel(
         layer = context.module
         if isinstance(layer, layers.BatchNorm):
             return _adopt_statistics(layer, args[0], call=call)
-        if isinstance(layer, layers.Head):
+        if "/".join(layer.path) == model.outer_layers.last:
             return _rescale(
                 layer, call(*args), mean=head_mean, deviation=head_deviation
             )

@@ -14,10 +14,10 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor.models import convolutions, layerwise, same_convolutions
+from jaxcolor.models import convolutions, layerwise
 
 BLOCK = "block"
-"""The name, for `jax.checkpoint`, of what leaves a block of layers."""
+"""The name, for `jax.checkpoint`, of the outputs of a block of layers."""
 
 EPSILON = 1e-5
 """Added to variances; the default of Caffe's and PyTorch's batch normalization."""
@@ -44,8 +44,31 @@ def _he(key: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _he_transpose(key: Array, shape: tuple[int, ...]) -> Array:
-    # Of the 16 taps only 4 meet in one output pixel.
+    # Only 4 of the 16 taps reach each output pixel.
     return 2 * _he(key, shape)
+
+
+def _operands(
+    layer: nn.Module,
+    x: Float[Array, "b h w i"],
+    shape: tuple[int, int, int, int],
+    *,
+    dtype: DTypeLike,
+    initial: Callable[..., Array] = _he,
+) -> tuple[Float[Array, "b h w i"], Float[Array, "k k j o"], Float[Array, "1 1 1 o"]]:
+    """Returns pixels, kernel and bias in the compute dtype; declares both parameters.
+
+    Args:
+        layer: that has the parameters.
+        x: its input.
+        shape: of the kernel, channels out last.
+        dtype: of the computation.
+        initial: draws the kernel; the bias starts at zero.
+    """
+    kernel = layer.param("kernel", initial, shape)
+    bias = layer.param("bias", nn.initializers.zeros, shape[-1:])
+    x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=dtype)
+    return x, kernel, jnp.reshape(bias, (1, 1, 1, -1))
 
 
 def doubled(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
@@ -88,11 +111,9 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
         shape = (self.size, self.size, x.shape[-1], self.features)
-        kernel = self.param("kernel", _he, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = convolutions.conv(x, kernel, stride=self.stride, dilation=self.dilation)
-        return x + jnp.reshape(bias, (1, 1, 1, -1))
+        x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
+        form = {"stride": self.stride, "dilation": self.dilation}
+        return convolutions.conv(x, kernel, **form) + bias
 
 
 class ConvTranspose(nn.Module):
@@ -108,14 +129,15 @@ class ConvTranspose(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
-        kernel = self.param("kernel", _he_transpose, (4, 4, x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return convolutions.conv_transpose(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+        shape = (4, 4, x.shape[-1], self.features)
+        x, kernel, bias = _operands(
+            self, x, shape, dtype=self.dtype, initial=_he_transpose
+        )
+        return convolutions.conv_transpose(x, kernel) + bias
 
 
 class SameConv(nn.Module):
-    """A convolution with bias, padded as TensorFlow pads: see `same_convolutions`.
+    """A convolution with bias, padded as TensorFlow pads.
 
     Attributes:
         features: channels out.
@@ -132,11 +154,8 @@ class SameConv(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
         shape = (self.size, self.size, x.shape[-1], self.features)
-        kernel = self.param("kernel", _he, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = same_convolutions.conv(x, kernel, stride=self.stride)
-        return x + jnp.reshape(bias, (1, 1, 1, -1))
+        x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
+        return convolutions.conv_same(x, kernel, stride=self.stride) + bias
 
 
 class Depthwise(nn.Module):
@@ -154,13 +173,10 @@ class Depthwise(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:
-        channels = x.shape[-1]
         # An axis of one, so that the kernel is drawn for what a pixel sees.
-        kernel = self.param("kernel", _he, (self.size, self.size, 1, channels))
-        bias = self.param("bias", nn.initializers.zeros, (channels,))
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = same_convolutions.depthwise(x, kernel[:, :, 0], self.stride)
-        return x + jnp.reshape(bias, (1, 1, 1, -1))
+        shape = (self.size, self.size, 1, x.shape[-1])
+        x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
+        return convolutions.depthwise(x, kernel[:, :, 0], self.stride) + bias
 
 
 class Pointwise(nn.Module):
@@ -178,12 +194,14 @@ class Pointwise(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b h w o"]:
-        initial = nn.initializers.zeros if self.is_zero else _he
-        kernel = self.param("kernel", initial, (1, 1, x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = convolutions.conv1x1(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
-        return x.astype(self.dtype)
+        x, kernel, bias = _operands(
+            self,
+            x,
+            (1, 1, x.shape[-1], self.features),
+            dtype=self.dtype,
+            initial=nn.initializers.zeros if self.is_zero else _he,
+        )
+        return (convolutions.conv1x1(x, kernel) + bias).astype(self.dtype)
 
 
 class Head(nn.Module):

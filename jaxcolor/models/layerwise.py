@@ -42,7 +42,7 @@ def where_fixed(prefixes: Iterable[str], kept: PyTree, new: PyTree) -> PyTree:
     """Returns statistics: those kept of modules that a prefix matches, else new ones.
 
     Args:
-        prefixes: of names of modules.
+        prefixes: prefixes of module names.
         kept: a tree of running statistics.
         new: a tree of the same structure.
     """

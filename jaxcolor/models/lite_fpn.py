@@ -8,10 +8,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from jaxcolor.color import cielab
-from jaxcolor.models import efficientnet_lite, layers
-
-OUTPUT_STRIDE = 4
-"""Pixels of the input, along each axis, for one pixel of the output."""
+from jaxcolor.models import efficientnet_lite, interface, layers
+from jaxcolor.models.interface import OuterLayers
 
 COARSEST = 160
 """Channels of the map at stride 32, before anything is added to it."""
@@ -42,7 +40,7 @@ class LiteFpn(nn.Module):
     Attributes:
         width: multiplies the channels of the pyramid, rounded to multiples of 8.
         encoder_width: see `efficientnet_lite.Size`; 1 for Lite0.
-        encoder_depth: likewise.
+        encoder_depth: see `efficientnet_lite.Size`.
         outputs: channels out: the number of bins, or 2 to predict ab itself.
         momentum: of the pyramid's running statistics, see `layers.BatchNorm`. The
             encoder has none.
@@ -64,7 +62,11 @@ class LiteFpn(nn.Module):
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
 
-    multiple = efficientnet_lite.STRIDE
+    # See `interface.Network`.
+    input_multiple = efficientnet_lite.STRIDE
+    output_stride = 4
+    outer_layers = OuterLayers(first="encoder/stem", last="head")
+    extra_inputs = ()
     has_features = True
 
     @nn.compact
@@ -74,10 +76,10 @@ class LiteFpn(nn.Module):
         """Returns `__call__`'s outputs and the features that they are linear in.
 
         Args:
-            lightness: as of `__call__`.
-            train: as of `__call__`.
+            lightness: as for a call.
+            train: as for a call.
         """
-        self._check_size(lightness.shape[1:])
+        interface.check_size(self, *lightness.shape[1:])
         c1, c2, c3, c4, c5 = efficientnet_lite.Encoder(
             self.encoder_width, self.encoder_depth, self.dtype, name="encoder"
         )(_gray(lightness)[..., None])
@@ -143,9 +145,9 @@ class LiteFpn(nn.Module):
 
         Args:
             height: of the lightness, pixels.
-            width: likewise.
+            width: of the lightness, pixels.
         """
-        self._check_size((height, width))
+        interface.check_size(self, height, width)
         pixels, products = height * width // 4, 9 * efficientnet_lite.STEM_CHANNELS
         products *= pixels
         channels, of_maps = efficientnet_lite.STEM_CHANNELS, []
@@ -174,20 +176,12 @@ class LiteFpn(nn.Module):
     def _channels(self, full: int) -> int:
         return 8 * max(1, round(full * self.width / 8))
 
-    @nn.nowrap
-    def _check_size(self, size: tuple[int, ...]) -> None:
-        if size[0] % self.multiple or size[1] % self.multiple:
-            raise ValueError(
-                f"lightness is {size[0]}x{size[1]} pixels; "
-                f"height and width must be multiples of {self.multiple}"
-            )
-
 
 class Attention(nn.Module):
     """Adds to every place what it finds at places that look alike.
 
-    Starts as the identity. The places have no positions: what is alike counts, not
-    what is near, and any size can be seen.
+    Starts as the identity. There are no positional encodings: places attend to similar
+    places at any distance, and inputs may have any size.
 
     Attributes:
         heads: parts of the channels that attend by themselves.

@@ -16,7 +16,7 @@ CHANNELS_AND_STRIDES = (
     (256, 2),
     (256, 1),
 )
-"""Of the convolutions, at width 1."""
+"""Channels and strides of the convolutions, at width 1."""
 
 
 class SceneClassifier(nn.Module):
@@ -25,7 +25,7 @@ class SceneClassifier(nn.Module):
     Seven 3x3 convolutions, each followed by batch normalization and a ReLU, the mean
     over all pixels, one matrix. At width 1 the convolutions have 1,162,080 weights.
 
-    Unlike the networks of `models.BY_NAME` it sees color and gives no map.
+    Unlike the networks of `models.BY_NAME` it sees color and has no output map.
 
     Attributes:
         width: multiplies channels, then rounded to a multiple of 8.

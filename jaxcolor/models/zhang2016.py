@@ -8,13 +8,8 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor.models import layers
-
-STRIDE = 8
-"""Height and width of the input are multiples of this many pixels."""
-
-OUTPUT_STRIDE = 4
-"""Pixels of the input, along each axis, for one pixel of the output."""
+from jaxcolor.models import interface, layers
+from jaxcolor.models.interface import OuterLayers
 
 
 class Block(NamedTuple):
@@ -22,9 +17,9 @@ class Block(NamedTuple):
 
     Attributes:
         channels: out of every convolution, at width 1.
-        convs: how many.
-        stride: of the last one.
-        dilation: of all.
+        convs: number of convolutions.
+        stride: stride of the last one.
+        dilation: dilation of all of them.
     """
 
     channels: int
@@ -80,8 +75,11 @@ class Zhang2016(nn.Module):
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
 
-    multiple = STRIDE
-    # Whether there is the method `outputs_and_features`.
+    # See `interface.Network`.
+    input_multiple = 8
+    output_stride = 4
+    outer_layers = OuterLayers(first="conv1_1", last="head")
+    extra_inputs = ()
     has_features = True
 
     def __call__(
@@ -106,12 +104,12 @@ class Zhang2016(nn.Module):
 
         Args:
             lightness: as for a call.
-            train: likewise.
+            train: as for a call.
 
         Raises:
             ValueError: the height or the width is no multiple of 8.
         """
-        _check_size(lightness.shape[1:])
+        interface.check_size(self, *lightness.shape[1:])
         x = ((lightness[..., None] - 50) / 100).astype(self.dtype)
         for i, block in enumerate(BLOCKS, start=1):
             for j in range(1, block.convs + 1):
@@ -139,14 +137,14 @@ class Zhang2016(nn.Module):
     def flops(self, height: int, width: int) -> int:
         """Returns the operations of one image forwards, two for a product and a sum.
 
-        Those of the convolutions only: what is left out is below one percent. A train
-        step takes three times as many.
+        Counts the convolutions only; all else is below one percent. A train step takes
+        three times as many.
 
         Args:
             height: of the lightness, pixels.
-            width: likewise.
+            width: of the lightness, pixels.
         """
-        _check_size((height, width))
+        interface.check_size(self, height, width)
         channels, pixels, products = 1, height * width, 0
         for block in BLOCKS:
             features = self._channels(block.channels)
@@ -163,11 +161,3 @@ class Zhang2016(nn.Module):
 
     def _channels(self, full: int) -> int:
         return 8 * max(1, round(full * self.width / 8))
-
-
-def _check_size(size: tuple[int, ...]) -> None:
-    if size[0] % STRIDE or size[1] % STRIDE:
-        raise ValueError(
-            f"lightness is {size[0]}x{size[1]} pixels; "
-            f"height and width must be multiples of {STRIDE}"
-        )

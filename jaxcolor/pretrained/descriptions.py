@@ -4,120 +4,125 @@ A description is made from the config of a training, travels in its checkpoints,
 is the `config.json` of a released model.
 """
 
-import math
+import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from flax import traverse_util
 from jaxtyping import Float, PyTree
 
 from jaxcolor import models
-from jaxcolor.color import gamut
+from jaxcolor.color import decode, gamut, heads
+from jaxcolor.color.decode import Decoding
+from jaxcolor.color.heads import Head
+from jaxcolor.models.interface import Network
+from jaxcolor.pretrained import records
+from jaxcolor.pretrained.records import Field
 
-BINS, AB = "bins", "ab"
 # A float32 prior of some hundred bins sums to one within this.
 PRIOR_TOLERANCE = 1e-3
-# How many of the missing or unknown names an error lists.
-NAMES_SHOWN = 3
+# No network is scaled by more; a depth of a million would be built for hours.
+LARGEST_SCALE = 16.0
+MOST_OUTPUTS, MOST_NEIGHBORS, LARGEST_SIGMA = 100_000, 1000, 1000.0
+
+FIELDS: dict[str, Field] = {
+    "network": records.text(),
+    "arguments": records.table(),
+    "head": records.text(),
+    "size": records.whole(least=1, most=records.LARGEST_SIZE),
+    "temperature": records.optional(records.number(above=0)),
+    "rebalancing_lambda": records.optional(records.number(least=0, most=1)),
+    "coherence": records.number(least=0, most=1),
+}
+"""Of a description of any head, as JSON has them."""
+
+HEAD_FIELDS: dict[str, Field] = {
+    "spacing": records.number(least=gamut.MIN_SPACING, most=gamut.MAX_SPACING),
+    "neighbors": records.whole(least=1, most=MOST_NEIGHBORS),
+    "sigma": records.number(above=0, most=LARGEST_SIGMA),
+    "training_lambda": records.number(least=0, most=1),
+}
+"""Of the heads, by the names of their attributes."""
+
+ARGUMENT_FIELDS: dict[str, Field] = {
+    "outputs": records.whole(least=1, most=MOST_OUTPUTS),
+    "momentum": records.number(least=0, most=1),
+}
+"""Of the networks; the others go by the type of the attribute."""
+
+TYPE_FIELDS: dict[Any, Field] = {
+    float: records.number(above=0, most=LARGEST_SCALE),
+    int: records.whole(least=1, most=MOST_OUTPUTS),
+    bool: records.truth(),
+}
 
 
 class Description(NamedTuple):
-    """A model without its arrays; every field is as JSON has it.
+    """A model without its arrays.
 
     Attributes:
         network: a name of `models.BY_NAME`.
         arguments: the keyword arguments of that network.
-        head: "bins" for logits of the bins; "ab" for a regression of ab itself, which
-        XX
-        spacing: of the bins, CIELAB units.
-        neighbors: of the soft code it was trained on.
-        sigma: of the soft code it was trained on, CIELAB units.
-        rebalancing_lambda: of the class weights it was trained under.
-        size: long side of a photograph for the network, pixels, unless asked otherwise.
-        temperature: of the annealed mean, unless asked otherwise.
-        decoding_lambda: lambda that the posterior is moved to, unless asked otherwise.
-        coherence: see `jaxcolor.color.coherence`, unless asked otherwise; of any head.
+        head: what the outputs mean.
+        size: long side that the network sees, pixels, unless asked otherwise.
+        decoding: of the outputs, unless asked otherwise.
     """
 
     network: str
     arguments: dict[str, Any]
-    head: str
-    spacing: float | None
-    neighbors: int | None
-    sigma: float | None
-    rebalancing_lambda: float | None
+    head: Head
     size: int
-    temperature: float | None
-    decoding_lambda: float | None
-    coherence: float
+    decoding: Decoding
 
 
-class Decoding(NamedTuple):
-    """The numbers of a model with bins that decoding needs; none of them is None.
-
-    Attributes:
-        bins: the quantized ab plane.
-        rebalancing_lambda: of the training.
-        temperature: of the annealed mean.
-        decoding_lambda: lambda that the posterior is moved to.
-    """
-
-    bins: gamut.Gamut
-    rebalancing_lambda: float
-    temperature: float
-    decoding_lambda: float
+def to_fields(description: Description) -> dict[str, Any]:
+    """Returns a description as JSON has it: one record, the head's fields in it."""
+    network, arguments, head, size, decoding = description
+    return {
+        "network": network,
+        "arguments": arguments,
+        "head": heads.name_of(head),
+        **head._asdict(),
+        "size": size,
+        **decoding._asdict(),
+    }
 
 
-def from_fields(fields: dict[str, Any]) -> Description:
-    """Returns a description from its fields.
-
-    Args:
-        fields: as JSON has them; models from before there was coherence have none.
+def from_fields(fields: Mapping[str, Any]) -> Description:
+    """Returns a description from its fields, all of them checked.
 
     Raises:
-        ValueError: a field is missing, unknown, or of no use.
+        ValueError: naming a field that is missing, unknown or wrong.
     """
-    fields = {"coherence": 0.0} | fields
-    if wrong := sorted(set(Description._fields) ^ set(fields)):
-        raise ValueError(f"missing or unknown field: {listed(wrong)}")
-    description = Description(**fields)
-    if description.head not in (BINS, AB):
-        raise ValueError(f"head is {description.head!r}; wanted {BINS!r} or {AB!r}")
-    if description.coherence is None or (
-        description.head == BINS and None in description
-    ):
-        null = [name for name, value in fields.items() if value is None]
-        raise ValueError(
-            f"a model with {description.head} needs {listed(null)}; got null"
-        )
+    kind = fields.get("head")
+    if not isinstance(kind, str) or kind not in heads.BY_NAME:
+        known = " or ".join(map(repr, heads.BY_NAME))
+        raise ValueError(f"head is {kind!r}; wanted {known}")
+    make = heads.BY_NAME[kind]
+    of_head = {name: HEAD_FIELDS[name] for name in _fields_of(make)}
+    records.check(fields, FIELDS | of_head)
+    description = Description(
+        network=fields["network"],
+        arguments=fields["arguments"],
+        head=make(**{name: fields[name] for name in of_head}),
+        size=fields["size"],
+        decoding=Decoding(*(fields[name] for name in Decoding._fields)),
+    )
+    check_decoding(description)
     return description
 
 
-def decoding(description: Description) -> Decoding | None:
-    """Returns the numbers that decoding needs, or None for an "ab" head."""
-    if description.head == AB:
-        return None
-    spacing, trained = description.spacing, description.rebalancing_lambda
-    temperature, wanted = description.temperature, description.decoding_lambda
-    # `from_fields` has seen to it.
-    assert spacing is not None
-    assert trained is not None
-    assert temperature is not None
-    assert wanted is not None
-    return Decoding(gamut.from_srgb(spacing=spacing), trained, temperature, wanted)
-
-
-def read_by(
+def with_decoding(
     description: Description,
     *,
     temperature: float | None,
     rebalancing_lambda: float | None,
     coherence: float | None,
 ) -> Description:
-    """Returns the description with other numbers of decoding.
+    """Returns the description with another decoding.
 
     Args:
         description: of a model.
@@ -126,74 +131,61 @@ def read_by(
         coherence: of colors; likewise.
 
     Raises:
-        ValueError: a number is out of range, or means nothing to the model.
+        ValueError: a setting is out of range, or means nothing to the model.
     """
-    if coherence is not None:
-        description = description._replace(coherence=coherence)
-    check_coherence(description.coherence, network=description.network)
-    if description.head == AB:
-        if temperature is not None or rebalancing_lambda is not None:
-            raise ValueError(
-                "this model predicts ab itself: temperature and rebalancing_lambda"
-                " mean nothing to it"
-            )
-        return description
-    if temperature is None:
-        temperature = description.temperature
-    if rebalancing_lambda is None:
-        rebalancing_lambda = description.decoding_lambda
-    if temperature is None or not 0 < temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}; wanted above 0, and finite")
-    if rebalancing_lambda is None or not 0 <= rebalancing_lambda <= 1:
-        raise ValueError(
-            f"rebalancing_lambda is {rebalancing_lambda}; wanted from 0 to 1"
-        )
-    return description._replace(
-        temperature=temperature, decoding_lambda=rebalancing_lambda
+    decoding = decode.replaced(
+        description.decoding,
+        temperature=temperature,
+        rebalancing_lambda=rebalancing_lambda,
+        coherence=coherence,
     )
+    found = description._replace(decoding=decoding)
+    check_decoding(found)
+    return found
 
 
-def check_coherence(coherence: float, *, network: str) -> None:
-    """Refuses a coherence that is out of range, or that a network cannot have.
-
-    Args:
-        coherence: of colors.
-        network: a name of `models.BY_NAME`.
+def check_decoding(description: Description) -> None:
+    """Refuses a decoding that is out of range, or that the model cannot have.
 
     Raises:
-        ValueError: it is one.
+        ValueError: naming the setting.
     """
-    if not 0 <= coherence <= 1:
-        raise ValueError(f"coherence is {coherence}; wanted from 0 to 1")
-    if coherence and not getattr(models.BY_NAME[network], "has_features", False):
+    decode.check(description.decoding)
+    description.head.check_decoding(description.decoding)
+    coherence = description.decoding.coherence
+    if coherence and not network(description).has_features:
         raise ValueError(
-            f"coherence is {coherence}; wanted 0, as {network} gives no features"
+            f"coherence is {coherence}; wanted 0, as {description.network} gives no"
+            " features"
         )
 
 
-def network(description: Description) -> nn.Module:
+def network(description: Description) -> Network:
     """Returns the network, without weights.
 
     Raises:
-        ValueError: there is no such network, or it has no such argument.
+        ValueError: there is no such network, or an argument is missing, unknown or
+            wrong.
     """
     make = models.BY_NAME.get(description.network)
     if make is None:
         known = ", ".join(models.BY_NAME)
         raise ValueError(f"unknown network {description.network!r}; known: {known}")
+    arguments = description.arguments
     try:
-        return make(**description.arguments)
-    except TypeError as error:
+        records.check(arguments, _arguments_of(make))
+    except ValueError as error:
         raise ValueError(f"arguments of {description.network}: {error}") from error
+    return make(**arguments)
 
 
 def check_arrays(
     description: Description,
     *,
-    variables: dict[str, np.ndarray],
+    variables: Mapping[str, np.ndarray],
     prior: Float[np.ndarray, "..."] | None,
 ) -> None:
-    """Checks that a model's arrays are those of its description.
+    """Refuses arrays that are not those of a description, or that no training gives.
 
     Args:
         description: of the model.
@@ -201,22 +193,51 @@ def check_arrays(
         prior: of a model with bins.
 
     Raises:
-        ValueError: an array is missing, unknown, or has the wrong shape.
+        ValueError: an array is missing, unknown, has the wrong shape, or has numbers
+            that make no sense.
     """
-    wanted = flatten(_shapes(network(description)))
+    net, head = network(description), description.head
+    check_variables(variables, wanted=flatten(_shapes(net)))
+    if net.outputs != head.outputs:
+        raise ValueError(
+            f"the network has {net.outputs} outputs; its head wants {head.outputs}"
+        )
+    if head.gamut is not None:
+        neighbors = head._asdict().get("neighbors", 1)
+        if neighbors > head.outputs:
+            raise ValueError(
+                f"neighbors is {neighbors}; wanted at most the {head.outputs} bins"
+            )
+        _check_prior(prior, len(head.gamut.centers))
+
+
+def check_variables(
+    variables: Mapping[str, np.ndarray], *, wanted: Mapping[str, Any]
+) -> None:
+    """Refuses variables of another network, and numbers that no training gives.
+
+    Args:
+        variables: by names such as "params/conv1_1/kernel".
+        wanted: what has a shape, by the same names.
+
+    Raises:
+        ValueError: naming what is missing, unknown, of another shape or type, not
+            finite, or a negative variance.
+    """
     if missing := sorted(set(wanted) - set(variables)):
-        raise ValueError(f"weights lack {listed(missing)}")
+        raise ValueError(f"weights lack {records.listed(missing)}")
     if unknown := sorted(set(variables) - set(wanted)):
-        raise ValueError(f"weights hold {listed(unknown)}, unknown to the network")
+        raise ValueError(
+            f"weights hold {records.listed(unknown)}, unknown to the network"
+        )
     for name, array in variables.items():
         _check_shape(name, array, wanted[name].shape)
-    numbers = decoding(description)
-    outputs = description.arguments["outputs"]
-    count = 2 if numbers is None else len(numbers.bins.centers)
-    if outputs != count:
-        raise ValueError(f"the network has {outputs} outputs; its head wants {count}")
-    if numbers is not None:
-        _check_prior(prior, count)
+        if not jnp.issubdtype(array.dtype, jnp.floating):
+            raise ValueError(f"{name} has numbers of type {array.dtype}; wanted floats")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has numbers that are not finite")
+        if name.endswith("/var") and array.min() < 0:
+            raise ValueError(f"{name} has a negative variance, {float(array.min()):g}")
 
 
 def flatten(variables: PyTree) -> dict[str, Any]:
@@ -224,11 +245,26 @@ def flatten(variables: PyTree) -> dict[str, Any]:
     return traverse_util.flatten_dict(variables, sep="/")
 
 
-def listed(names: list[str]) -> str:
-    """Returns the first few names, and how many more there are."""
-    more = len(names) - NAMES_SHOWN
-    shown = ", ".join(names[:NAMES_SHOWN])
-    return shown + (f" and {more} more" if more > 0 else "")
+def unflatten(variables: Mapping[str, Any]) -> PyTree:
+    """Returns the tree of which `flatten` gives these arrays."""
+    return traverse_util.unflatten_dict(dict(variables), sep="/")
+
+
+def _fields_of(make: Any) -> tuple[str, ...]:
+    fields: tuple[str, ...] = make._fields
+    return fields
+
+
+def _arguments_of(make: Any) -> dict[str, Field]:
+    """Returns the fields of a network's arguments: its attributes without default."""
+    return {
+        field.name: ARGUMENT_FIELDS.get(
+            field.name, TYPE_FIELDS.get(field.type, records.anything())
+        )
+        for field in dataclasses.fields(make)
+        if field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    }
 
 
 def _check_shape(name: str, array: np.ndarray, wanted: tuple[int, ...]) -> None:
@@ -244,9 +280,9 @@ def _check_prior(prior: np.ndarray | None, bins: int) -> None:
         raise ValueError("prior is no distribution: negative, or its sum is not one")
 
 
-def _shapes(module: nn.Module) -> PyTree:
-    side = module.multiple
+def _shapes(net: Network) -> PyTree:
+    side = net.input_multiple
     # All of it within the trace: outside, each small operation is compiled.
     return jax.eval_shape(
-        lambda: module.init(jax.random.key(0), jnp.zeros((1, side, side)), train=False)
+        lambda: net.init(jax.random.key(0), jnp.zeros((1, side, side)), train=False)
     )

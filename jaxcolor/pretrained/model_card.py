@@ -2,7 +2,6 @@
 
 import json
 
-from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
 
 # True of every model of this kind, whatever it was trained on.
@@ -14,6 +13,16 @@ LIMITS = """\
 - Color is predicted at a quarter of the network's resolution, so it can spill over the
   edges of small objects. Lightness, and with it all detail, is that of the photograph.
 """
+
+# Rows of the table by the number that a head or a decoding has to have for it.
+NUMBERS = {
+    "spacing": ("spacing of the bins", "{spacing:g}"),
+    "sigma": ("soft encoding", "{neighbors} bins, σ {sigma:g}"),
+    "training_lambda": ("training λ", "{training_lambda:g}"),
+    "rebalancing_lambda": ("rebalancing λ (decoding)", "{rebalancing_lambda:g}"),
+    "temperature": ("temperature", "{temperature:g}"),
+    "coherence": ("coherence", "{coherence:g}"),
+}
 
 
 def text(
@@ -32,7 +41,7 @@ def text(
         description: of the model.
         name: of the model.
         data: a sentence on the training photographs.
-        prior: a sentence on the source of the prior; None for an "ab" head.
+        prior: a sentence on the source of the prior; None for a head without bins.
         results: Markdown, such as the table of `jaxcolor evaluate`; None if unknown.
         license_name: as model hubs write it, such as "apache-2.0"; None if undecided.
         notes: Markdown with sections of its own, added at the end: failure cases,
@@ -68,12 +77,9 @@ def _front_matter(license_name: str | None) -> str:
 
 
 def _method(description: Description) -> str:
-    if description.head == descriptions.AB:
-        what = "ab of each cell directly"
-    else:
-        what = "a distribution over the bins of the ab plane for each cell"
+    about = description.head.about
     return (
-        f"The network `{description.network}` predicts {what}. The method follows R."
+        f"The network `{description.network}` predicts {about}. The method follows R."
         " Zhang, P. Isola and A. Efros, *Colorful Image Colorization*, ECCV 2016"
         " (arXiv:1603.08511)."
     )
@@ -81,7 +87,7 @@ def _method(description: Description) -> str:
 
 def _use(description: Description) -> str:
     options = ""
-    if description.head == descriptions.BINS:
+    if description.decoding.temperature is not None:
         options = (
             "\n`--rebalancing-lambda`, from 0 to 1: lower is more vivid, higher more"
             " muted.\n`--temperature`: 1 gives the mean of the predicted distribution,"
@@ -108,14 +114,12 @@ def _numbers(description: Description) -> str:
         ("arguments of the network", f"`{json.dumps(description.arguments)}`"),
         ("long side that the network sees", f"{description.size} pixels"),
     ]
-    if description.head == descriptions.BINS:
-        rows += [
-            ("spacing of the bins", f"{description.spacing:g}"),
-            ("soft encoding", f"{description.neighbors} bins, σ {description.sigma:g}"),
-            ("training λ", f"{description.rebalancing_lambda:g}"),
-            ("rebalancing λ (decoding)", f"{description.decoding_lambda:g}"),
-            ("temperature", f"{description.temperature:g}"),
-        ]
-    rows.append(("coherence", f"{description.coherence:g}"))
+    given = description.head._asdict() | description.decoding._asdict()
+    numbers = {name: value for name, value in given.items() if value is not None}
+    rows += [
+        (label, form.format_map(numbers))
+        for name, (label, form) in NUMBERS.items()
+        if name in numbers
+    ]
     lines = [f"| {name} | {value} |" for name, value in rows]
     return "\n".join(["| | |", "|---|---|", *lines, ""])

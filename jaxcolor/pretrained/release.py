@@ -14,20 +14,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
-from flax import linen as nn
-from flax import traverse_util
 from jaxtyping import Float, PyTree
 
-from jaxcolor.pretrained import descriptions
+from jaxcolor.models.interface import Network
+from jaxcolor.pretrained import descriptions, records
 from jaxcolor.pretrained.descriptions import Description
 
-FORMAT_VERSION = 1
-"""Of a released model; grows when an older jaxcolor could not read it rightly."""
+FORMAT_VERSION = 2
+"""Version of the format; grows when an older jaxcolor would misread a model."""
+
+RENAMED = (
+    "release the model again from its training (jaxcolor release WORKDIR), or rename"
+    " in it rebalancing_lambda to training_lambda, then decoding_lambda to"
+    " rebalancing_lambda, and set format_version to 2"
+)
+"""What to do with a model of format 1."""
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 CHECKPOINTS = "checkpoints"
@@ -37,7 +42,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 """The released model that comes with the package; a checkout may be without it."""
 
 BUNDLED_NAME = "bundled"
-"""Stands for that folder wherever a model is asked for."""
+"""The name of that folder wherever a model is wanted."""
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 """Kernels are stored in one of these; in memory they are float32."""
@@ -54,19 +59,19 @@ class Pretrained(NamedTuple):
         description: what it is.
         network: applied as `network.apply(variables, lightness, train=False)`.
         variables: params and batch_stats, float32 NumPy arrays.
-        prior: share of each bin in the training set; None for an "ab" head.
+        prior: share of each bin in the training set; None for a head without bins.
         provenance: where it comes from, as JSON has it: step, data, versions ...
     """
 
     description: Description
-    network: nn.Module
+    network: Network
     variables: PyTree
     prior: Float[np.ndarray, " q"] | None
     provenance: dict[str, Any]
 
 
 def locate(path: str | Path) -> Path:
-    """Returns where a model is: "bundled" is the package's own, unless a path is so."""
+    """Returns the path of a model; "bundled", if no path, is the bundled one."""
     is_name = str(path) == BUNDLED_NAME and not Path(path).exists()
     return BUNDLED if is_name else Path(path)
 
@@ -75,14 +80,15 @@ def load(path: str | Path) -> Pretrained:
     """Returns the model of a released folder or of a training workdir.
 
     Args:
-        path: a folder; `WORKDIR` gives the checkpoint that was best on validation,
-            `WORKDIR@STEP` that of a step, "bundled" the bundled model.
+        path: a folder. Of a training, `WORKDIR` loads the checkpoint with the smallest
+            validation loss, `WORKDIR@STEP` that of a step; "bundled" loads the bundled
+            model.
 
     Raises:
         ValueError: there is no model there, or it is damaged.
     """
     folder, step = _split_step(str(locate(path)))
-    # First, for a workdir has a config.json of its own.
+    # First, as a workdir also has a config.json.
     if (folder / CHECKPOINTS).is_dir():
         return _load_workdir(folder, step)
     if (folder / CONFIG).is_file():
@@ -107,15 +113,29 @@ def assemble(
     Raises:
         ValueError: a part is missing, has the wrong shape, or contradicts another.
     """
-    network = descriptions.network(description)
-    variables = {name: {} for name in COLLECTIONS} | variables
-    variables = jax.tree.map(lambda x: np.asarray(x, np.float32), variables)
-    prior = None if prior is None else np.asarray(prior, np.float32)
-    descriptions.check_arrays(
-        description, variables=descriptions.flatten(variables), prior=prior
-    )
-    if description.head == descriptions.AB:
+    flat = descriptions.flatten(variables)
+    return _assembled(description, flat, prior=prior, provenance=provenance)
+
+
+def _assembled(
+    description: Description,
+    flat: dict[str, np.ndarray],
+    *,
+    prior: Float[np.ndarray, "..."] | None,
+    provenance: dict[str, Any],
+) -> Pretrained:
+    """Returns a model from arrays by names such as "params/conv1_1/kernel"."""
+    flat = {name: np.asarray(x) for name, x in flat.items()}
+    if prior is not None:
+        prior = np.asarray(prior, np.float32)
+    # Before the names become a tree: no network has names that clash, as "params" and
+    # "params/head/bias".
+    descriptions.check_arrays(description, variables=flat, prior=prior)
+    flat = {name: np.asarray(x, np.float32) for name, x in flat.items()}
+    variables = {name: {} for name in COLLECTIONS} | descriptions.unflatten(flat)
+    if description.head.gamut is None:
         prior = None
+    network = descriptions.network(description)
     return Pretrained(description, network, variables, prior, provenance)
 
 
@@ -151,7 +171,7 @@ def save(
         raise ValueError(f"{folder} is not a released model; not overwritten")
     fields = {
         "format_version": FORMAT_VERSION,
-        **pretrained.description._asdict(),
+        **descriptions.to_fields(pretrained.description),
         "provenance": pretrained.provenance,
     }
     tensors = _tensors(pretrained, dtype)
@@ -179,10 +199,7 @@ def _load_released(folder: Path) -> Pretrained:
     prior, centers = tensors.pop("prior", None), tensors.pop("centers", None)
     try:
         _check_centers(centers, description)
-        variables = traverse_util.unflatten_dict(tensors, sep="/")
-        return assemble(
-            description, variables=variables, prior=prior, provenance=provenance
-        )
+        return _assembled(description, tensors, prior=prior, provenance=provenance)
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from error
 
@@ -193,8 +210,15 @@ def _load_workdir(folder: Path, step: int | None) -> Pretrained:
 
     variables, record = checkpoints.restore_model(folder, step=step)
     prior = variables.pop("prior", None)
+    fields = record["description"]
+    if "decoding_lambda" in fields:
+        raise ValueError(
+            f"{folder} was trained by an older jaxcolor, whose checkpoints this one"
+            " does not read; release the model by that one, then follow the error"
+            " of loading it"
+        )
     return assemble(
-        descriptions.from_fields(record["description"]),
+        descriptions.from_fields(fields),
         variables=variables,
         prior=prior,
         provenance=_provenance(record),
@@ -215,47 +239,45 @@ def _provenance(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_config(path: Path) -> tuple[Description, dict[str, Any]]:
-    try:
-        fields = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(fields, dict) or "format_version" not in fields:
+    fields = records.read(path)
+    if "format_version" not in fields:
         raise ValueError(f"{path} does not describe a jaxcolor model")
-    version = fields.pop("format_version")
-    if version != FORMAT_VERSION:
+    if fields["format_version"] == 1:
         raise ValueError(
-            f"{path} has format {version}; this jaxcolor reads {FORMAT_VERSION}"
+            f"{path} has format 1; this jaxcolor reads {FORMAT_VERSION}: {RENAMED}"
         )
+    records.check_version(fields, "format_version", wanted=FORMAT_VERSION, path=path)
+    del fields["format_version"]
     provenance = fields.pop("provenance", {})
     try:
+        records.check({"provenance": provenance}, {"provenance": records.table()})
         return descriptions.from_fields(fields), provenance
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 def _check_centers(centers: np.ndarray | None, description: Description) -> None:
-    decoding = descriptions.decoding(description)
-    if decoding is None:
+    bins = description.head.gamut
+    if bins is None:
         return
     if centers is None:
         raise ValueError("weights lack centers")
-    derived = decoding.bins.centers
-    if centers.shape != derived.shape:
-        shapes = f"{centers.shape}; spacing {description.spacing} has {derived.shape}"
+    if centers.shape != bins.centers.shape:
+        shapes = f"{centers.shape}; spacing {bins.spacing} has {bins.centers.shape}"
         raise ValueError(f"centers have shape {shapes}")
-    off = np.abs(centers - derived).max()
+    off = np.abs(centers.astype(np.float32) - bins.centers).max()
     if not off <= CENTERS_TOLERANCE:
         raise ValueError(
-            f"centers are up to {off:.4g} off those of spacing {description.spacing}"
+            f"centers are up to {off:.4g} off those of spacing {bins.spacing}"
         )
 
 
 def _tensors(pretrained: Pretrained, dtype: str) -> dict[str, np.ndarray]:
     tensors = descriptions.flatten(pretrained.variables)
-    decoding = descriptions.decoding(pretrained.description)
-    if decoding is not None:
+    bins = pretrained.description.head.gamut
+    if bins is not None:
         tensors["prior"] = pretrained.prior
-        tensors["centers"] = decoding.bins.centers
+        tensors["centers"] = bins.centers
     # The file has the bytes as they lie in memory, whatever the strides say.
     tensors = {
         name: np.ascontiguousarray(x, np.float32) for name, x in sorted(tensors.items())

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxcolor.color import cielab
+from jaxcolor.color import cielab, compose
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.recognition.classifiers import Classifier
@@ -80,7 +80,7 @@ def is_among_top(
 def gray(rgb: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
     """Returns photographs without their color: the same lightness, a and b zero."""
     lab = cielab.rgb_to_lab(rgb)
-    return jnp.clip(cielab.lab_to_rgb(lab.at[..., 1:].set(0)), 0, 1)
+    return compose.rgb(lab[..., 0], jnp.zeros_like(lab[..., 1:]))
 
 
 def hits(

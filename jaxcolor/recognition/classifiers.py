@@ -13,16 +13,24 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
-from flax import traverse_util
 from jaxtyping import Array, Float, PyTree
 
 from jaxcolor.models.scene_classifier import SceneClassifier
-from jaxcolor.pretrained import descriptions, release
+from jaxcolor.pretrained import descriptions, records, release
+from jaxcolor.pretrained.records import Field
 
 FORMAT_VERSION = 1
 """Of a classifier's folder; grows when an older jaxcolor could not read it rightly."""
 
-FIELDS = {"width", "momentum", "classes", "size", "provenance"}
+VERSION = "classifier_version"
+FIELDS: dict[str, Field] = {
+    "width": records.number(above=0, most=descriptions.LARGEST_SCALE),
+    "momentum": records.number(least=0, most=1),
+    "classes": records.several(records.text(), least=2),
+    "size": records.whole(least=1, most=records.LARGEST_SIZE),
+    "provenance": records.table(),
+}
+"""Of a classifier's config.json."""
 
 
 @runtime_checkable
@@ -89,7 +97,7 @@ def save(trained: Trained, folder: str | Path) -> None:
     if folder.exists():
         raise ValueError(f"{folder} exists; not overwritten")
     fields = {
-        "classifier_version": FORMAT_VERSION,
+        VERSION: FORMAT_VERSION,
         "width": trained.network.width,
         "momentum": trained.network.momentum,
         "classes": trained.classes,
@@ -123,18 +131,16 @@ def load(folder: str | Path) -> Trained:
         tensors = safetensors.numpy.load_file(folder / release.WEIGHTS)
     except (OSError, safetensors.SafetensorError) as error:
         raise ValueError(f"{folder / release.WEIGHTS}: {error}") from error
-    wanted = {
-        name: x.shape for name, x in descriptions.flatten(_shapes(network)).items()
-    }
-    found = {name: x.shape for name, x in tensors.items()}
-    if wrong := sorted({name for name, _ in wanted.items() ^ found.items()}):
-        raise ValueError(
-            f"{folder}: missing, unknown or misshapen: {descriptions.listed(wrong)}"
+    try:
+        descriptions.check_variables(
+            tensors, wanted=descriptions.flatten(_shapes(network))
         )
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
     return Trained(
         classes=classes,
         network=network,
-        variables=traverse_util.unflatten_dict(tensors, sep="/"),
+        variables=descriptions.unflatten(tensors),
         size=fields["size"],
         provenance=fields["provenance"],
     )
@@ -150,20 +156,19 @@ def _logits(
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"no classifier at {path.parent}: {error}") from error
-    if not isinstance(fields, dict) or "classifier_version" not in fields:
+        fields = records.read(path)
+    except FileNotFoundError as error:
+        raise ValueError(f"no classifier at {path.parent}: no {path.name}") from error
+    if VERSION not in fields:
         raise ValueError(f"{path} does not describe a classifier")
-    version = fields.pop("classifier_version")
-    if version != FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format {version}; this jaxcolor reads {FORMAT_VERSION}"
-        )
-    if wrong := sorted(FIELDS ^ set(fields)):
-        raise ValueError(
-            f"{path}: missing or unknown field: {descriptions.listed(wrong)}"
-        )
+    records.check_version(fields, VERSION, wanted=FORMAT_VERSION, path=path)
+    del fields[VERSION]
+    try:
+        records.check(fields, FIELDS)
+        if len(set(fields["classes"])) < len(fields["classes"]):
+            raise ValueError("classes has a name twice; wanted each once")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return fields
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import PyTree
 
+from jaxcolor.color.heads import Terms
 from jaxcolor.runtime import devices, processes
-from jaxcolor.training.objectives import Terms
 
 # Skipped steps in a row that are no accident any more.
 PATIENCE = 10

@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from jaxtyping import Float, PyTree, UInt8
 from ml_collections import ConfigDict
 
 from jaxcolor.color import cielab
 from jaxcolor.models import initialization
+from jaxcolor.models.interface import Network
 from jaxcolor.models.lite_fpn import LiteFpn
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.importers import efficientnet_lite_weights
@@ -26,7 +26,7 @@ TOLD = 3
 
 def variables(
     config: ConfigDict,
-    network: nn.Module,
+    network: Network,
     fresh: PyTree,
     *,
     prior: Float[np.ndarray, " q"] | None,
@@ -58,12 +58,12 @@ def variables(
         network,
         fresh,
         lightness=cielab.rgb8_to_lab(photographs(start.images))[..., 0],
-        head_mean=jnp.asarray(build.head_mean(config, prior)),
+        head_mean=jnp.asarray(build.head(config).bias(prior)),
         head_deviation=start.head_deviation,
     )
 
 
-def _with_encoder(fresh: PyTree, network: nn.Module, path: str) -> PyTree:
+def _with_encoder(fresh: PyTree, network: Network, path: str) -> PyTree:
     """Returns variables with a published encoder's parameters.
 
     Raises:

@@ -13,6 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from jaxcolor.pretrained import descriptions
 from jaxcolor.runtime import (
     checkpoints,
     compilation_cache,
@@ -236,7 +237,7 @@ def _save(
 ) -> None:
     prior = setting.prior
     record = {
-        "description": build.description(setting.config)._asdict(),
+        "description": descriptions.to_fields(build.description(setting.config)),
         "config": setting.config.to_dict(),
         "prior": None if prior is None else priors.to_json(prior),
         "interval": interval.to_json(),

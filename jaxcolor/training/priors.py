@@ -16,15 +16,28 @@ from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
+from jaxcolor.pretrained import descriptions, records
 from jaxcolor.runtime import devices, processes
 
 FORMAT_VERSION = 1
-# Every fourth pixel along each axis, as the targets of the paper are picked.
-STRIDE = 4
 BATCH_SIZE = 32
 THREADS, PREFETCH = 4, 4
 # The constants that Lab was computed with: a prior made with others has other bins.
 LAB = "D65, 2 degrees, scikit-image's constants"
+
+
+FIELDS = {
+    "counts": records.several(records.number(least=0), least=1),
+    **{k: descriptions.HEAD_FIELDS[k] for k in ("spacing", "neighbors", "sigma")},
+    "source": records.text(),
+    "images": records.whole(least=1),
+    "pixels": records.whole(least=1),
+    "resize": records.whole(least=1),
+    "squash": records.truth(),
+    "lab": records.text(),
+    "sha256": records.text(),
+}
+"""Of a prior's file."""
 
 
 class Prior(NamedTuple):
@@ -63,6 +76,7 @@ def estimate(
     *,
     neighbors: int,
     sigma: float,
+    stride: int,
     resize: int,
     squash: bool,
     name: str,
@@ -78,6 +92,8 @@ def estimate(
         gamut: the bins.
         neighbors: of the soft code.
         sigma: of the soft code.
+        stride: one pixel is counted for so many along each axis: the output stride of
+            the network, as its targets are picked.
         resize: side in pixels, see `data.pixels.decode_resize`.
         squash: whether aspect is given up; otherwise the central square is taken.
         name: of the source, to keep with the counts.
@@ -94,7 +110,7 @@ def estimate(
     bins = len(gamut.centers)
 
     def count(rgb: UInt8[Array, "h w 3"], valid: Float[Array, ""]) -> Array:
-        ab = cielab.rgb8_to_lab(rgb[::STRIDE, ::STRIDE])[..., 1:]
+        ab = cielab.rgb8_to_lab(rgb[::stride, ::stride])[..., 1:]
         code = encode.soft_encode(ab, gamut, neighbors=neighbors, sigma=sigma)
         each = jax.numpy.broadcast_to(valid, ab.shape[:-1])
         return rebalance.accumulate(code, bins=bins, per_pixel=each)
@@ -132,7 +148,7 @@ def estimate(
         sigma=sigma,
         source=name,
         images=images,
-        pixels=images * (-(-resize // STRIDE)) ** 2,
+        pixels=images * (-(-resize // stride)) ** 2,
         resize=resize,
         squash=squash,
         lab=LAB,
@@ -185,11 +201,10 @@ def from_json(fields: dict[str, Any]) -> Prior:
     if not isinstance(fields, dict) or fields.get("format") != FORMAT_VERSION:
         raise ValueError(f"this is no prior of format {FORMAT_VERSION}")
     values = {name: value for name, value in fields.items() if name != "format"}
-    if wrong := sorted(set(values) ^ set(Prior._fields)):
-        raise ValueError(f"a prior with missing or unknown {wrong}")
+    records.check(values, FIELDS)
     counts = np.asarray(values["counts"], np.float64)
-    if not (np.isfinite(counts).all() and (counts >= 0).all() and counts.sum() > 0):
-        raise ValueError("a prior whose counts are not finite, negative, or all zero")
+    if not counts.sum() > 0:
+        raise ValueError("the counts of the prior are all zero")
     return Prior(**{**values, "counts": counts})
 
 
@@ -213,8 +228,10 @@ def read(path: Path) -> Prior:
         ValueError: naming the file and what is wrong with it.
     """
     try:
-        return from_json(json.loads(path.read_text()))
+        fields = records.read(path)
     except FileNotFoundError as error:
         raise ValueError(f"there is no prior at {path}") from error
-    except (ValueError, OSError) as error:
+    try:
+        return from_json(fields)
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -49,7 +49,7 @@ class Setting(NamedTuple):
         lifted: the train step over all devices.
         evaluate: from variables and a batch to sums over it.
         statistics: from variables and photographs to a batch's statistics.
-        predict: from variables and photographs to colorized ones.
+        predict: from variables and photographs to colorized ones, uint8.
         constant_loss: from mean terms to the constant predictor's loss.
         ceiling: measures how many images a second the devices could train on if they
             did nothing but the network's products.
@@ -105,11 +105,16 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
 
     network = build.network(config, axis_name=None)
 
+    decoding = build.description(config).decoding
+    colorize = train_step.make_colorize(
+        network,
+        build.head(config).decoder(decoding, probabilities),
+        amount=decoding.coherence,
+    )
+
     @jax.jit
     def predict(variables: PyTree, rgb: jax.Array) -> jax.Array:
-        lightness = cielab.rgb8_to_lab(rgb)[..., 0]
-        outputs = train_step.outputs_of(network, variables, lightness)
-        return train_step.colorized(lightness, objective.to_ab(outputs))
+        return colorize(variables, cielab.rgb8_to_lab(rgb)[..., 0])[1]
 
     crop = config.pipeline.crop
     flops = TRAINED * network.flops(crop, crop)
@@ -126,7 +131,9 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         split=split,
         prior=prior,
         lifted=lifted,
-        evaluate=devices.lift_sums(train_step.make_eval_step(network, objective)),
+        evaluate=devices.lift_sums(
+            train_step.make_eval_step(network, objective, colorize)
+        ),
         statistics=devices.lift_sums(statistics),
         predict=predict,
         # Means over many batches come from the host.

@@ -13,8 +13,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from jaxcolor.color.heads import Terms
 from jaxcolor.runtime import processes
-from jaxcolor.training.objectives import Terms
 
 LOG, TENSORBOARD = "log.jsonl", "tensorboard"
 

@@ -1,23 +1,21 @@
 """The train step and the evaluation step: pure functions of one global batch."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
-from jaxcolor.color import cielab
+from jaxcolor.color import cielab, coherence, compose
+from jaxcolor.color.heads import Decoder, Terms
 from jaxcolor.metrics import accuracy
 from jaxcolor.models import layers, layerwise
+from jaxcolor.models.interface import Network
 from jaxcolor.training.degradation import Spoil
-from jaxcolor.training.objectives import Objective, Terms
-
-# Pixels of the photograph, along each axis, for one of the network's output. Targets
-# are picked, not averaged: REFERENCE of the authors' release, a 1x1 stride-4 layer.
-OUTPUT_STRIDE = 4
+from jaxcolor.training.objectives import Objective
 
 
 class TrainState(NamedTuple):
@@ -40,6 +38,12 @@ class TrainState(NamedTuple):
 
 
 TrainStep = Callable[[TrainState, UInt8[Array, "b h w 3"]], tuple[TrainState, Terms]]
+
+# From variables and lightness to outputs and colored photographs.
+Colorize = Callable[
+    [PyTree, Float[Array, "b h w"]],
+    tuple[Float[Array, "b H W n"], UInt8[Array, "b h w 3"]],
+]
 
 
 def init_state(
@@ -64,7 +68,7 @@ def variables_of(state: TrainState) -> PyTree:
 
 
 def make_train_step(
-    network: nn.Module,
+    network: Network,
     optimizer: optax.GradientTransformation,
     objective: Objective,
     *,
@@ -118,7 +122,7 @@ def make_train_step(
     def train_step(
         state: TrainState, rgb: UInt8[Array, "b h w 3"]
     ) -> tuple[TrainState, Terms]:
-        lightness, ab = _inputs_and_targets(rgb)
+        lightness, ab = inputs_and_targets(rgb, stride=network.output_stride)
         if spoil is not None:
             lightness = spoil(state.step, rgb, lightness)
 
@@ -142,7 +146,7 @@ def make_train_step(
 
 
 def _make_apply(
-    network: nn.Module, *, remat: bool, fixed_statistics: Sequence[str]
+    network: Network, *, remat: bool, fixed_statistics: Sequence[str]
 ) -> Callable[[PyTree, PyTree, Array], PyTree]:
     """Returns the function that applies a network in training."""
 
@@ -180,7 +184,7 @@ def _is_sound(means: Terms, trees: list[PyTree]) -> Array:
 
 
 def make_statistics_step(
-    network: nn.Module, *, fixed_statistics: Sequence[str] = ()
+    network: Network, *, fixed_statistics: Sequence[str] = ()
 ) -> Callable[[PyTree, UInt8[Array, "b h w 3"]], PyTree]:
     """Returns the function of variables and photographs to the batch's statistics.
 
@@ -196,7 +200,7 @@ def make_statistics_step(
     apply = _make_apply(forgetful, remat=False, fixed_statistics=fixed_statistics)
 
     def statistics_step(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
-        lightness, _ = _inputs_and_targets(rgb)
+        lightness, _ = inputs_and_targets(rgb, stride=network.output_stride)
         # From zero: a step from other statistics to the batch's would round.
         zero = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
         start = layerwise.where_fixed(fixed_statistics, variables["batch_stats"], zero)
@@ -206,8 +210,38 @@ def make_statistics_step(
     return statistics_step
 
 
+def make_colorize(network: Network, decoder: Decoder, *, amount: float) -> Colorize:
+    """Returns the function that colorizes photographs as `evaluate` does.
+
+    Args:
+        network: applied by its running statistics.
+        decoder: of the head, under the decoding of the release.
+        amount: the coherence of that decoding.
+    """
+
+    def colorize(
+        variables: PyTree, lightness: Float[Array, "b h w"]
+    ) -> tuple[Float[Array, "b H W n"], UInt8[Array, "b h w 3"]]:
+        apply = partial(network.apply, variables, lightness, train=False)
+        if not amount:
+            outputs = jnp.asarray(apply())
+            cells = decoder.ab(decoder.move(outputs))
+            return outputs, compose.pictures(lightness, cells)
+        outputs, features = apply(method="outputs_and_features")
+        cells = coherence.of_photographs(
+            decoder.ab(decoder.move(outputs)),
+            features,
+            lightness=lightness,
+            coherence=amount,
+            valid=jnp.broadcast_to(jnp.array(outputs.shape[1:3]), (len(outputs), 2)),
+        )
+        return outputs, compose.pictures(lightness, cells)
+
+    return colorize
+
+
 def make_eval_step(
-    network: nn.Module, objective: Objective
+    network: Network, objective: Objective, colorize: Colorize
 ) -> Callable[[PyTree, UInt8[Array, "b h w 3"], Float[Array, " b"]], Terms]:
     """Returns the function of variables, photographs and their validity to sums.
 
@@ -218,11 +252,10 @@ def make_eval_step(
     def eval_step(
         variables: PyTree, rgb: UInt8[Array, "b h w 3"], valid: Float[Array, " b"]
     ) -> Terms:
-        lightness, ab = _inputs_and_targets(rgb)
-        outputs = outputs_of(network, variables, lightness)
+        lightness, ab = inputs_and_targets(rgb, stride=network.output_stride)
+        outputs, predicted = colorize(variables, lightness)
         terms = objective.terms(outputs, ab)
-        predicted = colorized(lightness, objective.to_ab(outputs))
-        terms["colorfulness"] = jax.vmap(accuracy.colorfulness)(predicted)
+        terms["colorfulness"] = jax.vmap(accuracy.colorfulness)(predicted / 255)
         terms["colorfulness_of_truth"] = jax.vmap(accuracy.colorfulness)(rgb / 255)
         terms["images"] = jnp.ones_like(valid)
         # A product, not a `where`: invalid rows repeat real photographs, so are finite.
@@ -231,29 +264,19 @@ def make_eval_step(
     return eval_step
 
 
-def outputs_of(
-    network: nn.Module, variables: PyTree, lightness: Float[Array, "b h w"]
-) -> Float[Array, "b H W outputs"]:
-    """Returns the network's outputs, by its running statistics."""
-    outputs = network.apply(variables, lightness, train=False)
-    return jnp.asarray(outputs)
-
-
-def colorized(
-    lightness: Float[Array, "b H W"], ab: Float[Array, "b h w 2"]
-) -> Float[Array, "b H W 3"]:
-    """Returns sRGB in [0, 1] from lightness and an ab map of a lower resolution."""
-    size = (*lightness.shape, 2)
-    full = jax.image.resize(ab, size, "bilinear")
-    lab = jnp.concatenate([lightness[..., None], full], axis=-1)
-    return jnp.clip(cielab.lab_to_rgb(lab), 0, 1)
-
-
-def _inputs_and_targets(
-    rgb: UInt8[Array, "b h w 3"],
+def inputs_and_targets(
+    rgb: UInt8[Array, "b h w 3"], *, stride: int
 ) -> tuple[Float[Array, "b h w"], Float[Array, "b H W 2"]]:
+    """Returns lightness, and the ab of one pixel for each cell of the output.
+
+    Picked, not averaged: the authors' release has a 1x1 convolution of stride 4.
+
+    Args:
+        rgb: of photographs.
+        stride: of the network's output.
+    """
     lab = cielab.rgb8_to_lab(rgb)
-    return lab[..., 0], lab[:, ::OUTPUT_STRIDE, ::OUTPUT_STRIDE, 1:]
+    return lab[..., 0], lab[:, ::stride, ::stride, 1:]
 
 
 def _accumulated(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxcolor import plots
-from jaxcolor.color import cielab
+from jaxcolor.color import cielab, compose
 from jaxcolor.data import pipeline, sources
 from jaxcolor.models import layerwise
 from jaxcolor.runtime import devices, processes
@@ -78,11 +78,10 @@ def write_sheet(setting: Setting, state: TrainState, step: int) -> None:
     count = int(batch["valid"][:SHEET_PHOTOS].sum())
     variables = devices.local(train_step.variables_of(state))
     predicted = np.asarray(setting.predict(variables, truth))
-    gray = train_step.colorized(
+    gray = compose.pictures(
         cielab.rgb8_to_lab(truth)[..., 0], jnp.zeros((len(truth), 1, 1, 2))
     )
-    columns = [np.asarray(gray), predicted, truth / 255]
-    rows = np.stack([np.rint(255 * x).astype(np.uint8) for x in columns], axis=1)
+    rows = np.stack([np.asarray(gray), predicted, truth], axis=1)
     folder = setting.workdir / SHEETS
     folder.mkdir(exist_ok=True)
     plots.write_png(plots.contact_sheet(rows[:count]), folder / f"{step:07d}.png")
@@ -96,7 +95,7 @@ def _validation_batches(
     whole = setting.split.validation
     # Spread over the set: names are sorted, often by class.
     size = min(images, len(whole))
-    multiple = build.network(setting.config, axis_name=None).multiple
+    multiple = build.network(setting.config, axis_name=None).input_multiple
     few = sources.Part(whole, np.arange(size) * len(whole) // max(size, 1))
     return pipeline.validation_batches(
         few,

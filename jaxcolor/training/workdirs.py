@@ -117,9 +117,9 @@ def settle_prior(
     Raises:
         ValueError: the given prior was counted for other targets.
     """
-    if config.objective.name == build.REGRESSION:
+    gamut = build.head(config).gamut
+    if gamut is None:
         return None
-    gamut = build.section_of(config, "gamut")
     targets = {
         "neighbors": config.objective.neighbors,
         "sigma": config.objective.sigma,
@@ -136,6 +136,7 @@ def settle_prior(
             training,
             gamut,
             **targets,
+            stride=build.network(config, axis_name=None).output_stride,
             resize=config.pipeline.resize,
             squash=config.pipeline.squash,
             name=config.data.source,

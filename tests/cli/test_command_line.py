@@ -239,7 +239,7 @@ def test_a_release_takes_the_numbers_of_decoding(model, tmp_path, capsys):
     numbers = ("--temperature", "0.7", "--rebalancing-lambda", "0.6")
     assert run(*command, *numbers, "--coherence", "0.4") == 0
     released = json.loads((tmp_path / "calm" / "config.json").read_text())
-    assert (released["temperature"], released["decoding_lambda"]) == (0.7, 0.6)
+    assert (released["temperature"], released["rebalancing_lambda"]) == (0.7, 0.6)
     assert released["coherence"] == 0.4
     wrong = ("release", model, "-o", tmp_path / "wrong")
     for flag, value in (

@@ -55,7 +55,7 @@ def test_a_sweep_writes_what_it_promises(model, photo_folder, tmp_path, capsys):
         for c in results["cells"]
     }
     best = max(areas, key=lambda at: areas[at]["value"])
-    assert tuple(results["best"].values()) == best
+    assert tuple(results["best"].values())[:2] == best
     assert lines[3].startswith("| {:g} | {:g} | ".format(*best))
     with (output / "table.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 4

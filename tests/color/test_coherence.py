@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcolor.color import coherence
-from jaxcolor.inference import tiles
+from jaxcolor.color import coherence, compose
 
 # Cells of a map, and how many of them are no padding.
 MAPS = [((21, 19), (18, 13)), ((40, 36), (40, 36)), ((3, 5), (2, 5)), ((1, 1), (1, 1))]
@@ -188,7 +187,7 @@ def test_color_steps_where_lightness_does():
     steps = []
     for share in (0.0, 1.0):
         colors = _guided(ab, lightness, np.full((16, 16), True), share)
-        enlarged = tiles.enlarge(colors, large)
+        enlarged = compose.enlarge(colors, large)
         steps.append(float(enlarged[32, 31, 0] - enlarged[32, 32, 0]) / 80)
     # Bilinear: one of the 4 pixels between the centers of two cells. Guided: of the
     # three windows of a cell at the edge, two have the edge, and fit 32 / 32.9 of it;

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from jaxcolor.color.decode import Decoding
 from jaxcolor.evaluation import decoding_grid
 from jaxcolor.evaluation.decoding_grid import Cell, Criterion, Sweep
 from jaxcolor.evaluation.report import sweep_tables
@@ -38,7 +39,10 @@ def _cell(at, numbers):
     keys = ("auc", "rebalanced_auc", "colorfulness_share", "psnr", "ciede2000")
     found = {k: Number(x, x - 1, x + 1) for k, x in zip(keys, numbers, strict=True)}
     nll = {"nll": Number(4 + at[1], 3.5, 5.5), "ece": Number(0.1)}
-    return Cell(*at, found | {"colorfulness": Number(30 * numbers[2])} | nll)
+    return Cell(
+        Decoding(*at, coherence=0.0),
+        found | {"colorfulness": Number(30 * numbers[2])} | nll,
+    )
 
 
 SWEEP = Sweep(
@@ -66,7 +70,7 @@ SWEEP = Sweep(
 )
 def test_the_best_cell_meets_the_conditions(criterion, wanted):
     best = decoding_grid.best(SWEEP, criterion)
-    assert (best and best[:2]) == wanted
+    assert (best and best.decoding[:2]) == wanted
 
 
 def test_the_verdict_states_the_criterion():
@@ -100,7 +104,7 @@ def test_photographs_without_color_meet_no_condition_of_color():
 
 
 def test_ends_of_lambda_are_no_ends_at_0_and_1():
-    at = {c[:2]: c for c in SWEEP.cells}
+    at = {c.decoding[:2]: c for c in SWEEP.cells}
     narrow = decoding_grid.make([0.2, 0.38, 1.0], [0.5, 1.0])
     assert decoding_grid.edges(at[0.38, 0.5], narrow) == ["λ"]
     assert decoding_grid.edges(at[1.0, 1.0], narrow) == ["T"]
@@ -137,10 +141,10 @@ def test_heads_stand_above_their_columns():
 @pytest.mark.parametrize(
     ("temperatures", "lambdas", "message"),
     [
-        ([0.38, 0.0], [0.5], "temperatures are 0.38, 0; wanted all above 0"),
-        ([float("inf")], [0.5], "temperatures are inf"),
-        ([float("nan")], [0.5], "temperatures are nan"),
-        ([1.0], [0.5, 1.5], "lambdas are 0.5, 1.5; wanted all from 0 to 1"),
+        ([0.38, 0.0], [0.5], "temperature is 0.0; wanted above 0, and finite"),
+        ([float("inf")], [0.5], "temperature is inf"),
+        ([float("nan")], [0.5], "temperature is nan"),
+        ([1.0], [0.5, 1.5], "rebalancing_lambda is 1.5; wanted from 0 to 1"),
         ([], [0.5], "no temperatures"),
         ([1.0], [], "no lambdas"),
         ([1.0, 1.0], [0.5], "wanted each of them once"),

@@ -60,11 +60,11 @@ def _assert_equal(numbers, expected):
 
 def test_every_cell_has_the_numbers_of_an_evaluation(swept, evaluated):
     _, expected = evaluated
-    cells = [(c.rebalancing_lambda, c.temperature) for c in swept.cells]
+    cells = [c.decoding[1::-1] for c in swept.cells]
     assert cells == [(0.2, 0.38), (0.2, 1.0), (0.5, 0.38), (0.5, 1.0)]
     for cell in swept.cells:
         assert {"rebalanced_auc", "ciede2000", "nll", "ece"} <= cell.numbers.keys()
-        wanted = expected[f"{cell.temperature} {cell.rebalancing_lambda}"]
+        wanted = expected["{} {}".format(*cell.decoding)]
         _assert_equal(cell.numbers, wanted)
     # Else equality would say little.
     assert len({c.numbers["auc"].value for c in swept.cells}) == len(swept.cells)
@@ -79,9 +79,9 @@ def test_truth_and_gray_are_those_of_an_evaluation(swept, evaluated):
 
 
 def test_likelihood_does_not_depend_on_temperature(swept):
-    nll = {c.rebalancing_lambda: set() for c in swept.cells}
+    nll = {c.decoding.rebalancing_lambda: set() for c in swept.cells}
     for cell in swept.cells:
-        nll[cell.rebalancing_lambda].add(cell.numbers["nll"])
+        nll[cell.decoding.rebalancing_lambda].add(cell.numbers["nll"])
     assert [len(values) for values in nll.values()] == [1, 1]
     assert len(set.union(*nll.values())) == 2
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from jaxcolor.color.decode import Decoding
 from jaxcolor.evaluation import result_tables
 from jaxcolor.evaluation.result_tables import Evaluation, Number, Reliability, Row
 
@@ -32,8 +33,8 @@ def made():
     return Evaluation(
         manifest=MANIFEST,
         rows=[
-            Row("gray", {"auc": Number(91.0)}, None, None, None),
-            Row("mine", model, 0.38, 0.5, 0.25),
+            Row("gray", {"auc": Number(91.0)}, None),
+            Row("mine", model, Decoding(0.38, 0.5, 0.25)),
         ],
         names=["a.png"],
         photographs={"gray": {"auc": [91.0]}, "mine": {"auc": [90.1]}},

@@ -20,6 +20,7 @@ from jaxcolor import models
 from jaxcolor.color import gamut
 from jaxcolor.data import splits
 from jaxcolor.models import layers
+from jaxcolor.models.interface import OuterLayers
 from jaxcolor.pretrained import release
 from jaxcolor.training import interruption
 from jaxcolor.training.config import reading
@@ -48,7 +49,14 @@ class Small(nn.Module):
     axis_name: str | None = None
     momentum: float = 0.9
 
-    multiple = 8
+    input_multiple = 8
+    output_stride = 4
+    outer_layers = OuterLayers("conv1_1", "head")
+    extra_inputs = ()
+    has_features = False
+
+    def flops(self, height, width):
+        return 0
 
     @nn.compact
     def __call__(self, lightness, *, train):

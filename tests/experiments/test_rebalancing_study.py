@@ -17,7 +17,7 @@ from tests import tiny
 def models():
     """One each, that differ in no more than what they say they were trained for."""
     lambdas = (rebalancing.PLAIN, rebalancing.WANTED)
-    return {x: [tiny.model(tiny.BINS._replace(rebalancing_lambda=x))] for x in lambdas}
+    return {x: [tiny.model(tiny.trained_under(x))] for x in lambdas}
 
 
 def test_an_estimate_is_a_mean_of_ratios():

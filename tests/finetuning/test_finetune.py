@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from jaxcolor import cli, models, plots
+from jaxcolor.color.decode import Decoding
+from jaxcolor.color.heads import Bins
 from jaxcolor.data import albums, splits
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
@@ -185,7 +187,7 @@ def test_a_model_without_bins_is_refused(own, tmp_path, capsys):
 
 @pytest.mark.parametrize("trained", [0.5, 1.0])
 def test_under_another_prior_a_model_has_the_same_posterior(trained):
-    old = tiny.model(tiny.BINS._replace(rebalancing_lambda=trained))
+    old = tiny.model(tiny.trained_under(trained))
     prior = np.random.default_rng(1).dirichlet(np.ones(313)).astype(np.float32)
     new = beginning.under(old, prior)
     lightness = jnp.linspace(0, 100, 32 * 32).reshape(1, 32, 32)
@@ -223,15 +225,9 @@ LITE = descriptions.Description(
         "momentum": 0.99,
         "outputs": 313,
     },
-    head="bins",
-    spacing=10.0,
-    neighbors=10,
-    sigma=5.0,
-    rebalancing_lambda=1.0,
+    head=Bins(spacing=10.0, neighbors=10, sigma=5.0, training_lambda=1.0),
     size=256,
-    temperature=0.38,
-    decoding_lambda=0.58,
-    coherence=1.0,
+    decoding=Decoding(temperature=0.38, rebalancing_lambda=0.58, coherence=1.0),
 )
 
 

@@ -111,7 +111,7 @@ def test_16_bit_gray_of_pillow_stays_deep(colorizer, photo):
 @pytest.mark.parametrize(
     "wrong",
     [
-        np.zeros((4, 4), np.float32),
+        np.zeros((4, 4), np.int64),
         np.zeros((4, 4, 2), np.uint8),
         np.zeros((4,), np.uint8),
         np.zeros((0, 4), np.uint8),
@@ -129,6 +129,84 @@ def test_a_batch_equals_one_by_one(colorizer, photo):
     for one, many in zip(map(colorizer, photos), batch, strict=True):
         # Convolutions of another batch size add in another order.
         assert _levels_apart(one, many) <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_in_the_unit_interval_are_levels_over_the_largest(
+    colorizer, photo, dtype
+):
+    colored = colorizer((photo / 255).astype(dtype))
+    assert colored.dtype == dtype
+    assert 0 <= colored.min() < colored.max() <= 1
+    # Floats are taken as 16 bits; rounding of the 8-bit result.
+    assert _levels_apart(255 * colored, colorizer(photo)) <= 0.51
+
+
+def test_an_axis_of_one_channel_is_gray(colorizer, photo):
+    gray = photo[..., 1]
+    np.testing.assert_array_equal(colorizer(gray[..., None]), colorizer(gray))
+
+
+def test_a_list_of_any_sizes_and_types_gives_a_list(colorizer, photo):
+    photos = [photo, photo[:40, :40, :1], photo[::-1] / 255, Image.fromarray(photo)]
+    found = colorizer(photos)
+    assert [each.shape for each in found] == [
+        photo.shape,
+        (40, 40, 3),
+        photo.shape,
+        photo.shape,
+    ]
+    assert [each.dtype for each in found] == [np.uint8, np.uint8, float, np.uint8]
+    # Convolutions of another batch size add in another order.
+    for one, given in zip(found, photos, strict=True):
+        assert _levels_apart(one, colorizer(given)) <= 1
+
+
+def test_a_batch_of_an_array_gives_an_array(colorizer, photo):
+    batch = np.stack([photo, photo[::-1]] * 5)[..., :1]
+    found = colorizer(batch)
+    assert found.shape == (*batch.shape[:3], 3)
+    for one, given in zip(found[:2], batch, strict=False):
+        assert _levels_apart(one, colorizer(given)) <= 1
+
+
+def test_a_call_may_ask_for_another_decoding(colorizer, photo):
+    settings = {"temperature": 0.9, "rebalancing_lambda": 0.1, "coherence": 0.5}
+    for name, value in settings.items():
+        own = Colorizer(tiny.model(), **{name: value})
+        asked = colorizer(photo, **{name: value})
+        np.testing.assert_array_equal(asked, own(photo))
+        assert _levels_apart(asked, colorizer(photo)) > 3
+    assert colorizer.decoding == (0.38, 0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((3, 8, 8), np.uint8), r"got uint8 of shape \(3, 8, 8\); wanted"),
+        (np.zeros((0, 8, 8, 3), np.uint8), "wanted a photograph in it"),
+        (np.full((8, 8), 255.0), r"floats from 255 to 255; wanted them in \[0, 1\]"),
+        (np.full((8, 8), np.nan), "floats from nan to nan; wanted them in"),
+        (np.zeros((8, 8), complex), "got complex128"),
+        (np.zeros((8, 8), bool), "got bool"),
+    ],
+)
+def test_arrays_that_are_no_photographs_are_refused(colorizer, given, message):
+    with pytest.raises(ValueError, match=message):
+        colorizer(given)
+
+
+def test_a_call_refuses_a_number_out_of_range(colorizer, photo):
+    with pytest.raises(ValueError, match=r"temperature is 0\.0; wanted above 0"):
+        colorizer(photo, temperature=0.0)
+    l2 = Colorizer(tiny.model(tiny.REGRESSION))
+    with pytest.raises(ValueError, match="predicts ab itself"):
+        l2(photo, rebalancing_lambda=0.5)
+
+
+def test_a_size_of_gigabytes_is_refused():
+    with pytest.raises(ValueError, match="size is 1000000000; wanted at most 4096"):
+        Colorizer(tiny.model(), size=10**9)
 
 
 def test_a_photograph_is_not_squashed(photo, monkeypatch):
@@ -184,7 +262,7 @@ def test_a_photograph_is_painted_with_what_is_decoded_of_its_logits(colorizer, p
 def test_the_models_own_numbers_are_the_defaults(photo):
     model = tiny.model()
     plain = Colorizer(model)
-    assert (plain.temperature, plain.rebalancing_lambda, plain.size) == (0.38, 0.5, 32)
+    assert (plain.decoding, plain.size) == ((0.38, 0.5, 0.0), 32)
     same = Colorizer(model, temperature=0.38, rebalancing_lambda=0.5, size=32)
     np.testing.assert_array_equal(plain(photo), same(photo))
 
@@ -243,11 +321,11 @@ def test_a_released_model_colorizes_as_before(colorizer, photo, tmp_path):
 
 
 def test_without_a_path_the_model_of_the_box_is_loaded(tmp_path, monkeypatch):
-    made = tiny.model(tiny.BINS._replace(temperature=0.7, decoding_lambda=0.25))
+    made = tiny.model(tiny.decoded_by(temperature=0.7, rebalancing_lambda=0.25))
     release.save(made, tmp_path / "model", card="")
     monkeypatch.setattr(release, "BUNDLED", tmp_path / "model")
     for loaded in (Colorizer.load(), Colorizer.load("bundled")):
-        assert (loaded.temperature, loaded.rebalancing_lambda) == (0.7, 0.25)
+        assert loaded.decoding == (0.7, 0.25, 0.0)
 
 
 def test_colorizers_of_one_network_share_what_is_compiled(photo):

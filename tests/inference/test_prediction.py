@@ -16,11 +16,13 @@ from jaxcolor.color import cielab, coherence, decode
 from jaxcolor.evaluation import decoding_sweep, systems
 from jaxcolor.inference import prediction, tiles
 from jaxcolor.inference.colorizer import Colorizer
+from jaxcolor.models.interface import OuterLayers
 from jaxcolor.models.zhang2016 import Zhang2016
-from jaxcolor.pretrained import descriptions, release
+from jaxcolor.pretrained import release
 from tests import tiny
 
-COHERENT = tiny.BINS._replace(coherence=0.75)
+ZHANG = tiny.model().network
+COHERENT = tiny.decoded_by(coherence=0.75)
 
 
 class Plain(nn.Module):
@@ -28,7 +30,14 @@ class Plain(nn.Module):
 
     outputs: int
 
-    multiple = 8
+    input_multiple = 8
+    output_stride = 4
+    outer_layers = OuterLayers("Dense_0", "Dense_0")
+    extra_inputs = ()
+    has_features = False
+
+    def flops(self, height, width):
+        return 0
 
     @nn.compact
     def __call__(self, lightness, *, train):
@@ -75,7 +84,7 @@ def test_features_are_what_the_head_makes_outputs_of():
 
 def test_a_coherence_of_0_is_what_there_was_before(photo, colorizers):
     model = tiny.model()
-    view = tiles.view(photo, size=32)
+    view = tiles.view(photo, size=32, network=ZHANG)
     outputs = jax.jit(
         lambda rgb: decode.annealed_mean(
             model.network.apply(
@@ -174,15 +183,9 @@ def test_the_models_own_coherence_is_the_default(photo, colorizers, tmp_path):
     model = tiny.model(COHERENT)
     release.save(model, tmp_path / "model", card="")
     loaded = Colorizer.load(tmp_path / "model")
-    assert loaded.coherence == 0.75
+    assert loaded.decoding.coherence == 0.75
     np.testing.assert_array_equal(loaded(photo), colorizers[0.75](photo))
-    assert Colorizer.load(tmp_path / "model", coherence=0.0).coherence == 0
-
-
-def test_a_model_from_before_there_was_coherence_has_none():
-    fields = COHERENT._asdict()
-    del fields["coherence"]
-    assert descriptions.from_fields(fields).coherence == 0
+    assert Colorizer.load(tmp_path / "model", coherence=0.0).decoding.coherence == 0
 
 
 def test_a_regression_can_be_coherent(photo):
@@ -220,7 +223,7 @@ def test_the_network_of_the_paper_is_not_coherent_of_itself():
 def test_the_padding_of_a_view_takes_no_part(photo, colorizers):
     colorizer = colorizers[1.0]
     # Of 24 x 32 pixels, and 8 rows of padding.
-    view = tiles.view(photo, size=32)
+    view = tiles.view(photo, size=32, network=ZHANG)
     rows, columns = tiles.cells(view)
     assert (rows, columns) == (6, 8)
     lightness = prediction.lightness(view.rgb[None])

@@ -7,8 +7,11 @@ from PIL import Image
 from scipy import ndimage
 from skimage import color
 
+from jaxcolor.color import compose
 from jaxcolor.inference import tiles
+from tests import tiny
 
+ZHANG = tiny.model().network
 SIZES = [(1, 1), (7, 3), (31, 257), (300, 20), (64, 64)]
 
 
@@ -30,37 +33,39 @@ def _lightness(photo):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_view_keeps_the_aspect(size):
-    view = tiles.view(_noise(*size, 3), size=64)
+    view = tiles.view(_noise(*size, 3), size=64, network=ZHANG)
     assert max(view.height, view.width) == 64
     # Half a pixel of rounding, and never less than one.
     assert abs(view.height - 64 * size[0] / max(size)) <= 0.5 or view.height == 1
     assert abs(view.width - 64 * size[1] / max(size)) <= 0.5 or view.width == 1
-    assert view.rgb.shape[:2] == tiles.view_shape(*size, size=64)
+    assert view.rgb.shape[:2] == tiles.view_shape(*size, size=64, network=ZHANG)
     assert view.rgb.shape[0] % 8 == view.rgb.shape[1] % 8 == 0
 
 
 def test_the_view_is_resized_as_pillow_does():
     photo = _noise(90, 120, 3)
-    view = tiles.view(photo, size=64)
+    view = tiles.view(photo, size=64, network=ZHANG)
     expected = Image.fromarray(photo).resize((64, 48), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(view.rgb[: view.height, : view.width], expected)
 
 
 def test_the_padding_mirrors_the_photograph():
-    view = tiles.view(_noise(64, 40, 3), size=64)
+    view = tiles.view(_noise(64, 40, 3), size=64, network=ZHANG)
     assert (view.rgb.shape, view.width) == ((64, 64, 3), 40)
     np.testing.assert_array_equal(view.rgb[:, 40:], view.rgb[:, 39:15:-1])
 
 
 def test_views_of_many_aspects_have_few_shapes():
-    shapes = {tiles.view_shape(h, 1000, size=256) for h in range(1, 1001)}
+    shapes = {
+        tiles.view_shape(h, 1000, size=256, network=ZHANG) for h in range(1, 1001)
+    }
     assert len(shapes) == 8
 
 
 def test_the_view_is_the_same_for_8_and_16_bits_and_for_gray():
     gray = _noise(50, 60)
     views = [
-        tiles.view(photo, size=64).rgb
+        tiles.view(photo, size=64, network=ZHANG).rgb
         for photo in (
             gray,
             gray.astype(np.uint16) * 257,
@@ -80,14 +85,14 @@ def test_enlarging_is_pytorch_s_bilinear_interpolation():
         mode="bilinear",
         align_corners=False,
     )
-    enlarged = tiles.enlarge(jnp.asarray(ab), jnp.zeros((2, 33, 21)))
+    enlarged = compose.enlarge(jnp.asarray(ab), jnp.zeros((2, 33, 21)))
     # float32: positions up to 33 carry errors of 33 * 6e-8.
     np.testing.assert_allclose(enlarged, expected.permute(0, 2, 3, 1), atol=1e-5)
 
 
 def test_enlarging_by_two_by_hand():
     ab = np.array([[[0, 0], [4, 8]]], np.float32)
-    enlarged = tiles.enlarge(jnp.asarray(ab), jnp.zeros((1, 4)))
+    enlarged = compose.enlarge(jnp.asarray(ab), jnp.zeros((1, 4)))
     # Centers of pixels at 1/4, 3/4, 5/4, 7/4; of cells at 1/2 and 3/2.
     assert np.asarray(enlarged)[0, :, 0].tolist() == [0, 1, 3, 4]
     assert np.asarray(enlarged)[0, :, 1].tolist() == [0, 2, 6, 8]
@@ -97,7 +102,7 @@ def test_enlarging_by_two_by_hand():
 def test_colors_of_all_tiles_are_the_interpolated_ones(size):
     # Moderate lightness and little chroma, all inside sRGB.
     photo = (80 + _noise(*size) // 2).astype(np.uint8)
-    view = tiles.view(photo, size=64)
+    view = tiles.view(photo, size=64, network=ZHANG)
     ab = _grid(view) / 10
     cells = ab[: -(-view.height // 4), : -(-view.width // 4)]
     places = np.meshgrid(
@@ -120,7 +125,7 @@ def test_colors_of_all_tiles_are_the_interpolated_ones(size):
 @pytest.mark.parametrize("brightest", [1.0, 0.1])
 def test_lightness_is_kept_whatever_the_colors(dtype, channels, brightest):
     photo = (_noise(200, 150, *channels, dtype=dtype) * brightest).astype(dtype)
-    view = tiles.view(photo, size=64)
+    view = tiles.view(photo, size=64, network=ZHANG)
     painted = tiles.paint(photo, _grid(view), view)
     assert (painted.shape, painted.dtype) == ((200, 150, 3), dtype)
     error = np.abs(_lightness(painted) - _lightness(photo)).max()
@@ -132,7 +137,7 @@ def test_lightness_is_kept_whatever_the_colors(dtype, channels, brightest):
 def test_black_and_white_stay():
     photo = np.zeros((20, 20), np.uint8)
     photo[:, 10:] = 255
-    view = tiles.view(photo, size=64)
+    view = tiles.view(photo, size=64, network=ZHANG)
     painted = tiles.paint(photo, _grid(view), view)
     # What the gamut's tolerance lets through near black, in blue: 255 * 12.92e-5 * 3.
     assert np.abs(painted - np.float32(photo)[..., None]).max() <= 1
@@ -141,10 +146,10 @@ def test_black_and_white_stay():
 def test_a_photograph_of_many_tiles_compiles_nothing_new():
     for size in ((10, 10), (300, 700), (31, 900)):
         photo = _noise(*size, 3)
-        view = tiles.view(photo, size=64)
+        view = tiles.view(photo, size=64, network=ZHANG)
         tiles.paint(photo, _grid(view), view)
     before = tiles._paint._cache_size()
     photo = _noise(555, 444, 3)
-    view = tiles.view(photo, size=64)
+    view = tiles.view(photo, size=64, network=ZHANG)
     tiles.paint(photo, _grid(view), view)
     assert tiles._paint._cache_size() == before

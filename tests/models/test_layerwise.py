@@ -5,7 +5,9 @@ import optax
 import pytest
 from flax import linen as nn
 
+from jaxcolor.color.heads import Regression
 from jaxcolor.models import layers, layerwise
+from jaxcolor.models.interface import OuterLayers
 from jaxcolor.training import objectives, optimizers, train_step
 
 MOMENTUM = 0.9
@@ -30,6 +32,15 @@ class Nested(nn.Module):
 
     momentum: float = MOMENTUM
 
+    outputs = 2
+    input_multiple = output_stride = 4
+    outer_layers = OuterLayers("encoder/conv", "head")
+    extra_inputs = ()
+    has_features = False
+
+    def flops(self, height, width):
+        return 0
+
     @nn.compact
     def __call__(self, lightness, *, train):
         x = (lightness[..., None] - 50) / 100
@@ -51,7 +62,7 @@ def make_step(optimizer, **options):
     return train_step.make_train_step(
         Nested(),
         optimizer,
-        objectives.regression(),
+        objectives.of_head(Regression(), None),
         average_decay=0.9,
         spoil=None,
         axis_name=None,
@@ -242,7 +253,7 @@ def test_without_settings_the_step_is_the_same_program(variables):
 
 def moments_of_decoder(variables):
     """Returns mean and variance before the decoder's norm, the encoder's fixed."""
-    lightness, _ = train_step._inputs_and_targets(RGB)
+    lightness, _ = train_step.inputs_and_targets(RGB, stride=4)
     _, seen = Nested().apply(
         variables, lightness, train=False, capture_intermediates=True
     )
@@ -274,9 +285,9 @@ def test_with_all_statistics_fixed_the_loss_is_that_of_evaluation(variables):
     state = train_step.init_state(variables, optimizer, average=False)
     after, terms = jax.jit(make_step(optimizer, fixed_statistics=("",)))(state, RGB)
     assert bits(after.batch_stats) == bits(state.batch_stats)
-    lightness, ab = train_step._inputs_and_targets(RGB)
+    lightness, ab = train_step.inputs_and_targets(RGB, stride=4)
     outputs = Nested().apply(variables, lightness, train=False)
-    wanted = objectives.regression().terms(outputs, ab)["loss"].mean()
+    wanted = objectives.of_head(Regression(), None).terms(outputs, ab)["loss"].mean()
     np.testing.assert_allclose(terms["loss"], wanted, rtol=1e-5)
     _, other = jax.jit(make_step(optimizer))(state, RGB)
     assert abs(other["loss"] - wanted) > 1e-3 * wanted

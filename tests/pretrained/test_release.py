@@ -66,7 +66,7 @@ def test_the_file_of_weights_stands_alone(released):
 
 def test_the_config_says_how_to_decode(released):
     config = json.loads((released / "config.json").read_text())
-    assert config["format_version"] == 1
+    assert config["format_version"] == 2
     assert config["head"] == "bins"
     assert config["temperature"] == 0.38
 
@@ -174,15 +174,65 @@ def test_a_failure_leaves_the_old_model(model, released, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "has format 2; this jaxcolor reads 1"),
+        ({"network": []}, r"network is \[\]; wanted text"),
+        ({"arguments": None}, "arguments is null; wanted an object"),
+        ({"head": []}, r"head is \[\]; wanted 'bins' or 'ab'"),
+        ({"spacing": "x"}, 'spacing is "x"; wanted a number from 2 to 40'),
+        ({"neighbors": 0}, "neighbors is 0; wanted a whole number from 1"),
+        ({"neighbors": 400}, "neighbors is 400; wanted at most the 313 bins"),
+        ({"sigma": -5.0}, "sigma is -5.0; wanted a number above 0"),
+        ({"training_lambda": 2}, "training_lambda is 2; wanted a number from 0 to 1"),
+        ({"size": "x"}, 'size is "x"; wanted a whole number from 1 to 4096'),
+        ({"size": 10**9}, "size is 1000000000; wanted a whole number from 1 to 4096"),
+        ({"temperature": "x"}, 'temperature is "x"; wanted a number above 0'),
+        ({"temperature": 10**400}, "temperature is 1000.*; wanted a number above 0"),
+        ({"rebalancing_lambda": -1}, "rebalancing_lambda is -1; wanted a number"),
+        ({"coherence": None}, "coherence is null; wanted a number from 0 to 1"),
+        ({"provenance": 3}, "provenance is 3; wanted an object"),
+        ({"format_version": "2"}, 'has format "2"; this jaxcolor reads 2'),
+    ],
+)
+def test_a_field_of_a_wrong_kind_is_refused_in_one_line(released, changes, message):
+    _edit_config(released, **changes)
+    with pytest.raises(ValueError, match=message) as refused:
+        release.load(released)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "message"),
+    [
+        ("width", None, "width is null; wanted a number above 0, at most 16"),
+        ("width", 1e6, "width is 1000000.0; wanted a number above 0, at most 16"),
+        ("outputs", -1, "outputs is -1; wanted a whole number from 1"),
+        ("affine", "no", 'affine is "no"; wanted true or false'),
+        ("momentum", 2, "momentum is 2; wanted a number from 0 to 1"),
+        ("dtype", "x", "missing or unknown field: dtype"),
+        ("parent", {}, "missing or unknown field: parent"),
+    ],
+)
+def test_an_argument_of_a_wrong_kind_is_refused(released, argument, value, message):
+    _edit_config(released, arguments={**tiny.BINS.arguments, argument: value})
+    with pytest.raises(ValueError, match=f"arguments of zhang2016: {message}"):
+        release.load(released)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_version": 3}, "has format 3; this jaxcolor reads 2"),
+        ({"format_version": 1}, "reads 2: release the model again .* or rename in it"),
         ({"network": "vgg"}, "unknown network 'vgg'; known: lite_fpn, zhang2016"),
         (
             {"arguments": {**tiny.BINS.arguments, "depth": 3}},
-            "arguments of zhang2016: .*'depth'",
+            "arguments of zhang2016: missing or unknown field: depth",
         ),
         ({"head": "rgb"}, "head is 'rgb'; wanted 'bins' or 'ab'"),
         ({"colour": 1}, "missing or unknown field: colour"),
-        ({"temperature": None}, "a model with bins needs temperature; got null"),
+        (
+            {"temperature": None},
+            "temperature is missing; wanted one, as the model has bins",
+        ),
         ({"spacing": 5.0}, r"centers have shape \(313, 2\); spacing 5.0 has"),
         (
             {"arguments": {**tiny.BINS.arguments, "width": 0.25}},
@@ -205,14 +255,6 @@ def test_a_config_that_does_not_fit_is_refused(released, changes, message):
     assert "\n" not in str(refused.value)
 
 
-def test_a_model_of_before_coherence_has_none(released):
-    path = released / "config.json"
-    fields = json.loads(path.read_text())
-    del fields["coherence"]
-    path.write_text(json.dumps(fields))
-    assert release.load(released).description.coherence == 0
-
-
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -220,6 +262,27 @@ def test_a_model_of_before_coherence_has_none(released):
         (lambda t: t.pop("prior"), "weights lack prior"),
         (lambda t: t.pop("centers"), "weights lack centers"),
         (lambda t: t.update(extra=np.zeros(1)), "weights hold extra"),
+        (lambda t: t.update(params=np.zeros(1)), "weights hold params, unknown"),
+        (
+            lambda t: t.update({"params/head": np.zeros(1)}),
+            "weights hold params/head, unknown",
+        ),
+        (
+            lambda t: t.update({"params/head/bias": np.full(313, np.nan)}),
+            "params/head/bias has numbers that are not finite",
+        ),
+        (
+            lambda t: t.update({"params/head/bias": np.full(313, np.inf)}),
+            "params/head/bias has numbers that are not finite",
+        ),
+        (
+            lambda t: t.update({"params/head/bias": np.zeros(313, np.int32)}),
+            "params/head/bias has numbers of type int32; wanted floats",
+        ),
+        (
+            lambda t: t["batch_stats/conv1_2norm/var"].__setitem__(0, -0.5),
+            "batch_stats/conv1_2norm/var has a negative variance, -0.5",
+        ),
         (lambda t: t.update(prior=t["prior"] * 2), "prior is no distribution"),
         (lambda t: t.update(prior=t["prior"] * np.nan), "prior is no distribution"),
         (lambda t: t.update(prior=t["prior"][:9]), r"prior has shape \(9,\)"),
@@ -295,10 +358,12 @@ def test_loading_a_released_model_leaves_training_libraries_unloaded(released):
     assert output.strip() == "[]"
 
 
-def test_a_regression_needs_no_numbers_of_bins():
-    assert descriptions.decoding(tiny.REGRESSION) is None
-    assert descriptions.decoding(tiny.BINS).temperature == 0.38
-    assert tiny.model(tiny.REGRESSION).prior is None
+def test_a_regression_stores_no_numbers_of_bins(tmp_path):
+    made = tiny.model(tiny.REGRESSION)
+    assert made.prior is None
+    release.save(made, tmp_path / "model", card="")
+    fields = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert not {"spacing", "neighbors", "sigma", "training_lambda"} & set(fields)
 
 
 @pytest.mark.parametrize("description", [tiny.BINS, tiny.REGRESSION])
@@ -318,7 +383,7 @@ def test_the_card_says_what_the_model_is(description):
     assert "library_name: jaxcolor\n" in front
     for wanted in ("# scenes", "14,000", "arXiv:1603.08511", "Colorizer.load", "90"):
         assert wanted in body
-    assert ("temperature" in body) == (description.head == "bins")
+    assert ("--temperature" in body) == (description == tiny.BINS)
 
 
 @pytest.fixture
@@ -330,7 +395,7 @@ def workdir(model, tmp_path, monkeypatch):
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.json").write_text('{"training": {"steps": 9}}')
     record = {
-        "description": model.description._asdict(),
+        "description": descriptions.to_fields(model.description),
         "prior": {"counts": [1.0] * 313, "source": "photos"},
         "interval": {"sums": {}, "count": 0},
         "versions": {"jax": "1"},

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 from PIL import Image
 from skimage import color
 
@@ -226,16 +227,36 @@ def test_a_damaged_folder_is_refused_with_its_name(trained, tmp_path):
     recognition.save(trained, folder)
     config = json.loads((folder / release.CONFIG).read_text())
     damages = {
-        "missing, unknown or misshapen": config | {"classes": ["a", "b", "c"]},
+        r"head/bias has shape \(2,\); wanted \(3,\)": config
+        | {"classes": ["a", "b", "c"]},
+        'width is "x"; wanted a number': config | {"width": "x"},
+        "width is 1000000000.0; wanted": config | {"width": 1e9},
+        "classes is 3; wanted a list": config | {"classes": 3},
+        "classes has a name twice": config | {"classes": ["a", "a"]},
+        "size is null; wanted a whole number": config | {"size": None},
+        "momentum is 2": config | {"momentum": 2},
         "format 99": config | {"classifier_version": 99},
         "unknown field: width": {n: x for n, x in config.items() if n != "width"},
-        "does not describe a classifier": [],
+        r"holds \[\]; wanted an object": [],
+        "does not describe a classifier": {},
     }
     for told, fields in damages.items():
         (folder / release.CONFIG).write_text(json.dumps(fields))
         with pytest.raises(ValueError, match=f"seed0.*{told}"):
             recognition.load(folder)
     (folder / release.CONFIG).write_text(json.dumps(config))
+    whole = safetensors.numpy.load_file(folder / release.WEIGHTS)
+    tensors = {
+        "weights hold params, unknown": whole | {"params": np.zeros(1)},
+        "head/bias has numbers that are not finite": whole
+        | {"params/head/bias": np.full(2, np.nan, np.float32)},
+        "norm1/var has a negative variance": whole
+        | {"batch_stats/norm1/var": -whole["batch_stats/norm1/var"]},
+    }
+    for told, arrays in tensors.items():
+        safetensors.numpy.save_file(arrays, folder / release.WEIGHTS)
+        with pytest.raises(ValueError, match=f"seed0.*{told}"):
+            recognition.load(folder)
     (folder / release.WEIGHTS).write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"model\.safetensors"):
         recognition.load(folder)

@@ -31,6 +31,7 @@ def counted(two_colors):
         sources.open_source(two_colors),
         GAMUT,
         **TARGETS,
+        stride=4,
         resize=32,
         squash=False,
         name="two colors",
@@ -64,7 +65,13 @@ def test_what_is_counted_of_a_photograph(tmp_path, kind):
     for name, pixels in (("photo", photo), ("red", np.full_like(photo, (200, 30, 40)))):
         (tmp_path / name).mkdir()
         Image.fromarray(pixels).save(tmp_path / name / "photo.png")
-    chosen = {"resize": 32, "squash": False, "name": "set", "is_quiet": True}
+    chosen = {
+        "stride": 4,
+        "resize": 32,
+        "squash": False,
+        "name": "set",
+        "is_quiet": True,
+    }
     found, red = (
         priors.estimate(
             sources.open_source(tmp_path / name), GAMUT, **TARGETS, **chosen
@@ -91,7 +98,13 @@ def test_names_that_are_not_utf8_are_counted(tmp_path):
     except OSError:
         pytest.skip("this file system wants UTF-8")
     source = sources.open_source(tmp_path)
-    chosen = {"resize": 32, "squash": False, "name": "latin", "is_quiet": True}
+    chosen = {
+        "stride": 4,
+        "resize": 32,
+        "squash": False,
+        "name": "latin",
+        "is_quiet": True,
+    }
     counted = priors.estimate(source, GAMUT, **TARGETS, **chosen)
     assert priors.from_json(json.loads(json.dumps(priors.to_json(counted)))).images == 1
 
@@ -129,6 +142,13 @@ def test_a_prior_of_other_targets_is_refused(counted, changed, told):
         lambda fields: fields.update(format=99),
         lambda fields: fields["counts"].__setitem__(0, -1.0),
         lambda fields: fields["counts"].__setitem__(0, float("nan")),
+        lambda fields: fields.update(counts="x"),
+        lambda fields: fields.update(counts=[[1.0], [1.0, 2.0]]),
+        lambda fields: fields.update(counts=[0.0] * 313),
+        lambda fields: fields.update(spacing="x"),
+        lambda fields: fields.update(neighbors=1.5),
+        lambda fields: fields.update(squash=None),
+        lambda fields: fields.update(images=-1),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_name(counted, tmp_path, damage):
@@ -137,6 +157,13 @@ def test_a_damaged_file_is_refused_with_its_name(counted, tmp_path, damage):
     path = tmp_path / "damaged.json"
     path.write_text(json.dumps(fields))
     with pytest.raises(ValueError, match=r"damaged\.json"):
+        priors.read(path)
+
+
+def test_a_file_that_is_nested_deeply_is_refused(tmp_path):
+    path = tmp_path / "prior.json"
+    path.write_text('{"counts": ' + "[" * 200_000 + "]" * 200_000 + "}")
+    with pytest.raises(ValueError, match=r"prior\.json is nested too deeply"):
         priors.read(path)
 
 

@@ -35,9 +35,11 @@ def write(sweep: Sweep, folder: Path, criterion: Criterion) -> None:
         "grid": sweep.grid._asdict(),
         "truth": _plain(sweep.truth),
         "gray": _plain(sweep.gray),
-        "cells": [c._asdict() | {"numbers": _plain(c.numbers)} for c in sweep.cells],
+        "cells": [
+            {**c.decoding._asdict(), "numbers": _plain(c.numbers)} for c in sweep.cells
+        ],
         "criterion": criterion._asdict() | {"told": decoding_grid.told(criterion)},
-        "best": best and {k: v for k, v in best._asdict().items() if k != "numbers"},
+        "best": best and best.decoding._asdict(),
     }
     result_tables.replace(
         folder / result_tables.RESULTS, json.dumps(results, indent=1) + "\n"
@@ -75,7 +77,7 @@ def markdown(sweep: Sweep, criterion: Criterion) -> str:
     first = sweep.cells[:: len(sweep.grid.temperatures)]
     likelihood = [
         [
-            f"{cell.rebalancing_lambda:g}",
+            f"{cell.decoding.rebalancing_lambda:g}",
             *(_shown(cell.numbers, COLUMNS[key]) for key in LIKELIHOOD),
         ]
         for cell in first
@@ -110,7 +112,7 @@ def comma_separated(sweep: Sweep, criterion: Criterion) -> str:
         values = [value for number in numbers for value in number]
         above = decoding_grid.raw_above_gray(cell, sweep.gray)
         is_met, is_best = cell in candidates, cell == best
-        start = [cell.temperature, cell.rebalancing_lambda]
+        start = [cell.decoding.temperature, cell.decoding.rebalancing_lambda]
         writer.writerow([*start, *values, above, int(is_met), int(is_best)])
     return out.getvalue()
 
@@ -140,7 +142,8 @@ def verdict(sweep: Sweep, criterion: Criterion) -> str:
         )
     count = len(decoding_grid.candidates(sweep, criterion))
     verdict = (
-        f"Best: T = {best.temperature:g}, λ = {best.rebalancing_lambda:g}, {told};"
+        f"Best: T = {best.decoding.temperature:g},"
+        f" λ = {best.decoding.rebalancing_lambda:g}, {told};"
         f" {count} of {len(sweep.cells)} cells were to choose from."
     )
     if edges := decoding_grid.edges(best, sweep.grid):
@@ -163,8 +166,8 @@ def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
         lambdas,
         best=best
         and (
-            temperatures.index(best.temperature),
-            lambdas.index(best.rebalancing_lambda),
+            temperatures.index(best.decoding.temperature),
+            lambdas.index(best.decoding.rebalancing_lambda),
         ),
     )
     found = {"heat_maps": plots.png(maps)}
@@ -211,7 +214,7 @@ def _heads() -> list[str]:
 
 
 def _of_cell(cell: Cell, sweep: Sweep) -> list[str]:
-    temperature, mixed = f"{cell.temperature:g}", f"{cell.rebalancing_lambda:g}"
+    temperature, mixed, _ = (f"{x:g}" for x in cell.decoding)
     return _line(temperature, mixed, cell.numbers, sweep)
 
 
@@ -244,8 +247,8 @@ def _values(sweep: Sweep, key: str) -> Float[np.ndarray, "t l"]:
     return np.array(values).reshape(len(sweep.grid.lambdas), -1).T
 
 
-def _row(sweep: Sweep, rebalancing_lambda: float) -> list[Cell]:
-    return [c for c in sweep.cells if c.rebalancing_lambda == rebalancing_lambda]
+def _row(sweep: Sweep, mixed: float) -> list[Cell]:
+    return [c for c in sweep.cells if c.decoding.rebalancing_lambda == mixed]
 
 
 def _ends(number: Number) -> tuple[float, float, float]:

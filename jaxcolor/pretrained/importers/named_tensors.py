@@ -9,7 +9,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import PyTree
 
-from jaxcolor.pretrained import descriptions
+from jaxcolor.pretrained import descriptions, records
 
 
 def take(
@@ -59,4 +59,4 @@ def check_shapes(
     wanted = {name: x.shape for name, x in descriptions.flatten(shapes).items()}
     found = {name: x.shape for name, x in descriptions.flatten(params).items()}
     if wrong := sorted({name for name, _ in wanted.items() ^ found.items()}):
-        raise ValueError(f"{path}: misshapen: {descriptions.listed(wrong)}")
+        raise ValueError(f"{path}: misshapen: {records.listed(wrong)}")

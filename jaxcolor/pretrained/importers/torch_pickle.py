@@ -17,7 +17,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-# Of PyTorch's format before version 1.6; torchvision's VGG-16 is such a file.
+# Marks the format of PyTorch before version 1.6; torchvision's VGG-16 has it.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")

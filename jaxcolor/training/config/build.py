@@ -13,15 +13,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import linen as nn
-from jaxtyping import Float
 from ml_collections import ConfigDict
 
 from jaxcolor import models
-from jaxcolor.color import gamut, rebalance
-from jaxcolor.color.gamut import Gamut
+from jaxcolor.color import gamut, heads
+from jaxcolor.color.decode import Decoding
+from jaxcolor.color.heads import Head, Prior
 from jaxcolor.data import sources, splits
-from jaxcolor.pretrained.descriptions import AB, BINS, Description
+from jaxcolor.models.interface import Network
+from jaxcolor.pretrained import descriptions
+from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.runtime import devices
 from jaxcolor.training import degradation, objectives, optimizers
 from jaxcolor.training.config import limits, schema
@@ -29,37 +30,31 @@ from jaxcolor.training.objectives import Objective
 
 INITIALIZATIONS = ("random", "within_channel")
 CLASSIFICATION, REGRESSION = "classification", "regression"
-# The prior's share of a bin that no training photograph has, for its logarithm only.
-LOG_PRIOR_FLOOR = 1e-8
 
 
 def _classification(
-    gamut: Gamut,
-    prior: Float[np.ndarray, " q"],
-    temperature: float,
-    *,
-    neighbors: int,
-    sigma: float,
-    rebalancing_lambda: float,
-    gray_threshold: float,
-) -> Objective:
-    weights = rebalance.class_weights(
-        jnp.asarray(prior), rebalancing_lambda=rebalancing_lambda
-    )
-    return objectives.classification(
-        gamut,
-        weights,
-        neighbors=neighbors,
-        sigma=sigma,
-        gray_threshold=gray_threshold,
-        temperature=temperature,
-    )
+    *, neighbors: int, sigma: float, rebalancing_lambda: float, gray_threshold: float
+) -> dict[str, Any]:
+    return {
+        "neighbors": neighbors,
+        "sigma": sigma,
+        "training_lambda": rebalancing_lambda,
+        "gray_threshold": gray_threshold,
+    }
 
 
-OBJECTIVES: dict[str, Callable[..., Objective]] = {
+def _regression() -> dict[str, Any]:
+    return {}
+
+
+# Each returns the fields of its head, and the arguments of `objectives.of_head`.
+OBJECTIVES: dict[str, Callable[..., dict[str, Any]]] = {
     CLASSIFICATION: _classification,
-    REGRESSION: objectives.regression,
+    REGRESSION: _regression,
 }
+HEADS: dict[str, Any] = {CLASSIFICATION: heads.Bins, REGRESSION: heads.Regression}
+# Sections that only a config with this objective has.
+SECTIONS_OF = {CLASSIFICATION: {"gamut", "prior"}, REGRESSION: set[str]()}
 # A section whose factory is a table names its choice under "name".
 FACTORIES: dict[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] = {
     "training": schema.Training,
@@ -80,12 +75,9 @@ FACTORIES: dict[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] = {
 }
 # Arguments that no config gives: the program fills them in.
 PROVIDED = {
-    "objective": ("gamut", "prior", "temperature"),
     "model": ("outputs", "dtype", "axis_name", "parent", "name"),
     "optimizer": ("schedule",),
 }
-# A regression knows no bins.
-ONLY_WITH_BINS = ("gamut", "prior")
 
 
 def check_sections(config: ConfigDict) -> None:
@@ -95,7 +87,8 @@ def check_sections(config: ConfigDict) -> None:
         ValueError: naming the section, what was got and what is wanted.
     """
     name = config.objective.name if "objective" in config else CLASSIFICATION
-    wanted = set(FACTORIES) - (set(ONLY_WITH_BINS) if name == REGRESSION else set())
+    others = set[str]().union(*SECTIONS_OF.values())
+    wanted = set(FACTORIES) - (others - SECTIONS_OF.get(name, others))
     if wrong := sorted(wanted ^ set(config)):
         raise ValueError(f"sections missing or unknown in the config: {wrong}")
     for section in sorted(wanted):
@@ -120,7 +113,6 @@ def check(config: ConfigDict) -> None:
         raise ValueError(
             f"config.initialization.method is {method!r}; wanted one of {known}"
         )
-    limits.check_release(section_of(config, "release"), network=config.model.name)
     limits.check_wear(section_of(config, "wear"))
     limits.check_layers(section_of(config, "layers"))
     limits.check_parallel(
@@ -167,24 +159,36 @@ def data(config: ConfigDict, *, listing: dict[str, list[str]] | None) -> splits.
     return splits.split(whole, held_out_fraction=wanted.held_out_fraction)
 
 
-def network(config: ConfigDict, *, axis_name: str | None) -> nn.Module:
+def network(config: ConfigDict, *, axis_name: str | None) -> Network:
     """Returns the network for the config's objective."""
     factory, arguments = _factory("model", config.model)
     return factory(
         **arguments,
-        outputs=_outputs(config),
+        outputs=head(config).outputs,
         dtype=jnp.dtype(config.parallel.compute_dtype),
         axis_name=axis_name,
     )
 
 
-def objective(config: ConfigDict, prior: Float[np.ndarray, " q"] | None) -> Objective:
-    """Returns the objective; a classification needs the prior."""
-    factory, arguments = _factory("objective", config.objective)
-    if factory is objectives.regression:
-        return factory(**arguments)
-    return factory(
-        section_of(config, "gamut"), prior, config.release.temperature, **arguments
+def head(config: ConfigDict) -> Head:
+    """Returns what the network's outputs mean."""
+    name = config.objective.name
+    if name not in HEADS:
+        known = ", ".join(HEADS)
+        raise ValueError(f"config.objective.name is {name!r}; wanted one of {known}")
+    given = section_of(config, "objective")
+    if "gamut" in config:
+        given["spacing"] = section_of(config, "gamut").spacing
+    make = HEADS[name]
+    its: Head = make(**{field: given[field] for field in make._fields})
+    return its
+
+
+def objective(config: ConfigDict, prior: Prior) -> Objective:
+    """Returns the objective; a head with bins needs the prior."""
+    given = section_of(config, "objective")
+    return objectives.of_head(
+        head(config), prior, gray_threshold=given.get("gray_threshold")
     )
 
 
@@ -201,49 +205,20 @@ def optimizer(config: ConfigDict) -> optax.GradientTransformation:
     return optimizers.by_layer(inner, rates=layers.rates, warmup=layers.warmup)
 
 
-def head_mean(
-    config: ConfigDict, prior: Float[np.ndarray, " q"] | None
-) -> Float[np.ndarray, " outputs"]:
-    """Returns the outputs of the best constant prediction, for the last bias.
-
-    Under class weights w that is log(prior w), up to a constant: for lambda = 1 the
-    log prior.
-    """
-    if prior is None:
-        return np.zeros(2, np.float32)
-    weights = rebalance.class_weights(
-        jnp.asarray(prior), rebalancing_lambda=config.objective.rebalancing_lambda
-    )
-    weighted = np.maximum(prior, LOG_PRIOR_FLOOR) * np.asarray(weights)
-    return np.log(weighted / weighted.sum()).astype(np.float32)
-
-
 def description(config: ConfigDict) -> Description:
     """Returns what a model of this config is, for checkpoints and releases."""
     _, arguments = _factory("model", config.model)
     release: schema.Release = section_of(config, "release")
-    is_regression = config.objective.name == REGRESSION
+    its = head(config)
     return Description(
         network=config.model.name,
-        arguments={**arguments, "outputs": _outputs(config)},
-        head=AB if is_regression else BINS,
-        spacing=None if is_regression else config.gamut.spacing,
-        neighbors=None if is_regression else config.objective.neighbors,
-        sigma=None if is_regression else config.objective.sigma,
-        rebalancing_lambda=(
-            None if is_regression else config.objective.rebalancing_lambda
-        ),
+        arguments={**arguments, "outputs": its.outputs},
+        head=its,
         size=release.size,
-        temperature=release.temperature,
-        decoding_lambda=release.decoding_lambda,
-        coherence=release.coherence,
+        decoding=Decoding(
+            release.temperature, release.decoding_lambda, release.coherence
+        ),
     )
-
-
-def _outputs(config: ConfigDict) -> int:
-    if config.objective.name == REGRESSION:
-        return 2
-    return len(section_of(config, "gamut").centers)
 
 
 def _factory(
@@ -281,19 +256,27 @@ def _check_factories(config: ConfigDict) -> None:
     try:
         optimizer(config)
         module = network(config, axis_name=None)
-        outputs = _outputs(config)
-        prior = None
-        if config.objective.name != REGRESSION:
-            prior = np.full(outputs, 1 / outputs, np.float32)
-        terms = objective(config, prior).terms
+        its = head(config)
+        outputs = its.outputs
+        prior = np.full(outputs, 1 / outputs, np.float32)
+        terms = objective(config, None if its.gamut is None else prior).terms
         # Shapes only: nothing is computed.
         pixel = jnp.zeros((1, 1, 1, outputs)), jnp.zeros((1, 1, 1, 2))
         jax.eval_shape(terms, *pixel)
-        smallest = jnp.zeros((1, module.multiple, module.multiple))
+        smallest = jnp.zeros((1, module.input_multiple, module.input_multiple))
         variables = jax.eval_shape(
             lambda: module.init(jax.random.key(0), smallest, train=False)
         )
         limits.check_prefixes(section_of(config, "layers"), variables)
-        limits.check_crop(config.pipeline.crop, multiple=module.multiple)
+        _check_decoding(config)
+        limits.check_crop(config.pipeline.crop, multiple=module.input_multiple)
     except TypeError as error:
         raise ValueError(f"the config has a value of a wrong type: {error}") from error
+
+
+def _check_decoding(config: ConfigDict) -> None:
+    """Refuses a decoding that a release of this config could not have."""
+    try:
+        descriptions.check_decoding(description(config))
+    except ValueError as error:
+        raise ValueError(f"config.release.{error}") from error

@@ -8,7 +8,6 @@ from typing import Any
 from jaxtyping import PyTree
 
 from jaxcolor.models import layerwise
-from jaxcolor.pretrained import descriptions
 from jaxcolor.training.config import schema
 from jaxcolor.training.degradation import Wear
 
@@ -29,31 +28,6 @@ def check_finite(config: Mapping[str, Mapping[str, Any]]) -> None:
                 raise ValueError(
                     f"config.{section}.{name} is {value}; wanted a finite number"
                 )
-
-
-def check_release(release: schema.Release, *, network: str) -> None:
-    """Refuses a temperature, a lambda or a coherence that decoding would.
-
-    Args:
-        release: of the config.
-        network: its name.
-
-    Raises:
-        ValueError: naming it.
-    """
-    if release.temperature is not None and not release.temperature > 0:
-        raise ValueError(
-            f"config.release.temperature is {release.temperature}; wanted above 0"
-        )
-    if release.decoding_lambda is not None and not 0 <= release.decoding_lambda <= 1:
-        raise ValueError(
-            f"config.release.decoding_lambda is {release.decoding_lambda};"
-            " wanted from 0 to 1"
-        )
-    try:
-        descriptions.check_coherence(release.coherence, network=network)
-    except ValueError as error:
-        raise ValueError(f"config.release.{error}") from error
 
 
 def check_wear(wear: Wear) -> None:

@@ -1,0 +1,75 @@
+"""What a network declares, so that nothing else has to know which one it is."""
+
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+
+class OuterLayers(NamedTuple):
+    """The layers that depend on what a network sees and on what it predicts.
+
+    Attributes:
+        first: name of the first convolution in the parameters, as "encoder/stem".
+        last: name of the last layer: its bias is the constant part of the outputs.
+    """
+
+    first: str
+    last: str
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A Linen module from lightness to outputs, applied as `network.apply(...)`.
+
+    `__call__(lightness, *, train)` gives float32 outputs (b, h / stride, w / stride,
+    outputs) of a lightness (b, h, w) in [0, 100]. `outputs_and_features`, where there
+    is one, gives the same outputs and what the last layer makes them of.
+    """
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs for each pixel of the output map."""
+
+    @property
+    def input_multiple(self) -> int:
+        """Height and width of the lightness are multiples of it, pixels."""
+
+    @property
+    def output_stride(self) -> int:
+        """Pixels of the lightness, along each axis, for one pixel of the output."""
+
+    @property
+    def outer_layers(self) -> OuterLayers:
+        """Names of the first and the last layer."""
+
+    @property
+    def extra_inputs(self) -> tuple[str, ...]:
+        """What it takes besides lightness, as ("hints",); most take nothing."""
+
+    @property
+    def has_features(self) -> bool:
+        """Whether there is the method `outputs_and_features`."""
+
+    def flops(self, height: int, width: int) -> int:
+        """Returns the operations of one image forwards, two for a product and a sum."""
+
+    def init(self, rngs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Returns random variables, as every Linen module."""
+
+    def apply(self, variables: Any, *args: Any, **kwargs: Any) -> Any:
+        """Returns outputs, as every Linen module."""
+
+    def clone(self, **changes: Any) -> Any:
+        """Returns the network with other fields, as every Linen module."""
+
+
+def check_size(network: Network, height: int, width: int) -> None:
+    """Refuses a lightness of a size that the network cannot see.
+
+    Raises:
+        ValueError: naming the size and the multiple.
+    """
+    multiple = network.input_multiple
+    if height % multiple or width % multiple:
+        raise ValueError(
+            f"lightness is {height}x{width} pixels;"
+            f" height and width must be multiples of {multiple}"
+        )
