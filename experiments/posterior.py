@@ -29,6 +29,7 @@ from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.runtime import markdown_text
 
 BATCH_SIZE = 32
 STRIDE = 4
@@ -90,17 +91,8 @@ def measure(
         raise ValueError("this model predicts ab itself; wanted one with bins")
     by_photo = _step(model, trained_for)
     found = []
-    batches = pipeline.validation_batches(
-        source,
-        batch_size=BATCH_SIZE,
-        resize=size,
-        squash=False,
-        crop=size,
-        draft=True,
-        process_index=0,
-        process_count=1,
-        threads=4,
-        prefetch=4,
+    batches = pipeline.center_squares(
+        source, size=size, batch_size=BATCH_SIZE, draft=True
     )
     hidden = True if is_quiet else None
     with tqdm(total=len(source), unit="photo", disable=hidden) as bar:
@@ -178,7 +170,7 @@ def markdown(found: dict[str, Found]) -> str:
         [name, *(tables.told(number, digits=3) for number in numbers)]
         for name, numbers in found.items()
     ]
-    return tables.table([*heads, "below it"], lines)
+    return markdown_text.table([*heads, "below it"], lines)
 
 
 def main() -> int:

@@ -52,7 +52,7 @@ from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.runtime import checkpoints
+from jaxcolor.runtime import checkpoints, markdown_text
 
 # The lambda of training without weights, and the one that is wanted.
 PLAIN, WANTED = 1.0, 0.5
@@ -351,7 +351,7 @@ def study(
         how,
         on_done=on_done,
     )
-    truth = whole.photographs[evaluate.TRUTH]
+    truth = whole.photographs[systems.TRUTH]
 
     def parts(arm: Arm, key: str) -> list[np.ndarray]:
         return [
@@ -457,14 +457,14 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             "### Trained, or reweighted",
-            tables.table(heads, lines),
+            markdown_text.table(heads, lines),
             LEGEND,
             "### Distance in ab, by the chroma of the true color",
-            tables.table(["", *bands()], errors),
+            markdown_text.table(["", *bands()], errors),
             "### AuC, rebalanced AuC, share of the truth's colorfulness, by lambda",
-            tables.table(["", *(f"read at {x:g}" for x in LAMBDAS)], trades),
+            markdown_text.table(["", *(f"read at {x:g}" for x in LAMBDAS)], trades),
             "### What soft codes alone make of it",
-            tables.table(
+            markdown_text.table(
                 ["what is known", "nats", "annealed means apart, ab"], extremes
             ),
         ]

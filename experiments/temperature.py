@@ -44,6 +44,7 @@ from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import release
+from jaxcolor.runtime import markdown_text
 
 TEMPERATURES = (0.05, 0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 BATCH_SIZE, SPACING = 16, 10.0
@@ -179,11 +180,11 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
     return "\n\n".join(
         [
             "### By temperature",
-            tables.table(["model", "temperature", *NUMBERS.values()], lines),
+            markdown_text.table(["model", "temperature", *NUMBERS.values()], lines),
             "### Distance in ab; chroma of the prediction, by temperature",
             f"Thirds of the pixels by entropy: below {low:.2f} nats, between, above"
             f" {high:.2f}.",
-            tables.table(["the model is", "true chroma", *heads], sure),
+            markdown_text.table(["the model is", "true chroma", *heads], sure),
         ]
     )
 

@@ -4,7 +4,7 @@ import argparse
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Command(NamedTuple):
@@ -23,6 +23,13 @@ class Command(NamedTuple):
     add_arguments: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], int]
     has_overrides: bool = False
+
+
+SOURCES = "a folder, a .txt list of files, or tfds:NAME:SPLIT"
+"""What a source of photographs can be, as help texts tell it."""
+
+# The defaults of `evaluation.Protocol`, which would take JAX's second to import.
+SIZE, BATCH_SIZE, RESAMPLES, SEED = 256, 16, 1000, 0
 
 
 def is_hidden(arguments: Namespace) -> bool | None:
@@ -46,6 +53,52 @@ def add_decoding(parser: ArgumentParser) -> None:
         help="0 leans to rare colors, 1 to common ones (the model's)",
     )
     add_coherence(parser)
+
+
+def decoding(arguments: Namespace) -> dict[str, float | None]:
+    """Returns the values of `add_decoding` by name; None for the model's own."""
+    names = ("temperature", "rebalancing_lambda", "coherence")
+    return {name: getattr(arguments, name) for name in names}
+
+
+def add_protocol(parser: ArgumentParser) -> None:
+    """Adds the flags that say how photographs are measured."""
+    counts = {
+        "--size": (SIZE, "side of the central squares that are compared, in pixels"),
+        "--batch-size": (BATCH_SIZE, "photographs at once"),
+        "--resamples": (RESAMPLES, "resamplings, for the 95 %% intervals"),
+    }
+    for flag, (value, told) in counts.items():
+        parser.add_argument(
+            flag,
+            type=count,
+            default=value,
+            metavar="N",
+            help=f"{told} (default: %(default)s)",
+        )
+    parser.add_argument(
+        "--seed",
+        type=seed,
+        default=SEED,
+        metavar="N",
+        help="random seed (default: %(default)s)",
+    )
+
+
+def protocol(arguments: Namespace) -> dict[str, Any]:
+    """Returns the fields of an `evaluation.Protocol`, from the flags of its group."""
+    names = ("size", "batch_size", "resamples", "seed")
+    fields = {name: getattr(arguments, name) for name in names}
+    return {"name": arguments.source, **fields}
+
+
+def add_data_dir(parser: ArgumentParser) -> None:
+    """Adds the flag that says where data sets are."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="where TensorFlow Datasets looks for its data sets",
+    )
 
 
 def add_coherence(parser: ArgumentParser) -> None:

@@ -32,7 +32,6 @@ SAMPLES = 200
 # Each of 256 pixels of a photograph of 128 x 128.
 QUANTILES = 64
 BATCH_SIZE = 32
-THREADS, PREFETCH = 2, 2
 
 Result = TypeVar("Result")
 
@@ -173,17 +172,8 @@ def references(source: Source, *, count: int, size: int, seed: int) -> Reference
     if not 1 <= count <= len(source):
         raise ValueError(f"count is {count}; wanted from 1 to {len(source)}")
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
-    batches = pipeline.validation_batches(
-        Part(source, np.sort(chosen)),
-        batch_size=BATCH_SIZE,
-        resize=size,
-        squash=False,
-        crop=size,
-        draft=True,
-        process_index=0,
-        process_count=1,
-        threads=THREADS,
-        prefetch=PREFETCH,
+    batches = pipeline.center_squares(
+        Part(source, np.sort(chosen)), size=size, batch_size=BATCH_SIZE, draft=True
     )
     return np.concatenate([batch["rgb"] for batch in batches])[:count]
 

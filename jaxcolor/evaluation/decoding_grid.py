@@ -3,16 +3,11 @@
 import math
 from typing import Any, NamedTuple
 
+from jaxcolor.evaluation import metric, registry
 from jaxcolor.evaluation.result_tables import Number
 
-# What the best cell may be the best in: by key of a number, its name, and whether more
-# of it is better.
-BY_KEY = {
-    "rebalanced_auc": ("rebalanced AuC", True),
-    "auc": ("raw AuC", True),
-    "psnr": ("PSNR", True),
-    "ciede2000": ("CIEDE2000", False),
-}
+# What the best cell may be the best in: keys of metrics of which an end is better.
+CRITERIA = ("rebalanced_auc", "auc", "psnr", "ciede2000")
 
 
 class Grid(NamedTuple):
@@ -33,7 +28,7 @@ class Cell(NamedTuple):
     Attributes:
         temperature: of the annealed mean.
         rebalancing_lambda: of decoding.
-        numbers: by key, as in `scores.Row`.
+        numbers: by key, as in `result_tables.Row`.
     """
 
     temperature: float
@@ -45,7 +40,7 @@ class Criterion(NamedTuple):
     """Which cell is the best one.
 
     Attributes:
-        key: of what it is best in, one of `BY_KEY`.
+        key: of what it is best in, one of `CRITERIA`.
         raw_above_gray: how far above gray's its raw AuC is at least, percent; None for
             no condition.
         colorfulness: least and largest share of the truth's colorfulness; None for no
@@ -105,9 +100,9 @@ def check(criterion: Criterion) -> None:
     Raises:
         ValueError: it is one.
     """
-    if criterion.key not in BY_KEY:
+    if criterion.key not in CRITERIA:
         raise ValueError(
-            f"the criterion is {criterion.key!r}; wanted one of {', '.join(BY_KEY)}"
+            f"the criterion is {criterion.key!r}; wanted one of {', '.join(CRITERIA)}"
         )
     least = criterion.raw_above_gray
     if least is not None and not math.isfinite(least):
@@ -138,8 +133,7 @@ def best(sweep: Sweep, criterion: Criterion) -> Cell | None:
 
     Of equal ones the first, of the lowest lambda, then of the lowest temperature.
     """
-    _, is_more_better = BY_KEY[criterion.key]
-    sign = 1 if is_more_better else -1
+    sign = 1 if registry.BY_KEY[criterion.key].better == "higher" else -1
     return max(
         candidates(sweep, criterion),
         key=lambda cell: sign * cell.numbers[criterion.key].value,
@@ -149,7 +143,7 @@ def best(sweep: Sweep, criterion: Criterion) -> Cell | None:
 
 def told(criterion: Criterion) -> str:
     """Returns a criterion as a reader sees it."""
-    name, is_more_better = BY_KEY[criterion.key]
+    wanted = registry.BY_KEY[criterion.key]
     conditions = []
     if (least := criterion.raw_above_gray) is not None:
         more = f" {'-' if least < 0 else '+'} {abs(least):g}" if least else ""
@@ -158,7 +152,8 @@ def told(criterion: Criterion) -> str:
         low, high = criterion.colorfulness
         conditions.append(f"a colorfulness from {low:g} to {high:g} times the truth's")
     those = f"those with {' and '.join(conditions)}" if conditions else "all cells"
-    return f"the {'highest' if is_more_better else 'lowest'} {name} of {those}"
+    extreme = "highest" if wanted.better == "higher" else "lowest"
+    return f"the {extreme} {metric.name_of(wanted)} of {those}"
 
 
 def edges(cell: Cell, grid: Grid) -> list[str]:

@@ -1,15 +1,21 @@
 """What is measured: models and baselines behind one interface."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxcolor.evaluation import manifests
 from jaxcolor.evaluation.baselines import Baseline
 from jaxcolor.inference import tiles
 from jaxcolor.inference.colorizer import Colorizer
+
+TRUTH, GRAY = "ground truth", "gray"
+"""Names of what is always measured."""
 
 
 class Answer(NamedTuple):
@@ -34,6 +40,7 @@ class System(NamedTuple):
         rebalancing_lambda: of decoding, if any.
         coherence: of colors, if it has any.
         multiple: sides of the lightness are multiples of it, pixels.
+        provenance: path and SHA-256 of its files, as JSON has it; empty if unknown.
     """
 
     answer: Callable[[Float[Array, "b h w"], Int[Array, " b"]], Answer]
@@ -42,6 +49,35 @@ class System(NamedTuple):
     rebalancing_lambda: float | None = None
     coherence: float | None = None
     multiple: int = 1
+    provenance: Mapping[str, Any] = MappingProxyType({})
+
+
+def load(
+    model: str | Path,
+    *,
+    temperature: float | None = None,
+    rebalancing_lambda: float | None = None,
+    coherence: float | None = None,
+) -> System:
+    """Returns a model with its provenance, as `jaxcolor colorize` would use it.
+
+    Args:
+        model: as for `Colorizer.load`.
+        temperature: of the annealed mean; None for the model's own.
+        rebalancing_lambda: of decoding; None for the model's own.
+        coherence: of colors; None for the model's own.
+
+    Raises:
+        ValueError: there is no such model, or it cannot be decoded so.
+    """
+    colorizer = Colorizer.load(
+        model,
+        temperature=temperature,
+        rebalancing_lambda=rebalancing_lambda,
+        coherence=coherence,
+    )
+    provenance = {"path": str(model), "sha256": manifests.hash_of_model(model)}
+    return of_colorizer(colorizer)._replace(provenance=provenance)
 
 
 def of_colorizer(colorizer: Colorizer) -> System:

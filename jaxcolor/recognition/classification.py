@@ -13,7 +13,6 @@ from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.recognition.classifiers import Classifier
 
-THREADS, PREFETCH = 4, 4
 # Of ImageNet's usual second measure.
 TOP = 5
 
@@ -110,19 +109,7 @@ def hits(
         ValueError: a photograph is of a class that the classifier does not know.
     """
     truth = labels(source.names, classifier.classes)
-    batches = pipeline.validation_batches(
-        source,
-        batch_size=batch_size,
-        resize=size,
-        squash=False,
-        crop=size,
-        # The shortcut for large JPEGs would change pixels a little.
-        draft=False,
-        process_index=0,
-        process_count=1,
-        threads=THREADS,
-        prefetch=PREFETCH,
-    )
+    batches = pipeline.center_squares(source, size=size, batch_size=batch_size)
     found = np.zeros(len(source), bool)
     for start, batch in zip(range(0, len(source), batch_size), batches, strict=True):
         rgb = batch["rgb"].astype(np.float32) / 255

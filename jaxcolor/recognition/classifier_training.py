@@ -20,7 +20,6 @@ from jaxcolor.runtime import versions
 from jaxcolor.training import optimizers, train_step
 from jaxcolor.training.train_step import TrainState
 
-THREADS, PREFETCH = 4, 4
 # Kept of the running statistics each step: some hundred steps are a training.
 MOMENTUM = 0.9
 # The moments are those of the paper of Adam.
@@ -145,21 +144,22 @@ def labelled_batches(
     source: Source, classes: tuple[str, ...], recipe: Recipe, *, seed: int
 ) -> Iterator[tuple[UInt8[np.ndarray, "b h w 3"], Int[np.ndarray, " b"]]]:
     """Yields batches of random crops and the numbers of their classes, without end."""
+    crop = pipeline.Crop(
+        resize=recipe.size,
+        squash=False,
+        side=recipe.size,
+        draft=True,
+        scales=SCALES,
+        flip=True,
+    )
     batches = pipeline.training_batches(
         source,
+        crop,
         seed=seed,
         step=0,
         batch_size=recipe.batch_size,
-        resize=recipe.size,
-        squash=False,
-        scales=SCALES,
-        crop=recipe.size,
-        flip=True,
-        draft=True,
-        process_index=0,
-        process_count=1,
-        threads=THREADS,
-        prefetch=PREFETCH,
+        share=pipeline.ALONE,
+        workers=pipeline.WORKERS,
     )
     for step, batch in enumerate(batches):
         names = pipeline.training_names(

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from jaxcolor.evaluation import result_tables
+from jaxcolor.evaluation import metric, registry, result_tables
+from jaxcolor.evaluation.metric import Metric
 from jaxcolor.evaluation.result_tables import Evaluation, Number, Reliability, Row
 
 MANIFEST = {
@@ -17,9 +18,18 @@ MANIFEST = {
     "resize": "Pillow, bicubic",
     "spacing": 10.0,
     "resamples": 1000,
-    "classifiers": ["scenes"],
     "versions": {"jaxcolor": "0.1", "jax": "0.12"},
 }
+
+TOP1 = Metric(
+    key="scenes.top1",
+    heading="scenes top-1, %",
+    format=".1f",
+    meaning="recognized",
+    better="higher",
+    table="Recognition",
+    statistic=metric.mean("scenes.top1"),
+)
 
 
 def made():
@@ -42,6 +52,7 @@ def made():
         centers=[[0.0, 0.0]],
         reliability={"mine": Reliability([1.0], [0.5], [0.4])},
         empty={"FID": "no features were given"},
+        metrics=(registry.BY_KEY["auc"], registry.BY_KEY["nll"], TOP1),
     )
 
 
@@ -58,8 +69,8 @@ def test_tables_show_what_some_system_has():
 
 def test_cells_have_values_and_intervals():
     lines = result_tables.markdown(made()).splitlines()
-    assert "| system | AuC, % | T | λ | coherence |" in lines
-    assert "| gray | 91.00 | – | – | – |" in lines
+    assert "| system | AuC, % ↑ | T | λ | coherence |" in lines
+    assert "| gray | **91.00** | – | – | – |" in lines
     assert "| mine | 90.13 [89.50, 90.70] | 0.38 | 0.5 | 0.25 |" in lines
     assert "| mine | 3.150 [3.100, 3.200] | 0.38 | 0.5 | 0.25 |" in lines
     assert "- FID: no features were given" in lines

@@ -8,16 +8,72 @@ Source:
     Heusel et al. 2017 (arXiv:1706.08500), equation 6; files as of pytorch-fid.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from jaxcolor.evaluation import manifests, metric, pictures, systems
+from jaxcolor.evaluation.judges.judge import Judge, Judging, Setting
+from jaxcolor.evaluation.metric import Metric
 from jaxcolor.metrics import frechet
 from jaxcolor.metrics.frechet import Gaussian
 
-# Of Inception-v3's last pooling.
+TITLE = "FID"
+REMEDY = (
+    "give --fid DIR, with statistics of Inception-v3 that pytorch-fid computes on the"
+    " files of --pictures"
+)
+METRIC = Metric(
+    key="fid",
+    heading="FID",
+    format=".2f",
+    meaning="Frechet Inception distance, by the files of --fid",
+    better="lower",
+    table="Accuracy",
+    # No photograph has one: the numbers come for the whole set.
+    statistic=metric.mean("fid"),
+    is_for_truth=False,
+)
+
+# Length of Inception-v3's last pooling.
 FEATURES = 2048
+
+
+def judge(folder: str | Path) -> Judge:
+    """Returns FID as a judge, by the files in a folder, see `files`."""
+
+    def prepare(setting: Setting) -> Judging:
+        names = pictures.folders(setting.systems)
+        found = files(Path(folder), names, truth=systems.TRUTH)
+        values = distances(found, truth=systems.TRUTH, count=len(setting.names))
+        provenance = {
+            name: {"path": str(path), "sha256": manifests.hash_of(path)}
+            for name, path in found.items()
+        }
+        judged = judging(values, setting.systems)
+        return judged._replace(provenance={"fid": provenance})
+
+    return Judge(prepare)
+
+
+def judging(values: Mapping[str, float], names: Sequence[str]) -> Judging:
+    """Returns distances, by system, as what a judge measures.
+
+    Args:
+        values: see `distances`.
+        names: of all systems; those without a distance are told.
+    """
+    lacking = [name for name in names if name not in {systems.TRUTH, *values}]
+    missing = {}
+    if lacking:
+        missing[f"FID of {', '.join(lacking)}"] = "no file in the folder of --fid"
+    return Judging(
+        TITLE,
+        (METRIC,),
+        of_set={name: {METRIC.key: value} for name, value in values.items()},
+        missing=missing,
+    )
 
 
 def files(folder: Path, names: Mapping[str, str], *, truth: str) -> dict[str, Path]:

@@ -8,6 +8,7 @@ Source:
     and the small number of their own package.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +17,32 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from jaxcolor.evaluation import manifests, metric
+from jaxcolor.evaluation.judges.judge import Judge, Judging, Setting, Shown
+from jaxcolor.evaluation.metric import Metric
 from jaxcolor.models import vgg16
 from jaxcolor.pretrained.importers import torch_pickle, vgg16_weights
+
+TITLE = "LPIPS"
+REMEDY = (
+    "give --lpips VGG16_FILE LINEAR_FILE, torchvision's weights of VGG-16 and the"
+    " published linear ones"
+)
+METRIC = Metric(
+    key="lpips",
+    heading="LPIPS",
+    format=".4f",
+    meaning="perceptual distance by VGG-16, version 0.1",
+    better="lower",
+    table="Accuracy",
+    statistic=metric.mean("lpips"),
+    is_for_truth=False,
+)
+
+Distance = Callable[
+    [Float[Array, "b h w 3"], Float[Array, "b h w 3"]], Float[Array, " b"]
+]
+"""Of pictures from others, RGB in [0, 1]."""
 
 # Added to the length of the features of a pixel.
 EPSILON = 1e-10
@@ -35,6 +60,38 @@ class Network(NamedTuple):
 
     params: PyTree
     linear: tuple[Float[Array | np.ndarray, " _"], ...]
+
+
+def judge(features: str | Path, linear: str | Path) -> Judge:
+    """Returns LPIPS as a judge.
+
+    Args:
+        features: as for `read`.
+        linear: as for `read`.
+    """
+
+    def prepare(setting: Setting) -> Judging:
+        network = read(features, linear)
+        files = {"vgg16": features, "linear": linear}
+        provenance = {
+            name: {"path": str(path), "sha256": manifests.hash_of(path)}
+            for name, path in files.items()
+        }
+        found = judging(lambda rgb, others: distance(network, rgb, others))
+        return found._replace(provenance={"lpips": provenance})
+
+    return Judge(prepare)
+
+
+def judging(distance: Distance) -> Judging:
+    """Returns what a distance measures: of every system but the ground truth."""
+
+    def of_pictures(shown: Shown) -> dict[str, Array]:
+        if shown.is_truth:
+            return {}
+        return {METRIC.key: distance(shown.rgb, shown.true_rgb)}
+
+    return Judging(TITLE, (METRIC,), of_pictures)
 
 
 def read(features: str | Path, linear: str | Path) -> Network:

@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxcolor import plots
 from jaxcolor.evaluation import decoding_grid, registry, result_tables
 from jaxcolor.evaluation.decoding_grid import Cell, Criterion, Sweep
-from jaxcolor.evaluation.registry import Column
+from jaxcolor.evaluation.metric import Metric
 from jaxcolor.evaluation.result_tables import Number
+from jaxcolor.runtime import markdown_text
 
 PLOTS, STRIP = "plots", "strip.png"
 DRAWN = ("heat_maps", "curves")
@@ -22,7 +23,6 @@ DRAWN = ("heat_maps", "curves")
 CELLS = ("auc", "rebalanced_auc", "ciede2000", "psnr", "colorfulness")
 SHARE = "colorfulness_share"
 LIKELIHOOD = ("nll", "ece")
-COLUMNS = {c.key: c for c in (*registry.ACCURACY, *registry.COLOR)}
 # Of the letters above a strip, pixels; and of the line that they stand on.
 LETTERS, LINE = 12, 18
 
@@ -76,14 +76,16 @@ def markdown(sweep: Sweep, criterion: Criterion) -> str:
     likelihood = [
         [
             f"{cell.rebalancing_lambda:g}",
-            *(_shown(cell.numbers, COLUMNS[key]) for key in LIKELIHOOD),
+            *(_shown(cell.numbers, registry.BY_KEY[key]) for key in LIKELIHOOD),
         ]
         for cell in first
     ]
-    by_lambda = _table(["λ", *(COLUMNS[key].head for key in LIKELIHOOD)], likelihood)
+    by_lambda = markdown_text.table(
+        ["λ", *(registry.BY_KEY[key].heading for key in LIKELIHOOD)], likelihood
+    )
     return "\n".join(
         [
-            f"### Temperature and λ\n\n{_table(_heads(), lines)}\n",
+            f"### Temperature and λ\n\n{markdown_text.table(_heads(), lines)}\n",
             f"{verdict(sweep, criterion)}\n",
             f"{_meanings([*CELLS, SHARE])}\n",
             f"### Likelihood, at every temperature\n\n{by_lambda}\n",
@@ -118,7 +120,7 @@ def comma_separated(sweep: Sweep, criterion: Criterion) -> str:
 def markdown_line(cell: Cell, sweep: Sweep) -> str:
     """Returns the line of one cell, with gray's, under the head of the table."""
     gray = _line("gray", "–", sweep.gray, sweep)
-    return _table(_heads(), [gray, _of_cell(cell, sweep)])
+    return markdown_text.table(_heads(), [gray, _of_cell(cell, sweep)])
 
 
 def verdict(sweep: Sweep, criterion: Criterion) -> str:
@@ -171,7 +173,7 @@ def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
     if len(temperatures) > 1:
         curves = plots.against_temperature(
             {
-                COLUMNS[key].head: {
+                registry.BY_KEY[key].heading: {
                     f"λ = {x:g}": [_ends(c.numbers[key]) for c in _row(sweep, x)]
                     for x in lambdas
                 }
@@ -179,8 +181,11 @@ def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
             },
             temperatures,
             levels={
-                COLUMNS["rebalanced_auc"].head: ("gray", gray["rebalanced_auc"].value),
-                COLUMNS["colorfulness"].head: (
+                registry.BY_KEY["rebalanced_auc"].heading: (
+                    "gray",
+                    gray["rebalanced_auc"].value,
+                ),
+                registry.BY_KEY["colorfulness"].heading: (
                     "truth",
                     sweep.truth["colorfulness"].value,
                 ),
@@ -206,8 +211,8 @@ def sheet(
 
 
 def _heads() -> list[str]:
-    accuracy, *others = (COLUMNS[key].head for key in CELLS)
-    return ["T", "λ", accuracy, "above gray's", *others, COLUMNS[SHARE].head]
+    accuracy, *others = (registry.BY_KEY[key].heading for key in CELLS)
+    return ["T", "λ", accuracy, "above gray's", *others, registry.BY_KEY[SHARE].heading]
 
 
 def _of_cell(cell: Cell, sweep: Sweep) -> list[str]:
@@ -218,24 +223,19 @@ def _of_cell(cell: Cell, sweep: Sweep) -> list[str]:
 def _line(
     temperature: str, mixed: str, numbers: dict[str, Number], sweep: Sweep
 ) -> list[str]:
-    accuracy, *others = (_shown(numbers, COLUMNS[key]) for key in (*CELLS, SHARE))
+    accuracy, *others = (
+        _shown(numbers, registry.BY_KEY[key]) for key in (*CELLS, SHARE)
+    )
     above = f"{numbers['auc'].value - sweep.gray['auc'].value:+.2f}"
     return [temperature, mixed, accuracy, above, *others]
 
 
-def _shown(numbers: dict[str, Number], column: Column) -> str:
-    return result_tables.cell(numbers.get(column.key), column.form)
-
-
-def _table(heads: list[str], lines: list[list[str]]) -> str:
-    rule = ["---:"] * len(heads)
-    return "\n".join(f"| {' | '.join(line)} |" for line in [heads, rule, *lines])
+def _shown(numbers: dict[str, Number], one: Metric) -> str:
+    return result_tables.cell(numbers.get(one.key), one.format)
 
 
 def _meanings(keys: Sequence[str]) -> str:
-    columns = [COLUMNS[key] for key in keys]
-    told = "; ".join(f"{c.head.partition(',')[0]}: {c.meaning}" for c in columns)
-    return f"{told}."
+    return result_tables.meanings([registry.BY_KEY[key] for key in keys])
 
 
 def _values(sweep: Sweep, key: str) -> Float[np.ndarray, "t l"]:

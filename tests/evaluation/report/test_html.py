@@ -44,8 +44,8 @@ def test_the_page_is_whole_and_needs_no_other_file():
     assert parser.open == []
     addresses = [a["src"] for tag, a in parser.seen if tag == "img"]
     assert [address.partition(";")[0] for address in addresses] == [
-        "data:image/png",
         "data:image/jpeg",
+        "data:image/png",
     ]
     assert not {"script", "link", "iframe"} & {tag for tag, _ in parser.seen}
     assert all(a["alt"] for tag, a in parser.seen if tag == "img")
@@ -54,7 +54,7 @@ def test_the_page_is_whole_and_needs_no_other_file():
 def test_a_phone_shows_it_at_its_own_width():
     assert 'name="viewport" content="width=device-width' in _page()
     # Wide tables scroll by themselves.
-    assert _page().count('<div class="wide"><table>') == 3
+    assert _page().count('<div class="wide" tabindex="0"><table>') == 3
 
 
 def test_names_are_text_not_markup():
