@@ -1,4 +1,4 @@
-"""What several commands take."""
+"""What several commands share: their flags, each declared once."""
 
 import argparse
 from argparse import ArgumentParser, Namespace
@@ -38,19 +38,20 @@ def is_hidden(arguments: Namespace) -> bool | None:
 
 
 def add_decoding(parser: ArgumentParser) -> None:
-    """Declares how a distribution over bins is read."""
+    """Adds the flags that say how a distribution over bins becomes a color."""
     parser.add_argument(
         "--temperature",
         type=float,
         metavar="T",
-        help="of the annealed mean: 1 is the mean, smooth; towards 0 the likeliest"
-        " color, patchy and often more vivid (the model's)",
+        help="temperature of the annealed mean: at 1 the mean, which is smooth; towards"
+        " 0 the likeliest color, patchy and often more vivid (default: the model's)",
     )
     parser.add_argument(
         "--rebalancing-lambda",
         type=float,
         metavar="LAMBDA",
-        help="0 leans to rare colors, 1 to common ones (the model's)",
+        help="from 0 to 1: lower is more vivid, higher more muted (default: the"
+        " model's)",
     )
     add_coherence(parser)
 
@@ -102,42 +103,45 @@ def add_data_dir(parser: ArgumentParser) -> None:
 
 
 def add_coherence(parser: ArgumentParser) -> None:
-    """Declares how far colors are spread over what looks like one object."""
+    """Adds the flag for spreading colors over what looks like one object."""
     parser.add_argument(
         "--coherence",
         type=float,
         metavar="X",
         help="from 0, off, to 1: spreads colors over what looks like one object to the"
-        " network, up to edges of lightness (the model's)",
+        " network, up to edges of lightness (default: the model's)",
     )
 
 
 def add_processes(parser: ArgumentParser) -> None:
-    """Declares how several processes find each other."""
+    """Adds the flags by which several processes find each other."""
     group = parser.add_argument_group(
-        "several processes", "the same command in each of them; see docs/scale.md"
+        "several processes", "run the same command in each; see docs/scale.md"
     )
     group.add_argument(
         "--distributed",
         action="store_true",
-        help="with the others that SLURM, Open MPI, Kubernetes or a TPU slice started",
+        help="join the other processes that SLURM, Open MPI, Kubernetes or a TPU slice"
+        " started",
     )
     group.add_argument(
-        "--coordinator", metavar="HOST:PORT", help="of process 0, where nothing tells"
+        "--coordinator", metavar="HOST:PORT", help="address of process 0, if undetected"
     )
-    group.add_argument("--processes", type=count, metavar="N", help="how many")
-    group.add_argument("--process", type=int, metavar="I", help="which, from 0")
+    group.add_argument(
+        "--processes", type=count, metavar="N", help="number of processes"
+    )
+    group.add_argument("--process", type=int, metavar="I", help="this one's number")
 
 
 def add_stopped(parser: ArgumentParser) -> None:
-    """Adds the flag that tells a stopped training from a finished one."""
+    """Adds the flag for the exit status of a training that was stopped."""
     parser.add_argument(
         "--status-if-stopped",
         type=int,
         default=0,
         metavar="N",
-        help="exit status where a signal stopped the training before its end; 75 for"
-        " schedulers that start again what failed (%(default)s)",
+        help="exit status if a signal stops the training before its end; 75 for"
+        " schedulers that restart failed jobs (default: %(default)s)",
     )
 
 
@@ -145,7 +149,7 @@ def join(arguments: Namespace, *, heartbeat_seconds: int, is_preemptible: bool) 
     """Joins the other processes, if there are any; see `processes.join`.
 
     Raises:
-        ValueError: some of the flags lack.
+        ValueError: some of the flags are missing.
     """
     place = (arguments.coordinator, arguments.processes, arguments.process)
     given = [value is not None for value in place]

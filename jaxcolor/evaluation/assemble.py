@@ -118,7 +118,8 @@ def assemble(
         )
     found.manifest.update(_provenance(loaded, references))
     if output is not None:
-        _write(found, output, measured, opened, how)
+        # Pictures of the models before those of the baselines.
+        _write(found, output, loaded | measured, opened, how)
     return found
 
 

@@ -18,12 +18,14 @@ class Tally:
     Attributes:
         photographs: numbers of each photograph so far, by name.
         sums: by name, the sum of vectors over the photographs, such as histograms.
+        count: photographs so far.
     """
 
     def __init__(self) -> None:
         """Starts with no photograph."""
         self.photographs: dict[str, list[float]] = {}
         self.sums: dict[str, np.ndarray] = {}
+        self.count = 0
 
     def add(
         self, numbers: Mapping[str, np.ndarray], *, is_finite: Bool[np.ndarray, " b"]
@@ -40,6 +42,7 @@ class Tally:
         """
         if not np.all(is_finite):
             raise ValueError("a model gives colors that are not finite numbers")
+        self.count += len(is_finite)
         for name, values in numbers.items():
             if np.ndim(values) == 1:
                 self.photographs.setdefault(name, []).extend(map(float, values))
@@ -59,9 +62,8 @@ class Tally:
         raw, rebalanced = (
             self.sums[name] for name in (registry.CURVE, registry.REBALANCED_CURVE)
         )
-        count = len(self.photographs["auc"])
         return {
-            "raw": (raw / count).tolist(),
+            "raw": (raw / self.count).tolist(),
             "rebalanced": (100 * rebalanced[:-1] / rebalanced[-1]).tolist(),
         }
 
@@ -96,10 +98,11 @@ def numbers(
         for part, tally in zip(Trio._fields, tallies, strict=True)
         for name, values in tally.photographs.items()
     }
-    columns = np.column_stack(list(per_image.values()))
+    count = tallies.system.count
+    columns = np.stack([np.zeros(count), *per_image.values()], axis=1)[:, 1:]
     drawn = bootstrap.resampled_sums(columns, seed=seed, resamples=resamples)
-    whole = _totals(per_image, columns.sum(axis=0)[:, None], tallies, len(columns))
-    again = _totals(per_image, drawn.T, tallies, len(columns))
+    whole = _totals(per_image, columns.sum(axis=0)[:, None], tallies)
+    again = _totals(per_image, drawn.T, tallies)
     found: dict[str, Number] = {}
     for metric in _defined(metrics, tallies, whole):
         value = float(np.ravel(metric.statistic.value(whole))[0])
@@ -107,7 +110,7 @@ def numbers(
         if not np.isfinite(value):
             continue
         found[metric.key] = Number(value)
-        if metric.has_interval and len(columns) > 1:
+        if metric.has_interval and count > 1:
             values = np.asarray(metric.statistic.value(again))
             # In some resample there may be a share of nothing: too few to tell.
             if np.isfinite(values).all():
@@ -132,7 +135,6 @@ def _totals(
     per_image: Mapping[tuple[str, str], np.ndarray],
     sums: Sequence[Float[np.ndarray, " n"]] | Float[np.ndarray, "m n"],
     tallies: Trio,
-    count: int,
 ) -> Totals:
     # Vectors are not resampled.
     parts: dict[str, dict[str, np.ndarray]] = {
@@ -141,7 +143,7 @@ def _totals(
     }
     for (part, name), values in zip(per_image, sums, strict=True):
         parts[part][name] = values
-    return Totals(**parts, photographs=count)
+    return Totals(**parts, photographs=tallies.system.count)
 
 
 def _defined(

@@ -26,8 +26,8 @@ def accuracy_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Fig
     figure = page.figure(9, 4)
     raw, rebalanced = figure.subplots(1, 2, sharey=True)
     for axes, kind, title in (
-        (raw, "raw", "every pixel alike"),
-        (rebalanced, "rebalanced", "every color alike"),
+        (raw, "raw", "all pixels weighted equally"),
+        (rebalanced, "rebalanced", "all colors weighted equally"),
     ):
         for look, (system, curve) in zip(
             page.looks([*curves]), curves.items(), strict=True

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 88rem;
 h1 { font-size: 1.5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 h3 { font-size: 1rem; margin-bottom: .3rem; }
-nav a { margin-right: 1rem; }
+nav a { margin-right: 1rem; white-space: nowrap; }
 p, li { max-width: 60rem; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; background:
   linear-gradient(to right, Canvas 30%, transparent) left / 3rem 100% local,
@@ -143,8 +144,9 @@ def page(
 
 
 def _table(evaluation: Evaluation, found: Sequence[Metric]) -> str:
-    heads = [_text(head) for head in ("system", *map(metric.heading_of, found))]
-    heads += map(_text, result_tables.SETTING)
+    names = ["system", *map(metric.heading_of, found), *result_tables.SETTING]
+    # An arrow alone on a line would tell nothing.
+    heads = [re.sub(" (?=[↑↓])", "&nbsp;", _text(name)) for name in names]
     lines = ["".join(f"<th>{head}</th>" for head in heads)]
     leading = {one.key: result_tables.best(evaluation, one) for one in found}
     for row in evaluation.rows:
