@@ -58,7 +58,7 @@ from jaxcolor.runtime import checkpoints, markdown_text
 PLAIN, WANTED = 1.0, 0.5
 BATCH_SIZE, SPACING = 16, 10.0
 SEED, RESAMPLES = 0, 1000
-# Of a training's coarser map.
+# Stride of a training's map.
 STRIDE = 4
 TEMPERATURE = 0.38
 # That each training is read at for what it trades.
@@ -92,7 +92,7 @@ ARMS = (
 )
 
 
-# Of the ways that are read at the same lambda.
+# Differences between ways that are read at the same lambda.
 APART = {
     "second minus first": (ARMS[1], ARMS[0]),
     "fourth minus third": (ARMS[3], ARMS[2]),
@@ -295,7 +295,7 @@ def estimate(
     signs[len(per_photo) :] /= max(len(minus), 1)
 
     def value(sums: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " n"]:
-        # Of few photographs some resamples have no pixel of a kind.
+        # With few photographs, some resamples have no pixel of a kind.
         with np.errstate(invalid="ignore", divide="ignore"):
             return (sums[:, ::2] / sums[:, 1::2]) @ signs
 
@@ -317,7 +317,7 @@ def columns_of(numbers: PerPhoto, key: str, truth: PerPhoto) -> np.ndarray:
     return np.stack([values, below], axis=1)
 
 
-SHARE = "of the truth's colorfulness"
+SHARE = "relative colorfulness"
 NUMBERS = {
     "auc": "AuC, %",
     "rebalanced_auc": "rebalanced AuC, %",
@@ -461,7 +461,7 @@ def markdown(found: Mapping[str, Any]) -> str:
             LEGEND,
             "### Distance in ab, by the chroma of the true color",
             markdown_text.table(["", *bands()], errors),
-            "### AuC, rebalanced AuC, share of the truth's colorfulness, by lambda",
+            "### AuC, rebalanced AuC, relative colorfulness, by lambda",
             markdown_text.table(["", *(f"read at {x:g}" for x in LAMBDAS)], trades),
             "### What soft codes alone make of it",
             markdown_text.table(
@@ -490,7 +490,7 @@ def figures(found: Mapping[str, Any]) -> dict[str, bytes]:
             "auc",
             f"AuC, %, read at λ from {LAMBDAS[0]:g} to {LAMBDAS[-1]:g}",
         ),
-        ("vividness", SHARE, "colorfulness over the truth's"),
+        ("vividness", SHARE, "relative colorfulness"),
     ):
         trades = found["by lambda"].items()
         drawn[name] = draw(

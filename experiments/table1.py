@@ -1,8 +1,8 @@
-"""The paper's table 1: what it measures by machine, beside what it published.
+"""The paper's table 1: measured numbers beside published ones.
 
 On the paper's 10,000 test photographs of ImageNet, prepared by TensorFlow Datasets, or
-on any other photographs; then the published column says what to expect in kind, not in
-number. The flags of `jaxcolor evaluate` that change the table can be given.
+on any other photographs; then the published numbers are comparable in their order only.
+The flags of `jaxcolor evaluate` that change the table can be given.
 
 Run:    python -m experiments.table1 --model full=MODEL -o runs/table1 \
             --classifier vgg=vgg16-397923af.pth
@@ -81,7 +81,7 @@ def table(rows: Sequence[Row]) -> str:
 def _measured(numbers: Mapping[str, Number] | None) -> list[str]:
     if numbers is None:
         return ["–"] * 3
-    # Of the first classifier, if several were given.
+    # From the first classifier, if several were given.
     tops = [key for key in numbers if key.endswith(".top1")][:1]
     keys = ["auc", "rebalanced_auc", *(tops or ["none"])]
     return [result_tables.cell(numbers.get(key), ".2f") for key in keys]

@@ -2,7 +2,7 @@
 
 Models over temperatures, each at its own lambda, from the mean of the distribution (1)
 towards its mode (0): the numbers of `jaxcolor sweep`, a line for each model. And for
-the first model the error and the chroma of a pixel by how sure it is of it: thirds of
+the first model the error and the chroma of a pixel by how sure the model is: thirds of
 the pixels by the entropy of their distributions.
 
 Run:    python -m experiments.temperature TEST --model bundled --model mine=runs/mine \
@@ -54,7 +54,7 @@ SHOWN = 6
 NUMBERS = {
     "auc": "AuC, %",
     "rebalanced_auc": "rebalanced AuC, %",
-    "colorfulness_share": "of the truth's colorfulness",
+    "colorfulness_share": "relative colorfulness",
     "ciede2000": "CIEDE2000",
 }
 THIRDS = ("sure", "between", "unsure")

@@ -66,7 +66,7 @@ def _sweep_train(arguments: Namespace) -> int:
         print(f"stopped; to go on: {shlex.join(command)}")
         status: int = arguments.status_if_stopped
         return status
-    # Of a job array each would write it; it is collected afterwards.
+    # In a job array each job would write it; it is collected afterwards.
     if arguments.index is None:
         print(training_sweep.collect(configs, arguments.workdir))
     return 0

@@ -1,7 +1,7 @@
 """One model at many temperatures and lambdas, from one pass of its network.
 
-What `evaluate` measures at one of them, measured at all; a batch at a time, so that no
-more is held than a batch at the temperatures of one lambda.
+Every cell has the numbers of `evaluate`. Batches are measured one after the other, so
+that memory holds one batch at the temperatures of one lambda.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,8 +41,8 @@ class Strip(NamedTuple):
     """Photographs from the mean of the distribution to its mode.
 
     Attributes:
-        heads: of the columns.
-        rows: a photograph each.
+        heads: above the columns.
+        rows: one for each photograph.
     """
 
     heads: list[str]
@@ -85,7 +85,7 @@ def sweep(
     Args:
         colorizers: of `readings`, one for each lambda of the grid.
         source: the photographs.
-        protocol: how.
+        protocol: how they are measured.
         grid: the temperatures and lambdas.
         on_done: called with the number of pictures that were done: each photograph once
             in the first pass, then once for each cell.
@@ -110,9 +110,9 @@ def sweep(
         outputs, features = colorizers[0].predict(lightness, moves=False)
         for colorizer, row in zip(colorizers, tallies, strict=True):
             bins, logits = colorizer.gamut, colorizer.move(outputs)
-            # `readings` has seen to it.
+            # `readings` made sure of it.
             assert bins is not None
-            # The temperature does not matter to it.
+            # It does not depend on the temperature.
             likely = cut(
                 per_photograph.likelihood(
                     logits, true_ab, metrics=registry.METRICS, spacing=bins.spacing
@@ -154,7 +154,7 @@ def strip(
     Args:
         colorizer: of a model with bins, at the lambda that is wanted.
         source: a few photographs.
-        protocol: how.
+        protocol: how they are measured.
         grid: its temperatures below the mean's are shown, from the mean to the mode.
     """
     bins = colorizer.gamut

@@ -1,8 +1,8 @@
 """Systems against the ground truth and against gray, over a set of photographs.
 
-Two passes: the first counts the colors of the set, which weigh the pixels of the
+Two passes: the first counts the colors of the set, which weight the pixels of the
 rebalanced AuC; the second measures, a batch at a time, and keeps some numbers of each
-photograph. Pictures are made again for the report, so that none has to be kept.
+photograph. The report colorizes its pictures again, so that none is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ def evaluate(
     Args:
         measured: systems by the names that the table shows.
         source: the photographs.
-        protocol: how.
+        protocol: how they are measured.
         metrics: what is measured, in the order of the tables; judges have more.
         judging: what judges measure, see `judges`.
         prior: shares of the bins that `prior_auc` weights by; None for none.

@@ -1,4 +1,4 @@
-"""What a reader needs to get the numbers of an evaluation again."""
+"""The manifest: all that is needed to reproduce the numbers of an evaluation."""
 
 import hashlib
 import shlex
@@ -67,7 +67,7 @@ def hash_of_model(path: str | Path) -> str:
 
 
 def _program() -> list[str]:
-    """Returns what the arguments were given to: `jaxcolor`, or an experiment."""
+    """Returns the command that was run: `jaxcolor`, or an experiment."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     name = "" if spec is None else spec.name
     is_experiment = name.startswith("experiments.")

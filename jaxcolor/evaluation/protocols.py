@@ -1,4 +1,4 @@
-"""How an evaluation is done: which pixels, in what batches, and of what colors."""
+"""How an evaluation is done: which pixels, in what batches, and their colors."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -18,15 +18,15 @@ Progress = Callable[[int], object]
 
 
 class Protocol(NamedTuple):
-    """How it is measured.
+    """How systems are measured.
 
     Attributes:
-        name: of the source, for the table; of a path that is evaluated, the path.
+        name: of the source, for the table; empty for the path of the photographs.
         size: of the photographs: the shorter side is resized to it, then the central
             square is taken. A network sees just that, and its ab is enlarged to it.
         spacing: of the bins that rebalancing counts by; the paper's is 10.
         batch_size: photographs at once.
-        seed: of the resampling.
+        seed: for the resampling.
         resamples: for the intervals.
     """
 
@@ -42,7 +42,7 @@ DEFAULT = Protocol()
 
 
 class Survey(NamedTuple):
-    """What the first pass finds.
+    """The result of the first pass.
 
     Attributes:
         pixels: how many have each bin as their nearest.
@@ -77,7 +77,7 @@ def survey(source: Source, protocol: Protocol, on_done: Progress) -> Survey:
 def batches(
     source: Source, protocol: Protocol
 ) -> Iterator[tuple[Truth, Int[Array, " b"], int]]:
-    """Yields photographs, their positions, and how many are no filling."""
+    """Yields photographs, their positions, and how many of them are not filling."""
     found = pipeline.center_squares(
         source, size=protocol.size, batch_size=protocol.batch_size
     )

@@ -1,4 +1,4 @@
-"""What an evaluation found: its tables, and the numbers of each photograph."""
+"""The results of an evaluation: its tables, and the numbers of each photograph."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ class Number(NamedTuple):
     """A number of the table.
 
     Attributes:
-        value: what was measured.
+        value: as measured.
         low: lower end of its 95 % interval over photographs; None where there is none.
         high: its upper end.
     """
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
     Attributes:
         system: its name.
-        numbers: by key; one that means nothing to the system is left out.
+        numbers: by key; those that are undefined for the system are left out.
         temperature: of the annealed mean, if any.
         rebalancing_lambda: of decoding, if any.
         coherence: of colors, if it has any.
@@ -64,10 +64,10 @@ class Reliability(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What came out, and how it was measured.
+    """The results, and how they were measured.
 
     Attributes:
-        manifest: all that a reader needs to get the same numbers, as JSON has it.
+        manifest: all that is needed to reproduce the numbers, as JSON has it.
         rows: one for each system.
         names: of the photographs.
         photographs: numbers of each photograph by system, then by metric. The
@@ -78,7 +78,7 @@ class Evaluation(NamedTuple):
         histograms: by system: share of the pixels in each bin of `centers`; likewise.
         centers: of the bins that rebalancing counts by, CIELAB units.
         reliability: by system, of those that predict a distribution.
-        empty: why a column that a reader may look for is not there.
+        empty: by column that a reader may look for, why it is missing.
         metrics: those that were measured, the columns of the tables.
     """
 
@@ -227,7 +227,7 @@ def paragraphs(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def replace(path: Path, text: str) -> None:
-    """Writes a file at once, so that nobody reads half of it."""
+    """Writes a file at once, so that no reader sees half of it."""
     temporary = path.with_name(f".{path.name}.partial")
     temporary.write_text(text)
     temporary.replace(path)

@@ -99,7 +99,9 @@ def numbers(
         for name, values in tally.photographs.items()
     }
     count = tallies.system.count
-    columns = np.stack([np.zeros(count), *per_image.values()], axis=1)[:, 1:]
+    # Metrics of vectors alone keep no number of a photograph.
+    stacked = list(per_image.values()) or [np.empty((count, 0))]
+    columns = np.column_stack(stacked)
     drawn = bootstrap.resampled_sums(columns, seed=seed, resamples=resamples)
     whole = _totals(per_image, columns.sum(axis=0)[:, None], tallies)
     again = _totals(per_image, drawn.T, tallies)

@@ -1,4 +1,4 @@
-"""What is measured: models and baselines behind one interface."""
+"""Systems that an evaluation measures: models and baselines behind one interface."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,11 +19,11 @@ TRUTH, GRAY = "ground truth", "gray"
 
 
 class Answer(NamedTuple):
-    """What a system says of some photographs.
+    """How a system colors some photographs.
 
     Attributes:
         ab: at their full size.
-        logits: of its bins, at a fraction of the size; None without a distribution.
+        logits: over its bins, at a fraction of the size; None without a distribution.
     """
 
     ab: Float[Array, "b h w 2"]
@@ -31,11 +31,11 @@ class Answer(NamedTuple):
 
 
 class System(NamedTuple):
-    """What is measured.
+    """A way to color photographs.
 
     Attributes:
         answer: from lightness and the photographs' positions in the set.
-        spacing: of its bins; None where there are none.
+        spacing: of its bins; None where it has none.
         temperature: of the annealed mean, if any.
         rebalancing_lambda: of decoding, if any.
         coherence: of colors, if it has any.
@@ -105,7 +105,7 @@ def of_baseline(baseline: Baseline) -> System:
 
 
 def gray() -> System:
-    """Returns what leaves everything gray."""
+    """Returns the system that leaves everything gray."""
     return System(_gray)
 
 

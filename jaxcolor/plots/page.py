@@ -1,4 +1,4 @@
-"""What all figures have in common: paper, colors, and the way into a file."""
+"""What all figures share: paper, colors, and the formats of their files."""
 
 import io
 from collections.abc import Sequence

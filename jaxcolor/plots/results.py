@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Shares of the cells of a heat map below and above which colors do not change.
 OUTER = (0.2, 0.8)
-# Of the width of a plot, over which the points of one temperature are spread.
+# Share of a plot's width over which the points of one temperature are spread.
 ASIDE = 0.03
 
 
@@ -144,8 +144,8 @@ def against_temperature(
     figure = page.figure(5.5 * columns + 1, 4.2 * rows)
     for place, (label, curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
-        # A little aside, so that intervals can be told apart; no farther, for a point
-        # is read at its temperature.
+        # Offset, so that intervals can be told apart; only a little, as a point is
+        # read at its temperature.
         step = ASIDE * np.ptp(temperatures) / len(curves)
         for n, (name, numbers) in enumerate(curves.items()):
             value, low, high = np.array(numbers).T
@@ -197,7 +197,7 @@ def lines(
 
 
 def _draw_cells(axes: Any, values: Float[np.ndarray, "t l"]) -> None:
-    # A corner of the grid may be far off; it would take all colors from the rest.
+    # A corner of the grid may be far off, and would use up the range of colors.
     low, high = np.nanquantile(values, OUTER) if np.isfinite(values).any() else (0, 1)
     drawn = axes.imshow(
         values, cmap="viridis", origin="lower", aspect="auto", vmin=low, vmax=high

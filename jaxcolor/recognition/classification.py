@@ -13,7 +13,7 @@ from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.recognition.classifiers import Classifier
 
-# Of ImageNet's usual second measure.
+# The k of ImageNet's usual second measure.
 TOP = 5
 
 Recolor = Callable[[Float[Array, "b h w 3"]], Float[Array, "b h w 3"]]
@@ -23,7 +23,7 @@ def classes_of(names: Sequence[str]) -> tuple[str, ...]:
     """Lists the classes of a labelled folder's photographs, sorted.
 
     Args:
-        names: of photographs; each lies in a folder that is called as its class.
+        names: of photographs; each lies in a folder named after its class.
 
     Raises:
         ValueError: a photograph lies in no folder, or there is but one class.
@@ -96,9 +96,9 @@ def hits(
 
     Args:
         classifier: what recognizes them.
-        source: the photographs; each lies in a folder that is called as its class.
-        recolor: what is done to the photographs before: from true colors, of which a
-            colorizer takes the lightness, to those that are classified.
+        source: the photographs; each lies in a folder named after its class.
+        recolor: from true colors, whose lightness a colorizer takes, to the colors
+            that are classified.
         k: how many of the likeliest classes count, see `top`.
         size: of the photographs: the shorter side is resized to it, then the central
             square is taken.

@@ -87,7 +87,7 @@ def test_no_cell_that_meets_the_conditions_is_told(
         (("--colorfulness", 1.1, 0.85), "from 1.1 to 0.85"),
         (("--held-out", 1), "--held-out is 1"),
         (("--raw-above-gray", "inf"), "is inf; wanted a finite number"),
-        (("-o", Path(__file__) / "in"), "test_sweep_command.py is a file; wanted a"),
+        (("-o", Path(__file__) / "in"), "test_sweep.py is a file; wanted a"),
     ],
 )
 def test_bad_numbers_are_refused_before_any_work(

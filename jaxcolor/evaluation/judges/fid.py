@@ -1,11 +1,11 @@
-"""Frechet Inception distance from files of features that a well-kept tool has written.
+"""Frechet Inception distance, from feature files that an established tool writes.
 
-Numbers of FID are comparable only by the one Inception-v3 that all papers take, with
-its own resizing: no other network may stand in for it, and jaxcolor has none. So the
-features are computed elsewhere, of pictures that `pictures` has written.
+FID is comparable only if computed with the one Inception-v3 that all papers use, with
+its own resizing; jaxcolor does not include it. So another tool computes the features,
+from pictures that `pictures` writes.
 
 Source:
-    Heusel et al. 2017 (arXiv:1706.08500), equation 6; files as of pytorch-fid.
+    Heusel et al. 2017 (arXiv:1706.08500), equation 6; files as pytorch-fid writes them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def judging(values: Mapping[str, float], names: Sequence[str]) -> Judging:
 
     Args:
         values: see `distances`.
-        names: of all systems; those without a distance are told.
+        names: of all systems; the result lists those without a distance.
     """
     lacking = [name for name in names if name not in {systems.TRUTH, *values}]
     missing = {}
@@ -80,7 +80,7 @@ def files(folder: Path, names: Mapping[str, str], *, truth: str) -> dict[str, Pa
     """Finds the file of each system; systems without one are left out.
 
     Args:
-        folder: where they are: NAME.npz or NAME.npy.
+        folder: has NAME.npz or NAME.npy for each system.
         names: NAME by system, see `pictures.folders`.
         truth: the system that the others are compared with.
 
@@ -109,7 +109,7 @@ def distances(found: Mapping[str, Path], *, truth: str, count: int) -> dict[str,
     Args:
         found: the files, see `files`.
         truth: the system that the others are compared with; not in the result.
-        count: photographs of the set; files of statistics do not tell theirs.
+        count: photographs of the set; files of statistics do not store theirs.
 
     Raises:
         ValueError: a file cannot be read, or has other features than Inception's 2048

@@ -1,7 +1,7 @@
 """Perceptual distance of pictures by features of VGG-16: LPIPS, version 0.1.
 
-Its numbers are comparable only by torchvision's weights of VGG-16 and the linear ones
-that its authors published; neither is a part of jaxcolor.
+LPIPS is comparable only if computed with torchvision's weights of VGG-16 and the linear
+weights that its authors published; jaxcolor includes neither.
 
 Source:
     Zhang et al. 2018 (arXiv:1801.03924), section 3 and equation 1; the linear weights
@@ -46,16 +46,16 @@ Distance = Callable[
 
 # Added to the length of the features of a pixel.
 EPSILON = 1e-10
-# Of the features; others are other networks', whose distances are no LPIPS.
+# Channels of the features; those of another network would not give LPIPS.
 WIDTHS = vgg16.WIDTHS
 
 
 class Network(NamedTuple):
-    """What LPIPS is computed by.
+    """The network that LPIPS is computed with.
 
     Attributes:
         params: of `vgg16.Features`.
-        linear: for each of its maps, how much each channel counts.
+        linear: for each of its maps, the weight of each channel.
     """
 
     params: PyTree

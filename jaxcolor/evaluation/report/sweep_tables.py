@@ -19,11 +19,11 @@ from jaxcolor.runtime import markdown_text
 
 PLOTS, STRIP = "plots", "strip.png"
 DRAWN = ("heat_maps", "curves")
-# Of the table's cells, then of what no temperature changes.
+# Keys of the table's columns, then of those that no temperature changes.
 CELLS = ("auc", "rebalanced_auc", "ciede2000", "psnr", "colorfulness")
 SHARE = "colorfulness_share"
 LIKELIHOOD = ("nll", "ece")
-# Of the letters above a strip, pixels; and of the line that they stand on.
+# Height of the letters above a strip and of their line, pixels.
 LETTERS, LINE = 12, 18
 
 
@@ -138,15 +138,15 @@ def verdict(sweep: Sweep, criterion: Criterion) -> str:
         )
         return (
             f"No cell of {len(sweep.cells)} meets the conditions ({told}): the highest"
-            f" raw AuC is gray's {nearest:+.2f}, shares of colorfulness are {spread}."
+            f" AuC is gray's {nearest:+.2f}, the relative colorfulness is {spread}."
         )
     count = len(decoding_grid.candidates(sweep, criterion))
     verdict = (
         f"Best: T = {best.temperature:g}, λ = {best.rebalancing_lambda:g}, {told};"
-        f" {count} of {len(sweep.cells)} cells were to choose from."
+        f" {count} of {len(sweep.cells)} cells meet the conditions."
     )
     if edges := decoding_grid.edges(best, sweep.grid):
-        verdict += f" It is at the grid's end of {' and '.join(edges)}."
+        verdict += f" It is at the end of the grid in {' and '.join(edges)}."
     return verdict
 
 
@@ -156,10 +156,10 @@ def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
     temperatures, lambdas = sweep.grid
     maps = plots.heat_maps(
         {
-            "raw AuC above gray's, %": _values(sweep, "auc") - gray["auc"].value,
+            "AuC above gray's, %": _values(sweep, "auc") - gray["auc"].value,
             "rebalanced AuC above gray's, %": _values(sweep, "rebalanced_auc")
             - gray["rebalanced_auc"].value,
-            "colorfulness over the truth's": _values(sweep, SHARE),
+            "relative colorfulness": _values(sweep, SHARE),
         },
         temperatures,
         lambdas,
