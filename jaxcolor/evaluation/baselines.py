@@ -187,7 +187,7 @@ def _each(
     function: Callable[[Float[Array, "h w 3"], Int[Array, ""]], Result],
     references_rgb: References,
 ) -> Result:
-    """Returns what a function of Lab and position gives for each reference."""
+    """Applies a function of Lab and position to each reference."""
 
     @jax.jit
     def run(rgb: UInt8[Array, "n h w 3"]) -> Result:

@@ -54,11 +54,11 @@ class Photograph(NamedTuple):
 
 
 class Distribution(NamedTuple):
-    """What a system says about the bins of one photograph's pixels.
+    """The distributions over bins that a system predicts for one photograph.
 
     Attributes:
         logits: of the bins, at a fraction of the photograph's size.
-        true_ab: at the pixels that the logits are for, picked, not averaged.
+        true_ab: at the pixels of the logits, picked, not averaged.
         gamut: the bins.
     """
 
@@ -84,7 +84,7 @@ class Totals(NamedTuple):
 
 
 class Statistic(NamedTuple):
-    """What turns sums over photographs into the table's number.
+    """The function from sums over photographs to the table's number.
 
     Attributes:
         names: the per-photograph numbers that a system must have for it.
@@ -149,7 +149,7 @@ def heading_of(metric: Metric) -> str:
 
 
 def named(found: Array | Numbers, *, key: str) -> Numbers:
-    """Returns what a metric measured, by name."""
+    """Returns the numbers that a metric measured, by name."""
     return dict(found) if isinstance(found, Mapping) else {key: jnp.asarray(found)}
 
 

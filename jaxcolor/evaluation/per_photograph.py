@@ -1,4 +1,4 @@
-"""What is measured on a batch of photographs for one system: on the device."""
+"""Measures one system on a batch of photographs, on the device."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -61,7 +61,7 @@ class Weights(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What the metrics measured on a batch.
+    """The measurements of the metrics on a batch.
 
     Attributes:
         is_finite: whether all predicted colors of a photograph are numbers.
@@ -96,7 +96,7 @@ def measure(
     metrics: Sequence[Metric],
     spacing: float,
 ) -> Measured:
-    """Returns what metrics measure of predicted ab, and of the pictures made of it."""
+    """Measures predicted ab, and the pictures that are made from it."""
     functions = tuple((m.key, m.of_photograph) for m in metrics if m.of_photograph)
     predicted = Predicted(ab, rgb, _make_nearest(spacing)(ab))
     return _measure(whole, predicted, weights, functions=functions)
@@ -109,7 +109,7 @@ def likelihood(
     metrics: Sequence[Metric],
     spacing: float,
 ) -> dict[str, Array]:
-    """Returns what metrics measure of distributions over bins, by name.
+    """Measures distributions over bins; returns the numbers by name.
 
     Targets are picked, not averaged, as in training.
 
@@ -194,7 +194,7 @@ def _of_photograph(
 def _joined(
     functions: Measuring, measured: Photograph | Distribution
 ) -> dict[str, Array]:
-    """Returns what each function measures, all in one; refuses a name given twice."""
+    """Returns the numbers of all functions by name; refuses a name given twice."""
     joined: dict[str, Array] = {}
     for key, function in functions:
         found = metric.named(function(measured), key=key)

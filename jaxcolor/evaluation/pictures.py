@@ -42,7 +42,7 @@ def folders(systems: Iterable[str]) -> dict[str, str]:
 
 
 def make_writer(folder: Path, names: Mapping[str, str], *, count: int) -> OnPictures:
-    """Returns what writes pictures as they come: folder/NAME/00000.png and so on.
+    """Returns a function that writes pictures as folder/NAME/00000.png and so on.
 
     Args:
         folder: to write into; made when the first picture comes.

@@ -13,7 +13,7 @@ from jaxcolor.metrics import bootstrap, calibration
 
 
 class Tally:
-    """What was measured of one system, photograph by photograph.
+    """The measurements of one system, photograph by photograph.
 
     Attributes:
         photographs: numbers of each photograph so far, by name.
@@ -30,7 +30,7 @@ class Tally:
     def add(
         self, numbers: Mapping[str, np.ndarray], *, is_finite: Bool[np.ndarray, " b"]
     ) -> None:
-        """Adds what was measured of some photographs.
+        """Adds the measurements of some photographs.
 
         Args:
             numbers: by name, on the host, without filling: one number for each
@@ -69,7 +69,7 @@ class Tally:
 
 
 class Trio(NamedTuple):
-    """A system, and the two that every number may be relative to.
+    """A system, with the two that a number may be relative to.
 
     Attributes:
         system: the one that the numbers are about.

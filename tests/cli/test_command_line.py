@@ -170,7 +170,8 @@ def test_a_prior_is_drawn(photo_folder, tmp_path, capsys):
     assert "wanted a name that ends in .png" in error_of(capsys)
     assert not output.exists()
     assert run(*command, "--plot", plot) == 0
-    assert Image.open(plot).size[0] > 500
+    with Image.open(plot) as image:
+        assert image.size[0] > 500
 
 
 def test_a_prior_is_counted_and_not_overwritten(photo_folder, tmp_path, capsys):

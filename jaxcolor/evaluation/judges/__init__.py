@@ -1,13 +1,13 @@
-"""What judges colorizations from outside: classifiers, LPIPS and FID.
+"""Judges of colorizations that need weights of their own: classifiers, LPIPS and FID.
 
-All are a `Judge`, one record that an evaluation calls without knowing which one it is.
+Each is a `Judge`, a record that an evaluation uses without knowing which one it is.
 """
 
 from jaxcolor.evaluation.judges import classifiers, fid, lpips
 from jaxcolor.evaluation.judges.judge import Judge, Judging, Setting, Shown, joined
 
 REMEDIES = {one.TITLE: one.REMEDY for one in (fid, lpips, classifiers)}
-"""What to give for each judge, by the title of what it measures."""
+"""By the title of a judge, the flag that adds it."""
 
 __all__ = [
     "REMEDIES",

@@ -57,7 +57,7 @@ def judging(
     *,
     provenance: Mapping[str, Any],
 ) -> Judging:
-    """Returns what one or several trainings of a classifier measure.
+    """Returns one or several trainings of a classifier, ready to judge.
 
     Args:
         name: what the table calls it.
@@ -100,7 +100,7 @@ def read(path: Path, *, classes: Path | None) -> list[Classifier]:
 
 
 def is_published(path: Path) -> bool:
-    """Tells whether a path is a file of weights that others published."""
+    """Tells whether a path is a file with published weights."""
     return path.suffix.lower() in torch_pickle.SUFFIXES and not path.is_dir()
 
 

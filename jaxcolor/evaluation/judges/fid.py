@@ -58,7 +58,7 @@ def judge(folder: str | Path) -> Judge:
 
 
 def judging(values: Mapping[str, float], names: Sequence[str]) -> Judging:
-    """Returns distances, by system, as what a judge measures.
+    """Returns known distances as a judge that is ready.
 
     Args:
         values: see `distances`.

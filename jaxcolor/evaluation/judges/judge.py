@@ -1,4 +1,4 @@
-"""What an evaluation asks of a judge, and what a judge gives it."""
+"""The interface between an evaluation and its judges."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -12,7 +12,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Setting(NamedTuple):
-    """What is judged.
+    """The photographs and systems that are judged.
 
     Attributes:
         names: of the photographs.
@@ -40,17 +40,17 @@ class Shown(NamedTuple):
 
 
 class Judging(NamedTuple):
-    """What a judge measures in one evaluation.
+    """A judge that is ready for one evaluation.
 
     Attributes:
-        title: of what it measures; judges of the same title may be several.
+        title: of its measurements; several judges may share one.
         metrics: its columns.
         of_pictures: from a batch to numbers of each photograph, by name; None for a
             judge of whole sets.
         of_set: by system, then by key of a metric, numbers of the whole set.
         provenance: fields of the manifest, as JSON has them; of several judges,
             mappings and lists are joined.
-        missing: what a reader may look for and does not find, with the reason.
+        missing: by what a reader may look for in vain, the reason.
     """
 
     title: str
@@ -62,7 +62,7 @@ class Judging(NamedTuple):
 
 
 class Judge(NamedTuple):
-    """Something that judges colorizations, not ready yet.
+    """A judge whose files are not read yet.
 
     Attributes:
         prepare: reads its files, and checks that it can judge these photographs and
@@ -76,7 +76,7 @@ class Judge(NamedTuple):
 
 
 def joined(judging: Sequence[Judging]) -> dict[str, Any]:
-    """Returns what the manifest says about judges."""
+    """Returns the fields of the manifest about judges."""
     found: dict[str, Any] = {}
     for one in judging:
         for field, value in one.provenance.items():

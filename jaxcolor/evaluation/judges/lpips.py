@@ -84,7 +84,7 @@ def judge(features: str | Path, linear: str | Path) -> Judge:
 
 
 def judging(distance: Distance) -> Judging:
-    """Returns what a distance measures: of every system but the ground truth."""
+    """Returns a distance, ready to judge every system but the ground truth."""
 
     def of_pictures(shown: Shown) -> dict[str, Array]:
         if shown.is_truth:
