@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxcolor.runtime import markdown_text
+
 
 class Command(NamedTuple):
     """A sub-command.
@@ -206,6 +208,8 @@ def named(given: Sequence[str], *, what: str) -> dict[str, str]:
         name, separator, path = one.partition("=")
         if not separator or "/" in name or Path(one).exists():
             name, path = Path(one).name, one
+        # It stands in tables, figures and pages.
+        name = markdown_text.readable(name)
         if name in found:
             raise ValueError(f"two {what}s have the same name; name them by NAME=PATH")
         found[name] = path

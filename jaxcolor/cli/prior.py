@@ -90,9 +90,11 @@ def _prior(arguments: Namespace) -> int:
     priors.write(found, arguments.output)
     if arguments.plot is not None:
         from jaxcolor import plots
+        from jaxcolor.runtime import markdown_text
 
         shares = priors.probabilities(found)
-        figure = plots.bins_and_prior(bins.centers, shares, source=arguments.source)
+        name = markdown_text.readable(arguments.source)
+        figure = plots.bins_and_prior(bins.centers, shares, source=name)
         arguments.plot.write_bytes(plots.png(figure))
     if not arguments.quiet:
         filled = int((found.counts > 0).sum())

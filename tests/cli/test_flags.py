@@ -15,6 +15,8 @@ from jaxcolor.evaluation import Protocol
         ("first=runs/study/seed=0", "first", "runs/study/seed=0"),
         ("here=0", "here=0", "here=0"),
         ("there=0", "there", "0"),
+        # As Python carries a byte that is not UTF-8.
+        ("models/caf\udce9", r"caf\xe9", "models/caf\udce9"),
     ],
 )
 def test_a_path_may_have_an_equals_sign(given, name, path, tmp_path, monkeypatch):

@@ -95,3 +95,16 @@ def test_files_are_written_whole(tmp_path):
     assert results["reliability"]["mine"]["accuracy"] == [0.4]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest == MANIFEST
+
+
+def test_equal_numbers_of_the_table_are_both_the_best():
+    def row(system, value):
+        return Row(system, {"auc": Number(value)}, None, None, None)
+
+    rows = [row("ground truth", 100.0), row("a", 90.004), row("b", 90.001)]
+    rows.append(row("c", 89.0))
+    evaluation = made()._replace(rows=rows)
+    auc = registry.BY_KEY["auc"]
+    assert result_tables.best(evaluation, auc) == {"a", "b"}
+    assert result_tables.best(evaluation, auc._replace(better="lower")) == {"c"}
+    assert result_tables.best(evaluation, auc._replace(better="none")) == set()
