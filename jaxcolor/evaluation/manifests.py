@@ -15,6 +15,7 @@ from jaxcolor.pretrained import release
 from jaxcolor.runtime import versions
 
 RESIZE = "Pillow, bicubic"
+PROGRAM = "jaxcolor"
 LAB = "D65, 2 degrees, scikit-image's constants"
 
 
@@ -41,7 +42,7 @@ def manifest(
         "resamples": protocol.resamples,
         "prior_sha256": None if shares is None else _hash(shares.tobytes()),
         "versions": versions.recorded(),
-        "command": shlex.join([*_program(), *sys.argv[1:]]),
+        "command": _command(),
         "files": [{"name": name, "sha256": found} for name, found in listed],
     }
 
@@ -66,12 +67,14 @@ def hash_of_model(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _program() -> list[str]:
-    """Returns the command that was run: `jaxcolor`, or an experiment."""
+def _command() -> str | None:
+    """Returns the command line of jaxcolor or an experiment; None in a notebook."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     name = "" if spec is None else spec.name
-    is_experiment = name.startswith("experiments.")
-    return ["python", "-m", name] if is_experiment else ["jaxcolor"]
+    if name.startswith("experiments."):
+        return shlex.join(["python", "-m", name, *sys.argv[1:]])
+    is_ours = name.startswith(PROGRAM) or Path(sys.argv[0]).name == PROGRAM
+    return shlex.join([PROGRAM, *sys.argv[1:]]) if is_ours else None
 
 
 def _hash(content: bytes) -> str:

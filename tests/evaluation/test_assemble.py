@@ -125,6 +125,8 @@ def test_models_are_paths_or_what_is_loaded(photo_folder, tmp_path):
     assert numbers["path"] == numbers["colorizer"] == numbers["system"]
     assert found.manifest["models"].keys() == {"path"}
     assert found.manifest["source"] == str(photo_folder)
+    # Called from Python, there is no command line to repeat.
+    assert found.manifest["command"] is None
 
 
 def test_references_add_baselines(photo_folder):
