@@ -28,7 +28,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 88rem;
 h1 { font-size: 1.5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 h3 { font-size: 1rem; margin-bottom: .3rem; }
-nav a { margin-right: 1rem; white-space: nowrap; }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
 p, li { max-width: 60rem; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; background:
   linear-gradient(to right, Canvas 30%, transparent) left / 3rem 100% local,
