@@ -30,6 +30,7 @@ from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.runtime import markdown_text
 
 BATCH_SIZE = 32
 SEED, RESAMPLES = 0, 1000
@@ -87,17 +88,8 @@ def measure(
     """
     by_photo = _step(model, beginning.bins_of(model))
     found = []
-    batches = pipeline.validation_batches(
-        source,
-        batch_size=BATCH_SIZE,
-        resize=size,
-        squash=False,
-        crop=size,
-        draft=True,
-        process_index=0,
-        process_count=1,
-        threads=4,
-        prefetch=4,
+    batches = pipeline.center_squares(
+        source, size=size, batch_size=BATCH_SIZE, draft=True
     )
     hidden = True if is_quiet else None
     with tqdm(total=len(source), unit="photo", disable=hidden) as bar:
@@ -172,7 +164,7 @@ def markdown(found: dict[str, Found]) -> str:
         [name, *(tables.told(number, digits=3) for number in numbers)]
         for name, numbers in found.items()
     ]
-    return tables.table([*heads, "below it"], lines)
+    return markdown_text.table([*heads, "below it"], lines)
 
 
 def main() -> int:

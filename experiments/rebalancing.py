@@ -53,13 +53,12 @@ from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.runtime import checkpoints
+from jaxcolor.runtime import checkpoints, markdown_text
 
 # The lambda of training without weights, and the one that is wanted.
 PLAIN, WANTED = 1.0, 0.5
 BATCH_SIZE, SPACING = 16, 10.0
 SEED, RESAMPLES = 0, 1000
-# Of a training's coarser map.
 TEMPERATURE = 0.38
 # That each training is read at for what it trades.
 LAMBDAS = (0.25, 0.35, 0.5, 0.6, 0.7, 0.85, 1.0)
@@ -92,7 +91,7 @@ ARMS = (
 )
 
 
-# Of the ways that are read at the same lambda.
+# Differences between ways that are read at the same lambda.
 APART = {
     "second minus first": (ARMS[1], ARMS[0]),
     "fourth minus third": (ARMS[3], ARMS[2]),
@@ -291,7 +290,7 @@ def estimate(
     signs[len(per_photo) :] /= max(len(minus), 1)
 
     def value(sums: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " n"]:
-        # Of few photographs some resamples have no pixel of a kind.
+        # With few photographs, some resamples have no pixel of a kind.
         with np.errstate(invalid="ignore", divide="ignore"):
             return (sums[:, ::2] / sums[:, 1::2]) @ signs
 
@@ -313,7 +312,7 @@ def columns_of(numbers: PerPhoto, key: str, truth: PerPhoto) -> np.ndarray:
     return np.stack([values, below], axis=1)
 
 
-SHARE = "of the truth's colorfulness"
+SHARE = "relative colorfulness"
 NUMBERS = {
     "auc": "AuC, %",
     "rebalanced_auc": "rebalanced AuC, %",
@@ -347,7 +346,7 @@ def study(
         how,
         on_done=on_done,
     )
-    truth = whole.photographs[evaluate.TRUTH]
+    truth = whole.photographs[systems.TRUTH]
 
     def parts(arm: Arm, key: str) -> list[np.ndarray]:
         return [
@@ -453,14 +452,14 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             "### Trained, or reweighted",
-            tables.table(heads, lines),
+            markdown_text.table(heads, lines),
             LEGEND,
             "### Distance in ab, by the chroma of the true color",
-            tables.table(["", *bands()], errors),
-            "### AuC, rebalanced AuC, share of the truth's colorfulness, by lambda",
-            tables.table(["", *(f"read at {x:g}" for x in LAMBDAS)], trades),
+            markdown_text.table(["", *bands()], errors),
+            "### AuC, rebalanced AuC, relative colorfulness, by lambda",
+            markdown_text.table(["", *(f"read at {x:g}" for x in LAMBDAS)], trades),
             "### What soft codes alone make of it",
-            tables.table(
+            markdown_text.table(
                 ["what is known", "nats", "annealed means apart, ab"], extremes
             ),
         ]
@@ -486,7 +485,7 @@ def figures(found: Mapping[str, Any]) -> dict[str, bytes]:
             "auc",
             f"AuC, %, read at λ from {LAMBDAS[0]:g} to {LAMBDAS[-1]:g}",
         ),
-        ("vividness", SHARE, "colorfulness over the truth's"),
+        ("vividness", SHARE, "relative colorfulness"),
     ):
         trades = found["by lambda"].items()
         drawn[name] = draw(

@@ -1,8 +1,8 @@
-"""The paper's table 1: what it measures by machine, beside what it published.
+"""The paper's table 1: measured numbers beside published ones.
 
 On the paper's 10,000 test photographs of ImageNet, prepared by TensorFlow Datasets, or
-on any other photographs; then the published column says what to expect in kind, not in
-number. All flags of `jaxcolor evaluate` can be given; those of the table come first.
+on any other photographs; then the published numbers are comparable in their order only.
+The flags of `jaxcolor evaluate` that change the table can be given.
 
 Run:    python -m experiments.table1 --model full=MODEL -o runs/table1 \
             --classifier vgg=vgg16-397923af.pth
@@ -12,13 +12,17 @@ Expect: some hours for 10,000 photographs on two CPU cores, minutes on a GPU; th
     on the terminal and in OUTPUT/table1.md, everything else in OUTPUT.
 """
 
-import argparse
-import json
 import sys
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from jaxcolor import cli
+from jaxcolor import cli, evaluation
+from jaxcolor.cli import flags, judge_flags
+from jaxcolor.evaluation import result_tables, systems
+from jaxcolor.evaluation.result_tables import Number, Row
+from jaxcolor.runtime import markdown_text
 
 IMAGENET = "tfds:imagenet2012"
 TEST = f"imagenet-test:{IMAGENET}:validation"
@@ -57,38 +61,30 @@ PUBLISHED = {
 }
 
 
-def table(results: dict[str, Any]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """Returns measured lines, then published ones that no system is called as.
 
     Args:
-        results: the content of results.json of an evaluation.
+        rows: of an evaluation.
     """
     heads = ["system", "AuC, %", "rebalanced AuC, %", "top-1, %"]
     heads += [f"published {head}" for head in (*heads[1:], "fooled, %")]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
-    measured = {row["system"]: row["numbers"] for row in results["rows"]}
+    measured = {row.system: row.numbers for row in rows}
     unmeasured = [system for system in PUBLISHED if system not in measured]
-    for system in [*measured, *unmeasured]:
-        lines.append([system, *_measured(measured.get(system)), *_published(system)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    lines = [
+        [system, *_measured(measured.get(system)), *_published(system)]
+        for system in [*measured, *unmeasured]
+    ]
+    return markdown_text.table(heads, lines) + "\n"
 
 
-def _measured(numbers: dict[str, Any] | None) -> list[str]:
+def _measured(numbers: Mapping[str, Number] | None) -> list[str]:
     if numbers is None:
         return ["–"] * 3
-    # Of the first classifier, if several were given.
+    # From the first classifier, if several were given.
     tops = [key for key in numbers if key.endswith(".top1")][:1]
     keys = ["auc", "rebalanced_auc", *(tops or ["none"])]
-    return [_cell(numbers.get(key)) for key in keys]
-
-
-def _cell(number: dict[str, Any] | None) -> str:
-    if number is None:
-        return "–"
-    shown = f"{number['value']:.2f}"
-    if number["low"] is None:
-        return shown
-    return f"{shown} [{number['low']:.2f}, {number['high']:.2f}]"
+    return [result_tables.cell(numbers.get(key), ".2f") for key in keys]
 
 
 def _published(system: str) -> list[str]:
@@ -97,12 +93,37 @@ def _published(system: str) -> list[str]:
     return ["–" if x is None else f"{x:g}" for x in PUBLISHED[system]]
 
 
-def main(given: list[str] | None = None) -> int:
+def main(given: Sequence[str] | None = None) -> int:
     """Evaluates, prints the table, and returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.table1",
-        description=__doc__.splitlines()[0],
-        epilog="Other flags go to jaxcolor evaluate: see its --help.",
+    arguments = _parser().parse_args(given)
+    references = arguments.references
+    if references is None and arguments.source == TEST:
+        references = REFERENCES
+    try:
+        named = flags.named(arguments.model, what="model")
+        found = evaluation.assemble(
+            {n: systems.load(x, **flags.decoding(arguments)) for n, x in named.items()},
+            arguments.source,
+            protocol=evaluation.Protocol(**flags.protocol(arguments)),
+            references=references and evaluation.References(references),
+            judges=judge_flags.judges(arguments),
+            output=arguments.output,
+            keeps_pictures=arguments.pictures,
+            data_dir=arguments.data_dir,
+            is_quiet=arguments.quiet,
+        )
+    except ValueError as error:
+        print(f"{sys.argv[0]}: error: {error}", file=sys.stderr)
+        return cli.MISUSED
+    text = table(found.rows)
+    (arguments.output / TABLE).write_text(text)
+    print(text)
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m experiments.table1", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
         "--source",
@@ -111,26 +132,25 @@ def main(given: list[str] | None = None) -> int:
         help="photographs, as in jaxcolor evaluate (default: %(default)s)",
     )
     parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="[NAME=]MODEL",
+        help="repeat it for several models",
+    )
+    parser.add_argument(
         "--references",
         metavar="SOURCE",
-        help=f"photographs that the baselines take colors from ({REFERENCES}, if the"
-        " test photographs are ImageNet's)",
+        help="photographs that the baselines take colors from (default:"
+        f" {REFERENCES}, if the test photographs are ImageNet's)",
     )
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/table1"))
-    arguments, others = parser.parse_known_args(given)
-    references = arguments.references
-    if references is None and arguments.source == TEST:
-        references = REFERENCES
-    command = ["evaluate", arguments.source, "--output", str(arguments.output)]
-    command += [] if references is None else ["--references", references]
-    status = cli.main([*command, *others])
-    if status:
-        return status
-    results = json.loads((arguments.output / "results.json").read_text())
-    text = table(results)
-    (arguments.output / TABLE).write_text(text)
-    print(text)
-    return 0
+    judge_flags.add(parser)
+    flags.add_protocol(parser)
+    flags.add_decoding(parser)
+    flags.add_data_dir(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
 
 
 if __name__ == "__main__":

@@ -27,9 +27,3 @@ def plain(found: Any) -> Any:
         return [plain(value) for value in found]
     is_number = not isinstance(found, float) or math.isfinite(found)
     return found if is_number else None
-
-
-def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Returns a table in Markdown, the first column of words."""
-    rule = [":---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines))

@@ -2,7 +2,7 @@
 
 Models over temperatures, each at its own lambda, from the mean of the distribution (1)
 towards its mode (0): the numbers of `jaxcolor sweep`, a line for each model. And for
-the first model the error and the chroma of a pixel by how sure it is of it: thirds of
+the first model the error and the chroma of a pixel by how sure the model is: thirds of
 the pixels by the entropy of their distributions.
 
 Run:    python -m experiments.temperature TEST --model bundled --model mine=runs/mine \
@@ -44,6 +44,7 @@ from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import release
+from jaxcolor.runtime import markdown_text
 
 TEMPERATURES = (0.05, 0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 BATCH_SIZE, SPACING = 16, 10.0
@@ -53,7 +54,7 @@ SHOWN = 6
 NUMBERS = {
     "auc": "AuC, %",
     "rebalanced_auc": "rebalanced AuC, %",
-    "colorfulness_share": "of the truth's colorfulness",
+    "colorfulness_share": "relative colorfulness",
     "ciede2000": "CIEDE2000",
 }
 THIRDS = ("sure", "between", "unsure")
@@ -181,11 +182,11 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
     return "\n\n".join(
         [
             "### By temperature",
-            tables.table(["model", "temperature", *NUMBERS.values()], lines),
+            markdown_text.table(["model", "temperature", *NUMBERS.values()], lines),
             "### Distance in ab; chroma of the prediction, by temperature",
             f"Thirds of the pixels by entropy: below {low:.2f} nats, between, above"
             f" {high:.2f}.",
-            tables.table(["the model is", "true chroma", *heads], sure),
+            markdown_text.table(["the model is", "true chroma", *heads], sure),
         ]
     )
 

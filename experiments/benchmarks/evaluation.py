@@ -45,7 +45,7 @@ def evaluation_ours(setting: Setting) -> Arm:
     import jax
     import jax.numpy as jnp
 
-    from jaxcolor.evaluation import per_photograph
+    from jaxcolor.evaluation import per_photograph, registry
 
     inputs = _inputs(setting)
     ab, weights = jnp.asarray(inputs.ab), jnp.asarray(inputs.weights)
@@ -54,11 +54,16 @@ def evaluation_ours(setting: Setting) -> Arm:
         truth = per_photograph.truth(inputs.rgb, spacing=SPACING)
         rgb = per_photograph.colored(truth.lab[..., 0], ab)
         found = per_photograph.measure(
-            truth, ab, rgb, per_photograph.Weights(weights, None), spacing=SPACING
+            truth,
+            ab,
+            rgb,
+            per_photograph.Weights(weights, None),
+            metrics=registry.METRICS,
+            spacing=SPACING,
         )
-        return jax.device_get(found)
+        return jax.device_get(found.numbers)
 
-    return Arm(evaluate, _facts(lambda: evaluate()._asdict()))
+    return Arm(evaluate, _facts(evaluate))
 
 
 def evaluation_peer(setting: Setting) -> Arm:

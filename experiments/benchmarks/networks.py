@@ -132,19 +132,12 @@ def input_ours(setting: Setting) -> Arm:
     def draw() -> object:
         batches = pipeline.training_batches(
             source,
+            pipeline.Crop(resize=RESIZE, squash=True, side=CROP, draft=True, flip=True),
             seed=0,
             step=next(firsts),
             batch_size=BATCH,
-            resize=RESIZE,
-            squash=True,
-            scales=(1.0, 1.0),
-            crop=CROP,
-            flip=True,
-            draft=True,
-            process_index=0,
-            process_count=1,
-            threads=threads,
-            prefetch=threads,
+            share=pipeline.ALONE,
+            workers=pipeline.Workers(threads, prefetch=threads),
         )
         return list(itertools.islice(batches, BATCHES))
 

@@ -34,6 +34,7 @@ from jaxcolor.evaluation import (
     evaluate,
     per_photograph,
     protocols,
+    registry,
     systems,
 )
 from jaxcolor.inference.colorizer import Colorizer
@@ -151,9 +152,11 @@ _anneal = jax.jit(decode.annealed_mean)
 
 def _everything(
     truth: per_photograph.Truth, ab: Array, *, weights: per_photograph.Weights
-) -> per_photograph.Measures:
+) -> per_photograph.Measured:
     rgb = per_photograph.colored(truth.lab[..., 0], ab)
-    return per_photograph.measure(truth, ab, rgb, weights, spacing=SPACING)
+    return per_photograph.measure(
+        truth, ab, rgb, weights, metrics=registry.METRICS, spacing=SPACING
+    )
 
 
 @jax.jit

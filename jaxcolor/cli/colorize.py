@@ -1,4 +1,4 @@
-"""`jaxcolor colorize`: photographs and folders of them, colorized."""
+"""`jaxcolor colorize`: colorizes photographs and folders of photographs."""
 
 import sys
 import warnings
@@ -15,13 +15,17 @@ FAILURES_SHOWN = 20
 
 def _add_colorize(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help="what to color"
+        "photos",
+        nargs="+",
+        type=Path,
+        metavar="PHOTO_OR_FOLDER",
+        help="what to colorize",
     )
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a released model, a training's WORKDIR, or WORKDIR@STEP (the model that"
-        " comes with jaxcolor)",
+        help="a released model, a training's WORKDIR, or WORKDIR@STEP (default: the"
+        " model that comes with jaxcolor)",
     )
     parser.add_argument(
         "-o",
@@ -29,27 +33,28 @@ def _add_colorize(parser: ArgumentParser) -> None:
         default=Path("colored"),
         type=Path,
         metavar="OUT",
-        help="a folder; for one photograph also a file (%(default)s)",
+        help="a folder, or a file for a single photograph (default: %(default)s)",
     )
     flags.add_decoding(parser)
     parser.add_argument(
         "--size",
         type=int,
         metavar="PIXELS",
-        help="long side of a photograph for the network (the model's)",
+        help="long side that the network sees, in pixels; the output keeps the"
+        " photograph's size (default: the model's)",
     )
     parser.add_argument(
         "--batch-size",
         type=flags.count,
         default=1,
         metavar="N",
-        help="photographs at once (%(default)s)",
+        help="photographs at once (default: %(default)s)",
     )
     parser.add_argument(
-        "--format", help="of the output: png, jpeg, tiff, webp (the photograph's own)"
+        "--format", help="png, jpeg, tiff or webp (default: the photograph's own)"
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace files that are there already"
+        "--overwrite", action="store_true", help="replace existing files"
     )
 
 
@@ -92,7 +97,7 @@ def _colorize(arguments: Namespace) -> int:
 
 
 COMMAND = Command(
-    "colorize photographs and folders of them",
+    "colorize photographs and folders of photographs",
     "  jaxcolor colorize grandma.jpg album/ -o colored/",
     _add_colorize,
     _colorize,

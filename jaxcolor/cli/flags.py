@@ -1,10 +1,12 @@
-"""What several commands take."""
+"""What several commands share: their flags, each declared once."""
 
 import argparse
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from jaxcolor.runtime import markdown_text
 
 
 class Command(NamedTuple):
@@ -25,66 +27,123 @@ class Command(NamedTuple):
     has_overrides: bool = False
 
 
+SOURCES = "a folder, a .txt list of files, or tfds:NAME:SPLIT"
+"""What a source of photographs can be, as help texts tell it."""
+
+# The defaults of `evaluation.Protocol`, which would take JAX's second to import.
+SIZE, BATCH_SIZE, RESAMPLES, SEED = 256, 16, 1000, 0
+
+
 def is_hidden(arguments: Namespace) -> bool | None:
     """Tells tqdm to show a bar on a terminal only (None), or never (True)."""
     return True if arguments.quiet else None
 
 
 def add_decoding(parser: ArgumentParser) -> None:
-    """Declares how a distribution over bins is read."""
+    """Adds the flags that say how a distribution over bins becomes a color."""
     parser.add_argument(
         "--temperature",
         type=float,
         metavar="T",
-        help="of the annealed mean: 1 is the mean, smooth; towards 0 the likeliest"
-        " color, patchy and often more vivid (the model's)",
+        help="temperature of the annealed mean: at 1 the mean, which is smooth; towards"
+        " 0 the likeliest color, patchy and often more vivid (default: the model's)",
     )
     parser.add_argument(
         "--rebalancing-lambda",
         type=float,
         metavar="LAMBDA",
-        help="0 leans to rare colors, 1 to common ones (the model's)",
+        help="from 0 to 1: lower is more vivid, higher more muted (default: the"
+        " model's)",
     )
     add_coherence(parser)
 
 
+def decoding(arguments: Namespace) -> dict[str, float | None]:
+    """Returns the values of `add_decoding` by name; None for the model's own."""
+    names = ("temperature", "rebalancing_lambda", "coherence")
+    return {name: getattr(arguments, name) for name in names}
+
+
+def add_protocol(parser: ArgumentParser) -> None:
+    """Adds the flags that say how photographs are measured."""
+    counts = {
+        "--size": (SIZE, "side of the central squares that are compared, in pixels"),
+        "--batch-size": (BATCH_SIZE, "photographs at once"),
+        "--resamples": (RESAMPLES, "resamplings, for the 95 %% intervals"),
+    }
+    for flag, (value, told) in counts.items():
+        parser.add_argument(
+            flag,
+            type=count,
+            default=value,
+            metavar="N",
+            help=f"{told} (default: %(default)s)",
+        )
+    parser.add_argument(
+        "--seed",
+        type=seed,
+        default=SEED,
+        metavar="N",
+        help="random seed (default: %(default)s)",
+    )
+
+
+def protocol(arguments: Namespace) -> dict[str, Any]:
+    """Returns the fields of an `evaluation.Protocol`, from the flags of its group."""
+    names = ("size", "batch_size", "resamples", "seed")
+    fields = {name: getattr(arguments, name) for name in names}
+    return {"name": arguments.source, **fields}
+
+
+def add_data_dir(parser: ArgumentParser) -> None:
+    """Adds the flag that says where data sets are."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="where TensorFlow Datasets looks for its data sets",
+    )
+
+
 def add_coherence(parser: ArgumentParser) -> None:
-    """Declares how far colors are spread over what looks like one object."""
+    """Adds the flag for spreading colors over what looks like one object."""
     parser.add_argument(
         "--coherence",
         type=float,
         metavar="X",
         help="from 0, off, to 1: spreads colors over what looks like one object to the"
-        " network, up to edges of lightness (the model's)",
+        " network, up to edges of lightness (default: the model's)",
     )
 
 
 def add_processes(parser: ArgumentParser) -> None:
-    """Declares how several processes find each other."""
+    """Adds the flags by which several processes find each other."""
     group = parser.add_argument_group(
-        "several processes", "the same command in each of them; see docs/scale.md"
+        "several processes", "run the same command in each; see docs/scale.md"
     )
     group.add_argument(
         "--distributed",
         action="store_true",
-        help="with the others that SLURM, Open MPI, Kubernetes or a TPU slice started",
+        help="join the other processes that SLURM, Open MPI, Kubernetes or a TPU slice"
+        " started",
     )
     group.add_argument(
-        "--coordinator", metavar="HOST:PORT", help="of process 0, where nothing tells"
+        "--coordinator", metavar="HOST:PORT", help="address of process 0, if undetected"
     )
-    group.add_argument("--processes", type=count, metavar="N", help="how many")
-    group.add_argument("--process", type=int, metavar="I", help="which, from 0")
+    group.add_argument(
+        "--processes", type=count, metavar="N", help="number of processes"
+    )
+    group.add_argument("--process", type=int, metavar="I", help="this one's number")
 
 
 def add_stopped(parser: ArgumentParser) -> None:
-    """Adds the flag that tells a stopped training from a finished one."""
+    """Adds the flag for the exit status of a training that was stopped."""
     parser.add_argument(
         "--status-if-stopped",
         type=int,
         default=0,
         metavar="N",
-        help="exit status where a signal stopped the training before its end; 75 for"
-        " schedulers that start again what failed (%(default)s)",
+        help="exit status if a signal stops the training before its end; 75 for"
+        " schedulers that restart failed jobs (default: %(default)s)",
     )
 
 
@@ -92,7 +151,7 @@ def join(arguments: Namespace, *, heartbeat_seconds: int, is_preemptible: bool) 
     """Joins the other processes, if there are any; see `processes.join`.
 
     Raises:
-        ValueError: some of the flags lack.
+        ValueError: some of the flags are missing.
     """
     place = (arguments.coordinator, arguments.processes, arguments.process)
     given = [value is not None for value in place]
@@ -149,6 +208,8 @@ def named(given: Sequence[str], *, what: str) -> dict[str, str]:
         name, separator, path = one.partition("=")
         if not separator or "/" in name or Path(one).exists():
             name, path = Path(one).name, one
+        # It stands in tables, figures and pages.
+        name = markdown_text.readable(name)
         if name in found:
             raise ValueError(f"two {what}s have the same name; name them by NAME=PATH")
         found[name] = path

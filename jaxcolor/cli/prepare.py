@@ -1,4 +1,4 @@
-"""`jaxcolor prepare`: photographs as a data set of TensorFlow Datasets."""
+"""`jaxcolor prepare`: writes photographs as a data set of TensorFlow Datasets."""
 
 import os
 from argparse import ArgumentParser, Namespace
@@ -21,9 +21,9 @@ def _add_prepare(parser: ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="SOURCE",
-        help="photographs: a folder, with or without folders of classes or of train,"
-        " val and test; ImageNet as such, or the folder of ILSVRC2012_img_train.tar and"
-        " ILSVRC2012_img_val.tar; a tar, not compressed",
+        help="photographs: a folder, with or without one folder for each class or for"
+        " train, val and test; ImageNet in its own folders, or the folder with"
+        " ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar; an uncompressed tar",
     )
     parser.add_argument(
         "-o",
@@ -31,10 +31,10 @@ def _add_prepare(parser: ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DATA_DIR",
-        help="the data set is made in DATA_DIR/NAME/1.0.0",
+        help="the data set is written into DATA_DIR/NAME/1.0.0",
     )
     parser.add_argument(
-        "--name", required=True, help="of the data set: lower-case, digits, underscores"
+        "--name", required=True, help="of lower-case letters, digits, underscores"
     )
     _add_recipe(parser)
     _add_division(parser)
@@ -46,22 +46,23 @@ def _add_recipe(parser: ArgumentParser) -> None:
         "--reencode",
         choices=REENCODINGS,
         default="keep",
-        help="keep the bytes of JPEGs; or make the shorter side, or both (square, as"
-        " the paper), --size pixels. Other formats and CMYK become JPEGs (%(default)s)",
+        help="keep the bytes of JPEGs; or resize the shorter side, or both sides"
+        " (square, as the paper did), to --size pixels. Other formats and CMYK become"
+        " JPEGs (default: %(default)s)",
     )
     parser.add_argument(
         "--size",
         type=flags.count,
         default=256,
         metavar="N",
-        help="of what is re-encoded, in pixels (%(default)s)",
+        help="size of re-encoded photographs, in pixels (default: %(default)s)",
     )
     parser.add_argument(
         "--quality",
         type=_quality,
         default=95,
         metavar="N",
-        help="of the JPEGs that are encoded, 1 to 100 (%(default)s)",
+        help="quality of encoded JPEGs, 1 to 100 (default: %(default)s)",
     )
 
 
@@ -69,16 +70,16 @@ def _add_division(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--splits",
         choices=SPLITS,
-        help="by a hash of the names; by folders named train, val, test; or the"
-        " paper's of ImageNet: val 1 to 10,000 validates, the list of 10,000 others"
-        " tests, the rest is left out (what the names are like)",
+        help="by a hash of the names; by folders named train, val, test; or the paper's"
+        " splits of ImageNet: val 1 to 10,000 for validation, the list of 10,000 others"
+        " for the test, the rest is left out (default: as the names suggest)",
     )
     for split in ("validation", "test"):
         parser.add_argument(
             f"--{split}",
             type=float,
             metavar="SHARE",
-            help=f"for {split}, of photographs split by hash (0.1)",
+            help=f"share for {split}, of a split by hash (default: 0.1)",
         )
 
 
@@ -88,28 +89,28 @@ def _add_sharing(parser: ArgumentParser) -> None:
         type=flags.count,
         default=1000,
         metavar="N",
-        help="at most so many photographs are in a file (%(default)s)",
+        help="photographs in a file at most (default: %(default)s)",
     )
     parser.add_argument(
         "--workers",
         type=flags.count,
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes on this machine (%(default)s)",
+        help="processes on this machine (default: %(default)s)",
     )
     parser.add_argument(
         "--index",
         type=int,
         default=0,
         metavar="I",
-        help="of several machines with one DATA_DIR: which this is, from 0",
+        help="number of this machine, from 0, of several that share DATA_DIR",
     )
     parser.add_argument(
         "--count",
         type=flags.count,
         default=1,
         metavar="N",
-        help="how many there are; the last to finish writes the metadata",
+        help="how many machines share DATA_DIR; the last to finish writes the metadata",
     )
 
 
@@ -139,7 +140,7 @@ def _print(outcome: "Outcome", arguments: Namespace) -> None:
     if outcome.missing:
         print(
             f"{outcome.folder}: {outcome.missing} of {outcome.shards} shards are left"
-            " to others; who writes the last one finishes the data set"
+            " to others; the last to finish completes the data set"
         )
         return
     counts = [f"{number:,} {split}" for split, number in outcome.photographs.items()]
@@ -164,7 +165,7 @@ COMMAND = Command(
     "  jaxcolor prepare photos/ -o data/ --name photos --reencode short-side\n"
     "  jaxcolor train --config configs/scenes_small.py --workdir runs/mine \\\n"
     "      --config.data.source=tfds:photos:train --config.data.data_dir=data/\n\n"
-    "A run that was stopped goes on by the same command. Broken photographs are left"
+    "The same command resumes a run that was stopped. Broken photographs are left"
     " out;\nthey, gray and converted ones are listed in report.json. The data set is"
     " also opened\nby its folder: tfds:data/photos/1.0.0:test",
     _add_prepare,

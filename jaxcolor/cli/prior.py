@@ -7,7 +7,7 @@ from pathlib import Path
 from jaxcolor.cli import flags
 from jaxcolor.cli.flags import Command
 
-# Of one that counts a prior.
+# A process is considered dead after so long without a sign.
 HEARTBEAT_SECONDS = 100
 
 
@@ -15,29 +15,44 @@ def _add_prior(parser: ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="photographs: a folder, a .txt list of files, or tfds:NAME:SPLIT",
+        help=f"photographs: {flags.SOURCES}",
     )
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="FILE", help="a JSON file"
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="the JSON file to write",
     )
     numbers: dict[str, tuple[Callable[[str], float], float, str]] = {
-        "--spacing": (float, 10.0, "of the bins"),
-        "--neighbors": (flags.count, 10, "of the soft code"),
-        "--sigma": (float, 5.0, "of the soft code"),
+        "--spacing": (float, 10.0, "distance between bins"),
+        "--neighbors": (flags.count, 10, "bins in the soft code of a pixel"),
+        "--sigma": (float, 5.0, "width of the soft code"),
         "--resize": (flags.count, 256, "side of the photographs, in pixels"),
     }
     for flag, (kind, value, told) in numbers.items():
         parser.add_argument(
-            flag, type=kind, default=value, metavar="N", help=f"{told} (%(default)s)"
+            flag,
+            type=kind,
+            default=value,
+            metavar="N",
+            help=f"{told} (default: %(default)s)",
         )
     parser.add_argument(
         "--squash",
         action="store_true",
-        help="to a square, as the paper did, instead of taking the central square",
+        help="resize to a square, as the paper did, instead of taking the central one",
     )
-    parser.add_argument("--data-dir", help="where TensorFlow Datasets looks")
+    flags.add_data_dir(parser)
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace a file that is there already"
+        "--plot",
+        type=Path,
+        metavar="FILE.png",
+        help="also draw the bins and how common each is, as in the paper's figure 3",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace existing files"
     )
     flags.add_processes(parser)
 
@@ -52,10 +67,13 @@ def _prior(arguments: Namespace) -> int:
 
     flags.join(arguments, heartbeat_seconds=HEARTBEAT_SECONDS, is_preemptible=False)
     # Before the work, which may take hours.
-    if not arguments.overwrite:
-        images.refuse_existing(arguments.output)
-    if not arguments.output.parent.is_dir():
-        raise ValueError(f"there is no folder {arguments.output.parent}")
+    for path in filter(None, (arguments.output, arguments.plot)):
+        if not arguments.overwrite:
+            images.refuse_existing(path)
+        if not path.parent.is_dir():
+            raise ValueError(f"there is no folder {path.parent}")
+    if arguments.plot is not None and arguments.plot.suffix.lower() != ".png":
+        raise ValueError(f"--plot is {arguments.plot}; wanted a name that ends in .png")
     bins = gamut.from_srgb(spacing=arguments.spacing)
     source = sources.open_source(arguments.source, data_dir=arguments.data_dir)
     found = priors.estimate(
@@ -73,11 +91,19 @@ def _prior(arguments: Namespace) -> int:
     if not processes.is_first():
         return 0
     priors.write(found, arguments.output)
+    if arguments.plot is not None:
+        from jaxcolor import plots
+        from jaxcolor.runtime import markdown_text
+
+        shares = priors.probabilities(found)
+        name = markdown_text.readable(arguments.source)
+        figure = plots.bins_and_prior(bins.centers, shares, source=name)
+        arguments.plot.write_bytes(plots.png(figure))
     if not arguments.quiet:
         filled = int((found.counts > 0).sum())
         print(
             f"{arguments.output}: {filled} of {len(found.counts)} bins occur"
-            f" in {found.images} photographs"
+            f" in {found.images:,} photographs"
         )
     return 0
 

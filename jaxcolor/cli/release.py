@@ -1,4 +1,4 @@
-"""`jaxcolor release`: a training, made into a folder to pass on."""
+"""`jaxcolor release`: exports a trained model to share."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -14,9 +14,9 @@ def _add_release(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="DIR", help="a new folder"
     )
-    parser.add_argument("--name", help="of the model (the folder's)")
+    parser.add_argument("--name", help="name of the model (default: the folder's)")
     parser.add_argument(
-        "--license", metavar="NAME", help="of the weights, for the model card"
+        "--license", metavar="NAME", help="license of the weights, for the card"
     )
     parser.add_argument(
         "--results", type=Path, metavar="FILE", help="a table.md of jaxcolor evaluate"
@@ -25,17 +25,18 @@ def _add_release(parser: ArgumentParser) -> None:
         "--notes",
         type=Path,
         metavar="FILE",
-        help="Markdown sections of your own for the model card, such as failure cases",
+        help="a file with Markdown sections for the model card, such as failure cases",
     )
     parser.add_argument(
         "--dtype",
         choices=("float32", "bfloat16"),
         default="float32",
-        help="that kernels are stored in; bfloat16 halves the file (%(default)s)",
+        help="data type of the stored kernels; bfloat16 halves the file (default:"
+        " %(default)s)",
     )
     flags.add_decoding(parser)
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace a model that is there already"
+        "--overwrite", action="store_true", help="replace an existing model"
     )
 
 
@@ -86,7 +87,7 @@ def _text(path: Path | None, *, what: str) -> str | None:
 
 
 COMMAND = Command(
-    "make a training into a folder to pass on",
+    "export a trained model to share",
     "  jaxcolor release runs/mine -o models/mine --dtype bfloat16 --notes notes.md",
     _add_release,
     _release,

@@ -11,9 +11,9 @@ from jaxcolor.cli.flags import Command
 LOGGER = logging.getLogger(__name__)
 TEMPERATURES = [0.2, 0.38, 0.5, 0.65, 0.8, 1.0]
 LAMBDAS = [0.0, 0.25, 0.35, 0.5, 0.65, 0.8, 1.0]
-# As people write them; `decoding_grid.BY_KEY` has an underscore.
+# As people write them; `decoding_grid.CRITERIA` has underscores.
 CRITERIA = ("rebalanced-auc", "auc", "psnr", "ciede2000")
-# Of the strip of pictures.
+# Photographs in the strip of pictures.
 SHOWN = 6
 
 
@@ -21,10 +21,13 @@ def _add_sweep(parser: ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="color photographs, as in evaluate: none that the numbers are reported on",
+        help="color photographs, as in evaluate; none that results are reported on",
     )
     parser.add_argument(
-        "--model", required=True, metavar="MODEL", help="one with bins, as in colorize"
+        "--model",
+        required=True,
+        metavar="MODEL",
+        help="with bins; as in colorize",
     )
     parser.add_argument(
         "-o",
@@ -32,11 +35,11 @@ def _add_sweep(parser: ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help="for the table, results, manifest, plots and a strip of pictures",
+        help="folder for the table, results, manifest, plots and a strip of pictures",
     )
     for flag, values, told in (
-        ("--temperatures", TEMPERATURES, "of the annealed mean"),
-        ("--lambdas", LAMBDAS, "that the model is moved to, from 0 to 1"),
+        ("--temperatures", TEMPERATURES, "temperatures of the annealed mean"),
+        ("--lambdas", LAMBDAS, "rebalancing lambdas, from 0 to 1"),
     ):
         parser.add_argument(
             flag,
@@ -44,32 +47,13 @@ def _add_sweep(parser: ArgumentParser) -> None:
             type=float,
             default=values,
             metavar="X",
-            help=f"{told} ({' '.join(f'{x:g}' for x in values)})",
+            help=f"{told} (default: {' '.join(f'{x:g}' for x in values)})",
         )
     flags.add_coherence(parser)
     _add_photographs(parser)
     _add_criterion(parser)
-    counts = {
-        "--size": (256, "side of the central squares that are compared, in pixels"),
-        "--batch-size": (16, "photographs at once"),
-        "--resamples": (1000, "of the photographs, for the 95 %% intervals"),
-    }
-    for flag, (value, told) in counts.items():
-        parser.add_argument(
-            flag,
-            type=flags.count,
-            default=value,
-            metavar="N",
-            help=f"{told} (%(default)s)",
-        )
-    parser.add_argument(
-        "--seed",
-        type=flags.seed,
-        default=0,
-        metavar="N",
-        help="of all chances (%(default)s)",
-    )
-    parser.add_argument("--data-dir", help="where TensorFlow Datasets looks")
+    flags.add_protocol(parser)
+    flags.add_data_dir(parser)
 
 
 def _add_photographs(parser: ArgumentParser) -> None:
@@ -77,14 +61,14 @@ def _add_photographs(parser: ArgumentParser) -> None:
         "--held-out",
         type=float,
         metavar="FRACTION",
-        help="only the photographs that a training on SOURCE holds out under this"
-        " config.data.held_out_fraction",
+        help="only the photographs that a training on SOURCE sets aside for validation"
+        " with this config.data.held_out_fraction",
     )
     parser.add_argument(
         "--photographs",
         type=flags.count,
         metavar="N",
-        help="only so many, spread over the source (all)",
+        help="only N photographs, spread over the source (default: all)",
     )
 
 
@@ -93,20 +77,20 @@ def _add_criterion(parser: ArgumentParser) -> None:
         "--criterion",
         choices=CRITERIA,
         default=CRITERIA[0],
-        help="what the best cell is the best in (%(default)s)",
+        help="metric by which the best cell is chosen (default: %(default)s)",
     )
     parser.add_argument(
         "--raw-above-gray",
         type=float,
         metavar="X",
-        help="only cells whose raw AuC is at least gray's and X percent",
+        help="only cells whose AuC is at least gray's plus X percent",
     )
     parser.add_argument(
         "--colorfulness",
         nargs=2,
         type=float,
         metavar=("LOW", "HIGH"),
-        help="only cells whose colorfulness over the truth's is between",
+        help="only cells whose colorfulness relative to the originals is in this range",
     )
 
 
@@ -145,14 +129,7 @@ def _sweep(arguments: Namespace) -> int:
         model, [None, *chosen.lambdas], coherence=arguments.coherence
     )
     source, skipped = photographs(arguments)
-    how = protocols.Protocol(
-        name=arguments.source,
-        size=arguments.size,
-        spacing=10.0,
-        batch_size=arguments.batch_size,
-        seed=arguments.seed,
-        resamples=arguments.resamples,
-    )
+    how = protocols.Protocol(**flags.protocol(arguments))
     with tqdm(
         total=len(source) * (1 + len(chosen.temperatures) * len(chosen.lambdas)),
         unit="picture",
@@ -175,13 +152,13 @@ def _sweep(arguments: Namespace) -> int:
 
 
 def _warn_of_trained(fraction: float | None, provenance: dict[str, Any]) -> None:
-    """Warns of photographs that are held out here, and were not in the training."""
+    """Warns about photographs that are set aside here, but were trained on."""
     config = provenance.get("config", {})
     trained = config.get("data", {}).get("held_out_fraction")
     if fraction is not None and trained is not None and fraction > trained:
         LOGGER.warning(
-            "--held-out %g takes more than the %g that the model's training held out:"
-            " of the same photographs it has seen the others",
+            "--held-out %g is more than the %g that the model's training set aside for"
+            " validation: it has seen some of these photographs",
             fraction,
             trained,
         )

@@ -1,4 +1,4 @@
-"""`jaxcolor sweep-train`: a training for each change to a config."""
+"""`jaxcolor sweep-train`: trains every variant that a config defines."""
 
 import shlex
 from argparse import ArgumentParser, Namespace
@@ -15,24 +15,27 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="a config with get_hyper(hyper), see jaxcolor.training.config.hyper;"
-        " override values of all trainings by --config.NAME=VALUE",
+        " override values of all trainings with --config.NAME=VALUE",
     )
     parser.add_argument(
         "--workdir",
         required=True,
         type=Path,
         metavar="DIR",
-        help="for a workdir of each training, table.md, table.csv and losses.png",
+        help="folder for the trainings' workdirs, table.md, table.csv and losses.png",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--index", type=int, metavar="I", help="only this one, from 0: for job arrays"
+        "--index",
+        type=int,
+        metavar="I",
+        help="train only variant I, counted from 0: for job arrays",
     )
+    what.add_argument("--list", action="store_true", help="only print the variants")
     what.add_argument(
-        "--list", action="store_true", help="only print what would be trained"
-    )
-    what.add_argument(
-        "--collect", action="store_true", help="only make the table of what there is"
+        "--collect",
+        action="store_true",
+        help="only make the table of existing trainings",
     )
     flags.add_stopped(parser)
 
@@ -63,14 +66,14 @@ def _sweep_train(arguments: Namespace) -> int:
         print(f"stopped; to go on: {shlex.join(command)}")
         status: int = arguments.status_if_stopped
         return status
-    # Of a job array each would write it; it is collected afterwards.
+    # In a job array each job would write it; it is collected afterwards.
     if arguments.index is None:
         print(training_sweep.collect(configs, arguments.workdir))
     return 0
 
 
 COMMAND = Command(
-    "train once for each change that a config lists, skipping what is finished",
+    "train every variant that a config defines, skipping finished ones",
     "  jaxcolor sweep-train --config configs/lambda_sweep.py --workdir runs/lambdas"
     " --config.data.source=photos/",
     _add_sweep_train,

@@ -1,4 +1,4 @@
-"""`jaxcolor train`: a training, begun or gone on with."""
+"""`jaxcolor train`: trains a network, or resumes a training."""
 
 import shlex
 from argparse import ArgumentParser, Namespace
@@ -14,14 +14,14 @@ def _add_train(parser: ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="a file of configs/; override its values by --config.NAME=VALUE",
+        help="a config file; override its values with --config.NAME=VALUE",
     )
     parser.add_argument(
         "--workdir",
         required=True,
         type=Path,
         metavar="DIR",
-        help="for checkpoints and logs; a training in it goes on",
+        help="folder for checkpoints and logs; a training in it is resumed",
     )
     flags.add_stopped(parser)
     flags.add_processes(parser)
@@ -58,7 +58,7 @@ def _train(arguments: Namespace) -> int:
 
 
 COMMAND = Command(
-    "train a network as a config says, or go on with it",
+    "train a network as a config says, or resume a training",
     "  jaxcolor train --config configs/scenes_small.py --workdir runs/mine"
     " --config.data.source=photos/",
     _add_train,

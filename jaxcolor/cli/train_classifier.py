@@ -1,4 +1,4 @@
-"""`jaxcolor train-classifier`: what recognizes photographs, for the evaluation."""
+"""`jaxcolor train-classifier`: classifiers for the evaluation of colorizations."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -16,7 +16,7 @@ def _add_train_classifier(parser: ArgumentParser) -> None:
     parser.add_argument(
         "folder",
         metavar="LABELLED_FOLDER",
-        help="color photographs, those of each class in a folder of its name",
+        help="color photographs, in one folder for each class, named after it",
     )
     parser.add_argument(
         "-o",
@@ -24,22 +24,26 @@ def _add_train_classifier(parser: ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help="gets seed0, seed1 ...; those that are there already stay",
+        help="gets seed0, seed1 and so on; classifiers that are there already stay",
     )
     numbers: dict[str, tuple[Callable[[str], float], float, str]] = {
         "--seeds": (flags.count, 3, "classifiers to train"),
         "--epochs": (flags.count, 8, "how often each photograph is seen"),
         "--size": (flags.count, 128, "side of the crops, in pixels"),
-        "--batch-size": (flags.count, 64, "photographs a step"),
-        "--width": (float, 1.0, "of the network: multiplies channels"),
-        "--learning-rate": (float, 3e-3, "at the end of the warm-up"),
-        "--weight-decay": (float, 0.05, "of AdamW"),
-        "--label-smoothing": (float, 0.1, "share that all classes get"),
-        "--held-out": (float, 0.05, "share of the photographs, for validation"),
+        "--batch-size": (flags.count, 64, "photographs in a training step"),
+        "--width": (float, 1.0, "factor of the network's channels"),
+        "--learning-rate": (float, 3e-3, "learning rate at the end of the warm-up"),
+        "--weight-decay": (float, 0.05, "weight decay of AdamW"),
+        "--label-smoothing": (float, 0.1, "share of probability for all classes"),
+        "--held-out": (float, 0.05, "share of the photographs that validates"),
     }
     for flag, (kind, value, told) in numbers.items():
         parser.add_argument(
-            flag, type=kind, default=value, metavar="N", help=f"{told} (%(default)s)"
+            flag,
+            type=kind,
+            default=value,
+            metavar="N",
+            help=f"{told} (default: %(default)s)",
         )
 
 
@@ -102,13 +106,13 @@ def _told(trained: "recognition.Trained") -> str:
         return text
     return (
         f"{text}; recognizes {validation['color']:.1%} of"
-        f" {validation['photographs']} held-out photographs, {validation['gray']:.1%}"
+        f" {validation['photographs']} photographs set aside, {validation['gray']:.1%}"
         " in gray"
     )
 
 
 COMMAND = Command(
-    "train classifiers that tell how well re-colored photographs are recognized",
+    "train classifiers that measure how well colorizations are recognized",
     "  jaxcolor train-classifier scenes/ -o classifiers/ --seeds 3",
     _add_train_classifier,
     _train_classifier,

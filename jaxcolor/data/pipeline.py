@@ -27,55 +27,81 @@ Row = dict[str, np.ndarray]
 Batch = dict[str, np.ndarray]
 
 
-class Augmentation(NamedTuple):
-    """How random crops are made; the fields are those of `training_batches`."""
+class Crop(NamedTuple):
+    """What is cut out of a photograph.
+
+    Attributes:
+        resize: side in pixels, as in `decoding.decode_resize`.
+        squash: whether to a square, as in `decoding.decode_resize`.
+        side: of the crop, pixels.
+        draft: whether large JPEGs are decoded at a smaller size, as in
+            `decoding.decode_resize`: quicker, but it changes pixels a little.
+        scales: of random crops: each photograph is resized to `resize` times a random
+            number from this range.
+        flip: of random crops: mirror half of them.
+    """
 
     resize: int
     squash: bool
-    scales: tuple[float, float]
-    crop: int
-    flip: bool
+    side: int
     draft: bool
+    scales: tuple[float, float] = (1.0, 1.0)
+    flip: bool = False
+
+
+class Share(NamedTuple):
+    """Which rows of a batch a process has: p, p + n, p + 2 n and so on.
+
+    Attributes:
+        process: its number, p.
+        processes: how many there are, n.
+    """
+
+    process: int
+    processes: int
+
+
+class Workers(NamedTuple):
+    """How batches are made ahead.
+
+    Attributes:
+        threads: how many decode, each a batch at a time; 0 decodes when asked.
+        prefetch: how many batches are made ahead; 0 makes them when asked.
+    """
+
+    threads: int
+    prefetch: int
+
+
+ALONE = Share(0, 1)
+"""The share of a process that has no others."""
+
+WORKERS = Workers(threads=4, prefetch=4)
+"""Those of everything but a training, whose config tells them."""
 
 
 def training_batches(
     source: Source,
+    crop: Crop,
     *,
     seed: int,
     step: int,
     batch_size: int,
-    resize: int,
-    squash: bool,
-    scales: tuple[float, float],
-    crop: int,
-    flip: bool,
-    draft: bool,
-    process_index: int,
-    process_count: int,
-    threads: int,
-    prefetch: int,
+    share: Share,
+    workers: Workers,
 ) -> Iterator[Batch]:
     """Yields this process's share of the batches of random crops, without end.
 
     Every epoch visits each photograph once, shuffled anew; a batch may span two.
-    Process p of n has the rows p, p + n, p + 2 n ... of each batch.
 
     Args:
         source: the photographs.
+        crop: what is cut out of each.
         seed: of the order and the crops; not negative.
         step: the batch to begin with.
         batch_size: of all processes together.
-        resize: as in `decoding.decode_resize`.
-        squash: as in `decoding.decode_resize`.
-        scales: each photograph is resized to `resize` times a random number from
-            this range; (1, 1) for always the same.
-        crop: side of the crops.
-        flip: mirror half of the crops.
-        draft: as in `decoding.decode_resize`.
-        process_index: of this process.
-        process_count: how many processes there are.
-        threads: how many decode, each a batch at a time; 0 decodes when asked.
-        prefetch: how many batches are made ahead; 0 makes them when asked.
+        share: which rows of each batch.
+        workers: what decodes.
 
     Returns:
         An iterator of {"rgb": uint8, "b crop crop 3"}; `close()` ends its threads.
@@ -88,16 +114,13 @@ def training_batches(
     """
     if not len(source):
         raise ValueError("got no photographs, wanted at least one")
-    _check_crop(crop, smallest=round(resize * min(scales)))
-    augmentation = Augmentation(resize, squash, scales, crop, flip, draft)
+    _check_crop(crop.side, smallest=round(crop.resize * min(crop.scales)))
     return _batches(
-        functools.partial(_training_row, source, seed, augmentation),
+        functools.partial(_training_row, source, seed, crop),
         indices=range(step * batch_size, ENDLESS),
         batch_size=batch_size,
-        process_index=process_index,
-        process_count=process_count,
-        threads=threads,
-        prefetch=prefetch,
+        share=share,
+        workers=workers,
     )
 
 
@@ -110,34 +133,18 @@ def training_names(
 
 
 def validation_batches(
-    source: Source,
-    *,
-    batch_size: int,
-    resize: int,
-    squash: bool,
-    crop: int,
-    draft: bool,
-    process_index: int,
-    process_count: int,
-    threads: int,
-    prefetch: int,
+    source: Source, crop: Crop, *, batch_size: int, share: Share, workers: Workers
 ) -> Iterator[Batch]:
     """Yields this process's share of the batches of center crops, once, in order.
 
     The last batch is filled up with black, and every process has as many batches.
-    Process p of n has the rows p, p + n, p + 2 n ... of each batch.
 
     Args:
         source: the photographs; may be none.
+        crop: what is cut out of each, from its center.
         batch_size: as in `training_batches`, like all the others.
-        resize: as in `decoding.decode_resize`.
-        squash: as in `decoding.decode_resize`.
-        crop: side of the crops.
-        draft: as in `decoding.decode_resize`.
-        process_index: of this process.
-        process_count: how many processes there are.
-        threads: how many decode.
-        prefetch: how many batches are made ahead.
+        share: which rows of each batch.
+        workers: what decodes.
 
     Returns:
         An iterator of {"rgb": uint8, "b crop crop 3"; "valid": float32, "b", 1 for a
@@ -147,19 +154,34 @@ def validation_batches(
         ValueError: as `training_batches`.
         OSError: as `training_batches`.
     """
-    _check_crop(crop, smallest=resize)
-    center = functools.partial(
-        decoding.decode_center, resize=resize, squash=squash, crop=crop, draft=draft
-    )
+    _check_crop(crop.side, smallest=crop.resize)
     batches = -(-len(source) // batch_size)
     return _batches(
-        functools.partial(_validation_row, source, center, crop),
+        functools.partial(_validation_row, source, crop),
         indices=range(batches * batch_size),
         batch_size=batch_size,
-        process_index=process_index,
-        process_count=process_count,
-        threads=threads,
-        prefetch=prefetch,
+        share=share,
+        workers=workers,
+    )
+
+
+def center_squares(
+    source: Source, *, size: int, batch_size: int, draft: bool = False
+) -> Iterator[Batch]:
+    """Yields the central squares of photographs, once, in order, for one process.
+
+    Args:
+        source: the photographs; may be none.
+        size: the shorter side is resized to it, in pixels.
+        batch_size: photographs at once; the last batch is filled up with black.
+        draft: as of `Crop`.
+
+    Returns:
+        As `validation_batches`.
+    """
+    crop = Crop(resize=size, squash=False, side=size, draft=draft)
+    return validation_batches(
+        source, crop, batch_size=batch_size, share=ALONE, workers=WORKERS
     )
 
 
@@ -168,14 +190,12 @@ def _batches(
     *,
     indices: range,
     batch_size: int,
-    process_index: int,
-    process_count: int,
-    threads: int,
-    prefetch: int,
+    share: Share,
+    workers: Workers,
 ) -> Iterator[Batch]:
-    if batch_size % process_count or not 0 <= process_index < process_count:
+    if batch_size % share.processes or not 0 <= share.process < share.processes:
         raise ValueError(
-            f"got process {process_index} of {process_count} for batches of"
+            f"got process {share.process} of {share.processes} for batches of"
             f" {batch_size}, wanted a share of the same size for each"
         )
     # Here, for it takes seconds.
@@ -185,50 +205,53 @@ def _batches(
     # and its position is then the train step.
     def batch(number: int) -> Batch:
         rows = indices[number * batch_size : (number + 1) * batch_size]
-        made = [row(index) for index in rows[process_index::process_count]]
+        made = [row(index) for index in rows[share.process :: share.processes]]
         return {key: np.stack([one[key] for one in made]) for key in made[0]}
 
     return iter(
         grain.MapDataset.range(len(indices) // batch_size)
         .map(batch)
-        .to_iter_dataset(grain.ReadOptions(threads, prefetch))
+        .to_iter_dataset(grain.ReadOptions(*workers))
     )
 
 
-def _training_row(
-    source: Source, seed: int, augmentation: Augmentation, index: int
-) -> Row:
+def _training_row(source: Source, seed: int, crop: Crop, index: int) -> Row:
     example = source[_photograph(source, seed, index)]
     chances = _chances(seed, index)
-    return {"rgb": _named(_random_crop, example, chances, augmentation)}
+    return {"rgb": _named(_random_crop, example, chances, crop)}
 
 
-def _validation_row(
-    source: Source, center: Callable[..., np.ndarray], crop: int, index: int
-) -> Row:
+def _validation_row(source: Source, crop: Crop, index: int) -> Row:
     is_photograph = index < len(source)
     if is_photograph:
-        rgb = _named(center, source[index])
+        rgb = _named(_center, source[index], crop)
     else:
-        rgb = np.zeros((crop, crop, 3), np.uint8)
+        rgb = np.zeros((crop.side, crop.side, 3), np.uint8)
     return {"rgb": rgb, "valid": np.array(is_photograph, np.float32)}
 
 
-def _random_crop(
-    image: bytes, chances: list[float], augmentation: Augmentation
-) -> UInt8[np.ndarray, "crop crop 3"]:
-    low, high = augmentation.scales
-    resize = round(augmentation.resize * (low + (high - low) * chances[0]))
-    decoded = decoding.decode(
-        image, at_least=2 * resize if augmentation.draft else None
+def _center(image: bytes, crop: Crop) -> UInt8[np.ndarray, "crop crop 3"]:
+    return decoding.decode_center(
+        image,
+        resize=crop.resize,
+        squash=crop.squash,
+        crop=crop.side,
+        draft=crop.draft,
     )
-    size = decoding.resized(decoded.size, resize=resize, squash=augmentation.squash)
-    crop = augmentation.crop
-    left = math.floor(chances[1] * (size[0] - crop + 1))
-    top = math.floor(chances[2] * (size[1] - crop + 1))
-    flip = augmentation.flip and chances[3] < 0.5
+
+
+def _random_crop(
+    image: bytes, chances: list[float], crop: Crop
+) -> UInt8[np.ndarray, "crop crop 3"]:
+    low, high = crop.scales
+    resize = round(crop.resize * (low + (high - low) * chances[0]))
+    decoded = decoding.decode(image, at_least=2 * resize if crop.draft else None)
+    size = decoding.resized(decoded.size, resize=resize, squash=crop.squash)
+    left = math.floor(chances[1] * (size[0] - crop.side + 1))
+    top = math.floor(chances[2] * (size[1] - crop.side + 1))
+    flip = crop.flip and chances[3] < 0.5
     return decoding.resized_crop(
-        decoded, size, left=left, top=top, crop=crop, flip=flip
+        decoded, size, left=left, top=top, crop=crop.side, flip=flip
     )
 
 

@@ -1,5 +1,24 @@
 """Evaluations: systems on photographs, one table of metrics with intervals, sweeps.
 
-`registry` lists the metrics, `evaluate` measures, `summary` turns measurements into the
-numbers of `result_tables`. `finetuning` and `cli` import it.
+`assemble` does it all in one call; `registry.METRICS` lists the metrics, `judges` has
+classifiers, LPIPS and FID. `finetuning` and `cli` import this package.
 """
+
+from jaxcolor.evaluation import judges, registry
+from jaxcolor.evaluation.assemble import References, assemble
+from jaxcolor.evaluation.metric import Metric, Photograph, Statistic
+from jaxcolor.evaluation.protocols import Protocol
+from jaxcolor.evaluation.result_tables import Evaluation, markdown
+
+__all__ = [
+    "Evaluation",
+    "Metric",
+    "Photograph",
+    "Protocol",
+    "References",
+    "Statistic",
+    "assemble",
+    "judges",
+    "markdown",
+    "registry",
+]

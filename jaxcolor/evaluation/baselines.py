@@ -1,9 +1,9 @@
-"""The comparisons that need no training: gray, random, mean, transferred colors.
+"""Baselines without training: gray, random, mean and transferred colors.
 
 A baseline is a function from lightness to ab. Most take their colors from reference
-photographs, of which they hold what they need: at most 5 kB each, but for the random
-photograph, which holds them all (49 kB each at 128 x 128, 98 MB for 2000). While it is
-made, every other one holds them all too, on the device.
+photographs, and keep what they need of them: at most 5 kB for each. The random
+photograph keeps them whole (49 kB each at 128 x 128, 98 MB for 2000); while the others
+are made, they hold all references on the device, too.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,23 +27,22 @@ from jaxcolor.evaluation.transfer import Palette
 Baseline = Callable[[Float[Array, "b h w"], Int[Array, " b"]], Float[Array, "b h w 2"]]
 References = UInt8[np.ndarray, "n h w 3"]
 
-# What `BY_NAME` sets. Welsh et al. 2002 took about 200 samples.
+# Settings of `BY_NAME`. Welsh et al. 2002 took about 200 samples.
 SAMPLES = 200
-# Each of 256 pixels of a photograph of 128 x 128.
+# For a photograph of 128 x 128, each quantile has 256 pixels.
 QUANTILES = 64
 BATCH_SIZE = 32
-THREADS, PREFETCH = 2, 2
 
 Result = TypeVar("Result")
 
 
 def gray() -> Baseline:
-    """Returns what leaves everything gray."""
+    """Returns the baseline that leaves everything gray."""
     return lambda lightness, index: jnp.zeros((*lightness.shape, 2), jnp.float32)
 
 
 def random_photograph(references_rgb: References, *, seed: int) -> Baseline:
-    """Returns what gives each photograph the ab of a random reference.
+    """Returns the baseline that gives each photograph the ab of a random reference.
 
     Which one follows from the seed and the photograph's position alone. It is resized
     bilinearly where the sizes differ, with antialiasing where it shrinks.
@@ -57,7 +56,7 @@ def random_photograph(references_rgb: References, *, seed: int) -> Baseline:
 
 
 def mean_color(references_rgb: References) -> Baseline:
-    """Returns what gives every pixel the mean ab of all pixels of the references."""
+    """Returns the baseline that gives every pixel the references' mean ab."""
     _check(references_rgb)
     means = _each(lambda lab, _: lab[..., 1:].mean(axis=(0, 1)), references_rgb)
     # Over a photograph in float32, over the set in float64.
@@ -66,7 +65,7 @@ def mean_color(references_rgb: References) -> Baseline:
 
 
 def welsh(references_rgb: References, *, samples: int, seed: int) -> Baseline:
-    """Returns what colors pixels as the most similar ones of a similar reference.
+    """Returns the baseline that colors pixels as similar ones of a similar reference.
 
     The reference is the one with the nearest `transfer.descriptor`; in the paper a
     person chooses it. Of it, about as many pixels as given are sampled, and their
@@ -78,7 +77,7 @@ def welsh(references_rgb: References, *, samples: int, seed: int) -> Baseline:
     Args:
         references_rgb: to take colors from.
         samples: of each reference; about 200 in the paper.
-        seed: of the places of the samples.
+        seed: for the places of the samples.
 
     Source:
         Welsh, Ashikhmin and Mueller 2002, "Transferring color to greyscale images":
@@ -103,7 +102,7 @@ def welsh(references_rgb: References, *, samples: int, seed: int) -> Baseline:
 def histogram_transfer(
     references_rgb: References, *, neighbors: int, quantiles: int
 ) -> Baseline:
-    """Returns what colors pixels as those of the same rank in similar references.
+    """Returns the baseline that colors pixels by their rank in similar references.
 
     The lightness histogram of the photograph is matched to that of a reference, and a
     pixel takes the mean ab that this has at the lightness matched: the mean over the
@@ -144,7 +143,7 @@ def histogram_transfer(
     )
 
 
-# By the names that a table shows: what makes each from references and a seed.
+# By the names that a table shows: functions that make them from references and a seed.
 BY_NAME: Mapping[str, Callable[[References, int], Baseline]] = {
     "gray": lambda references, seed: gray(),
     "random": lambda references, seed: random_photograph(references, seed=seed),
@@ -165,7 +164,7 @@ def references(source: Source, *, count: int, size: int, seed: int) -> Reference
         source: the photographs, none of which should be evaluated on.
         count: how many; they take 3 size^2 bytes each.
         size: the shorter side is resized to it.
-        seed: of the choice.
+        seed: for the choice.
 
     Raises:
         ValueError: the source has fewer, or none are wanted.
@@ -173,17 +172,8 @@ def references(source: Source, *, count: int, size: int, seed: int) -> Reference
     if not 1 <= count <= len(source):
         raise ValueError(f"count is {count}; wanted from 1 to {len(source)}")
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
-    batches = pipeline.validation_batches(
-        Part(source, np.sort(chosen)),
-        batch_size=BATCH_SIZE,
-        resize=size,
-        squash=False,
-        crop=size,
-        draft=True,
-        process_index=0,
-        process_count=1,
-        threads=THREADS,
-        prefetch=PREFETCH,
+    batches = pipeline.center_squares(
+        Part(source, np.sort(chosen)), size=size, batch_size=BATCH_SIZE, draft=True
     )
     return np.concatenate([batch["rgb"] for batch in batches])[:count]
 
@@ -197,7 +187,7 @@ def _each(
     function: Callable[[Float[Array, "h w 3"], Int[Array, ""]], Result],
     references_rgb: References,
 ) -> Result:
-    """Returns what a function of Lab and position gives for each reference."""
+    """Applies a function of Lab and position to each reference."""
 
     @jax.jit
     def run(rgb: UInt8[Array, "n h w 3"]) -> Result:

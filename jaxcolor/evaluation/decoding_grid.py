@@ -1,4 +1,4 @@
-"""A grid of temperatures and lambdas, what was measured there, and its best cell."""
+"""A grid of temperatures and lambdas, its measurements, and its best cell."""
 
 import itertools
 import math
@@ -6,24 +6,19 @@ from typing import Any, NamedTuple
 
 from jaxcolor.color import decode
 from jaxcolor.color.decode import Decoding
+from jaxcolor.evaluation import metric, registry
 from jaxcolor.evaluation.result_tables import Number
 
-# What the best cell may be the best in: by key of a number, its name, and whether more
-# of it is better.
-BY_KEY = {
-    "rebalanced_auc": ("rebalanced AuC", True),
-    "auc": ("raw AuC", True),
-    "psnr": ("PSNR", True),
-    "ciede2000": ("CIEDE2000", False),
-}
+# What the best cell may be the best in: keys of metrics of which an end is better.
+CRITERIA = ("rebalanced_auc", "auc", "psnr", "ciede2000")
 
 
 class Grid(NamedTuple):
-    """Where a model is measured.
+    """The temperatures and lambdas at which a model is measured.
 
     Attributes:
         temperatures: of the annealed mean, ascending.
-        lambdas: that the posterior is moved to, ascending.
+        lambdas: rebalancing lambdas of the decoding, ascending.
     """
 
     temperatures: tuple[float, ...]
@@ -46,10 +41,10 @@ class Criterion(NamedTuple):
     """Which cell is the best one.
 
     Attributes:
-        key: of what it is best in, one of `BY_KEY`.
-        raw_above_gray: how far above gray's its raw AuC is at least, percent; None for
+        key: of the metric that it is best in, one of `CRITERIA`.
+        raw_above_gray: how far above gray's its AuC is at least, percent; None for
             no condition.
-        colorfulness: least and largest share of the truth's colorfulness; None for no
+        colorfulness: least and largest relative colorfulness; None for no
             condition.
     """
 
@@ -59,10 +54,10 @@ class Criterion(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """What came out, and how it was measured.
+    """The results, and how they were measured.
 
     Attributes:
-        manifest: all that a reader needs to get the same numbers, as JSON has it.
+        manifest: all that is needed to reproduce the numbers, as JSON has it.
         grid: where it was measured.
         truth: numbers of the ground truth.
         gray: numbers of gray.
@@ -101,14 +96,14 @@ def check(criterion: Criterion) -> None:
     Raises:
         ValueError: it is one.
     """
-    if criterion.key not in BY_KEY:
+    if criterion.key not in CRITERIA:
         raise ValueError(
-            f"the criterion is {criterion.key!r}; wanted one of {', '.join(BY_KEY)}"
+            f"the criterion is {criterion.key!r}; wanted one of {', '.join(CRITERIA)}"
         )
     least = criterion.raw_above_gray
     if least is not None and not math.isfinite(least):
         raise ValueError(
-            f"the least raw AuC above gray's is {least}; wanted a finite number"
+            f"the least AuC above gray's is {least}; wanted a finite number"
         )
     if criterion.colorfulness is not None:
         low, high = criterion.colorfulness
@@ -120,7 +115,7 @@ def check(criterion: Criterion) -> None:
 
 
 def raw_above_gray(cell: Cell, gray: dict[str, Number]) -> float:
-    """Returns how far a cell's raw AuC is above gray's, percent."""
+    """Returns how far a cell's AuC is above gray's, percent."""
     return cell.numbers["auc"].value - gray["auc"].value
 
 
@@ -134,8 +129,7 @@ def best(sweep: Sweep, criterion: Criterion) -> Cell | None:
 
     Of equal ones the first, of the lowest lambda, then of the lowest temperature.
     """
-    _, is_more_better = BY_KEY[criterion.key]
-    sign = 1 if is_more_better else -1
+    sign = 1 if registry.BY_KEY[criterion.key].better == "higher" else -1
     return max(
         candidates(sweep, criterion),
         key=lambda cell: sign * cell.numbers[criterion.key].value,
@@ -144,21 +138,22 @@ def best(sweep: Sweep, criterion: Criterion) -> Cell | None:
 
 
 def told(criterion: Criterion) -> str:
-    """Returns a criterion as a reader sees it."""
-    name, is_more_better = BY_KEY[criterion.key]
+    """Returns a criterion in words."""
+    wanted = registry.BY_KEY[criterion.key]
     conditions = []
     if (least := criterion.raw_above_gray) is not None:
         more = f" {'-' if least < 0 else '+'} {abs(least):g}" if least else ""
-        conditions.append(f"a raw AuC of at least gray's{more}")
+        conditions.append(f"an AuC of at least gray's{more}")
     if criterion.colorfulness is not None:
         low, high = criterion.colorfulness
-        conditions.append(f"a colorfulness from {low:g} to {high:g} times the truth's")
+        conditions.append(f"a relative colorfulness from {low:g} to {high:g}")
     those = f"those with {' and '.join(conditions)}" if conditions else "all cells"
-    return f"the {'highest' if is_more_better else 'lowest'} {name} of {those}"
+    extreme = "highest" if wanted.better == "higher" else "lowest"
+    return f"the {extreme} {metric.name_of(wanted)} of {those}"
 
 
 def edges(cell: Cell, grid: Grid) -> list[str]:
-    """Returns in which of T and lambda a wider grid might have a better cell."""
+    """Lists in which of T and lambda a wider grid might have a better cell."""
     found = []
     ends = (grid.temperatures[0], grid.temperatures[-1])
     if cell.decoding.temperature in ends:

@@ -1,12 +1,13 @@
 """One model at many temperatures and lambdas, from one pass of its network.
 
-What `evaluate` measures at one of them, measured at all; a batch at a time, so that no
-more is held than a batch at the temperatures of one lambda.
+Every cell has the numbers of `evaluate`. Batches are measured one after the other, so
+that memory holds one batch at the temperatures of one lambda.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,25 +21,28 @@ from jaxcolor.evaluation import (
     manifests,
     per_photograph,
     protocols,
+    registry,
     summary,
     systems,
 )
 from jaxcolor.evaluation.decoding_grid import Cell, Grid, Sweep
-from jaxcolor.evaluation.per_photograph import Measures, Truth, Weights
+from jaxcolor.evaluation.per_photograph import Measured, Truth, Weights
 from jaxcolor.evaluation.protocols import Progress, Protocol
 from jaxcolor.evaluation.result_tables import Number
-from jaxcolor.evaluation.summary import Tally
+from jaxcolor.evaluation.summary import Tally, Trio
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy
 from jaxcolor.pretrained.release import Pretrained
+
+NO_LIKELIHOOD: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 class Strip(NamedTuple):
     """Photographs from the mean of the distribution to its mode.
 
     Attributes:
-        heads: of the columns.
-        rows: a photograph each.
+        heads: above the columns.
+        rows: one for each photograph.
     """
 
     heads: list[str]
@@ -81,7 +85,7 @@ def sweep(
     Args:
         colorizers: of `readings`, one for each lambda of the grid.
         source: the photographs.
-        protocol: how.
+        protocol: how they are measured.
         grid: the temperatures and lambdas.
         on_done: called with the number of pictures that were done: each photograph once
             in the first pass, then once for each cell.
@@ -101,29 +105,38 @@ def sweep(
         lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
         found = partial(_measured, truth, weights=weights, spacing=protocol.spacing)
         cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
-        truths.add(cut(found(true_ab, rgb=truth.rgb)), None, {})
-        grays.add(cut(found(jnp.zeros_like(true_ab))), None, {})
+        _add(truths, cut(found(true_ab, rgb=truth.rgb)))
+        _add(grays, cut(found(jnp.zeros_like(true_ab))))
         outputs, features = colorizers[0].predict(lightness, moves=False)
         for colorizer, row in zip(colorizers, tallies, strict=True):
             bins, logits = colorizer.gamut, colorizer.move(outputs)
-            # `readings` has seen to it.
+            # `readings` made sure of it.
             assert bins is not None
-            # The temperature does not matter to it.
+            # It does not depend on the temperature.
             likely = cut(
-                per_photograph.likelihood(logits, true_ab, spacing=bins.spacing)
+                per_photograph.likelihood(
+                    logits, true_ab, metrics=registry.METRICS, spacing=bins.spacing
+                )
             )
             annealed = _anneal(logits, bins, temperature=temperatures)
             small = colorizer.coherent(annealed, features, lightness)
             for one, part in zip(small, row, strict=True):
                 ab = systems.enlarge(one, lightness)
-                part.add(cut(found(ab)), likely, {})
+                _add(part, cut(found(ab)), likely)
                 on_done(count)
-    numbers = partial(_numbers, truth=truths, gray=grays, protocol=protocol)
-    of_truth = numbers(truths).items()
+
+    def numbers(part: Tally) -> dict[str, Number]:
+        return summary.numbers(
+            Trio(part, truths, grays),
+            registry.METRICS,
+            seed=protocol.seed,
+            resamples=protocol.resamples,
+        )
+
     return Sweep(
-        manifest=manifests.manifest(source, survey, protocol, None, []),
+        manifest=manifests.manifest(source, survey, protocol, None),
         grid=grid,
-        truth={k: x for k, x in of_truth if k not in evaluate.OF_ROUNDING},
+        truth=numbers(truths),
         gray=numbers(grays),
         cells=[
             Cell(colorizer.decoding._replace(temperature=temperature), numbers(part))
@@ -141,7 +154,7 @@ def strip(
     Args:
         colorizer: of a model with bins, at the lambda that is wanted.
         source: a few photographs.
-        protocol: how.
+        protocol: how they are measured.
         grid: its temperatures below the mean's are shown, from the mean to the mode.
     """
     bins = colorizer.gamut
@@ -170,18 +183,19 @@ def _measured(
     rgb: UInt8[Array, "b h w 3"] | None = None,
     weights: Weights,
     spacing: float,
-) -> Measures:
+) -> Measured:
     if rgb is None:
         rgb = per_photograph.colored(truth.lab[..., 0], ab)
-    return per_photograph.measure(truth, ab, rgb, weights, spacing=spacing)
-
-
-def _numbers(
-    part: Tally, *, truth: Tally, gray: Tally, protocol: Protocol
-) -> dict[str, Number]:
-    return summary.numbers(
-        part, truth, gray, seed=protocol.seed, resamples=protocol.resamples
+    return per_photograph.measure(
+        truth, ab, rgb, weights, metrics=registry.METRICS, spacing=spacing
     )
+
+
+def _add(
+    part: Tally, found: Any, likely: Mapping[str, np.ndarray] = NO_LIKELIHOOD
+) -> None:
+    """Adds what was measured, a `Measured` that is on the host."""
+    part.add(found.numbers | dict(likely), is_finite=found.is_finite)
 
 
 _anneal = jax.jit(decode.annealed_mean)

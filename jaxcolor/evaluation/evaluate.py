@@ -1,44 +1,43 @@
 """Systems against the ground truth and against gray, over a set of photographs.
 
-Two passes: the first counts the colors of the set, which weigh the pixels of the
+Two passes: the first counts the colors of the set, which weight the pixels of the
 rebalanced AuC; the second measures, a batch at a time, and keeps some numbers of each
-photograph. Pictures are made again for the report, so that none has to be kept.
+photograph. The report colorizes its pictures again, so that none is kept.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from jaxcolor import recognition
 from jaxcolor.color import gamut
 from jaxcolor.data.sources import Source
-from jaxcolor.evaluation import manifests, per_photograph, protocols, summary, systems
-from jaxcolor.evaluation.per_photograph import Likelihood, Measures, Truth, Weights
+from jaxcolor.evaluation import (
+    judges,
+    manifests,
+    metric,
+    per_photograph,
+    protocols,
+    registry,
+    summary,
+    systems,
+)
+from jaxcolor.evaluation.judges import Judging, Shown
+from jaxcolor.evaluation.metric import Metric
+from jaxcolor.evaluation.per_photograph import Truth, Weights
 from jaxcolor.evaluation.pictures import OnPictures
 from jaxcolor.evaluation.protocols import Progress, Protocol
 from jaxcolor.evaluation.result_tables import Evaluation, Number, Row
-from jaxcolor.evaluation.summary import Tally
-from jaxcolor.evaluation.systems import Answer, System
+from jaxcolor.evaluation.summary import Tally, Trio
+from jaxcolor.evaluation.systems import GRAY, TRUTH, Answer, System
 from jaxcolor.metrics import accuracy
 
-TRUTH, GRAY = "ground truth", "gray"
-# Numbers of the ground truth that would tell of rounding only.
-OF_ROUNDING = ("psnr", "ssim", "ciede2000", "histogram_kl", "absolute_delta")
-# No default that a caller could change.
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 # Smaller ones have no window of SSIM.
 SMALLEST = 16
-
-# Of pictures from others, RGB in [0, 1].
-Distance = Callable[
-    [Float[Array, "b h w 3"], Float[Array, "b h w 3"]], Float[Array, " b"]
-]
 
 
 def evaluate(
@@ -46,11 +45,9 @@ def evaluate(
     source: Source,
     protocol: Protocol,
     *,
+    metrics: Sequence[Metric] = registry.METRICS,
+    judging: Sequence[Judging] = (),
     prior: Float[np.ndarray, " q"] | None = None,
-    classifiers: Mapping[str, Sequence[Any]] = NOTHING,
-    labels: Mapping[str, Int[np.ndarray, " n"]] = NOTHING,
-    lpips: Distance | None = None,
-    fid: Mapping[str, float] | None = None,
     on_pictures: OnPictures | None = None,
     on_done: Progress,
 ) -> Evaluation:
@@ -59,26 +56,20 @@ def evaluate(
     Args:
         measured: systems by the names that the table shows.
         source: the photographs.
-        protocol: how.
-        prior: shares of the bins that `prior_auc` weighs by; None for none.
-        classifiers: by name, one or several trainings of a classifier, whose mean
-            counts: each from sRGB in [0, 1] to logits, see `recognize`.
-        labels: by name of a classifier, the true class of each photograph; -1 for
-            one that this classifier does not judge.
-        lpips: the perceptual distance, see `lpips.distance`; None for none.
-        fid: by system, what was found elsewhere, see `fid`; None for nothing.
+        protocol: how they are measured.
+        metrics: what is measured, in the order of the tables; judges have more.
+        judging: what judges measure, see `judges`.
+        prior: shares of the bins that `prior_auc` weights by; None for none.
         on_pictures: called with a system's name, its pictures as they are measured,
             and the position of their first; None to make none.
         on_done: called with the number of photographs that were done, in either pass.
 
     Raises:
-        ValueError: no photographs, a wrong size, a name of ours for a system, a
-            prior of other bins, or a classifier without labels.
+        ValueError: no photographs, only black-and-white ones, a wrong size, a reserved
+            name for a system, a prior for other bins, or two metrics with one key.
     """
-    check(measured, source, protocol, prior)
-    for name in classifiers:
-        if name not in labels or np.max(labels[name]) < 0:
-            raise ValueError(f"the classifier {name!r} has no labels")
+    columns = (*metrics, *(one for some in judging for one in some.metrics))
+    check(measured, source, protocol, prior, metrics=columns)
     survey = protocols.survey(source, protocol, on_done)
     weights = Weights(
         accuracy.bin_weights(jnp.float32(survey.pixels)),
@@ -86,35 +77,35 @@ def evaluate(
     )
     everything = {TRUTH: System(_unused), GRAY: systems.gray(), **measured}
     tallies = {name: Tally() for name in everything}
+    measure = partial(_measure, weights=weights, metrics=columns, protocol=protocol)
     for truth, index, count in protocols.batches(source, protocol):
         for name, system in everything.items():
-            found = _measure(name, system, truth, index, weights, protocol)
-            more = _recognized(found.rgb / 255, classifiers, labels, index)
-            if lpips is not None and name != TRUTH:
-                more["lpips"] = lpips(found.rgb / 255, truth.rgb / 255)
-            cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
-            tallies[name].add(cut(found.measures), cut(found.likelihood), cut(more))
+            found = measure(name, system, truth, index)
+            shown = Shown(found.rgb / 255, truth.rgb / 255, index, name == TRUTH)
+            for one in judging:
+                if one.of_pictures is not None:
+                    found.numbers.update(one.of_pictures(shown))
+            kept = jax.tree.map(lambda x, n=count: np.asarray(x)[:n], found)
+            tallies[name].add(kept.numbers, is_finite=kept.is_finite)
             if on_pictures is not None:
-                on_pictures(name, cut(found.rgb), int(index[0]))
+                on_pictures(name, kept.rgb, int(index[0]))
         on_done(count)
-    rows = [_row(name, everything[name], tallies, protocol, fid) for name in everything]
-    diagrams = {name: summary.reliability(part) for name, part in tallies.items()}
+    rows = [
+        _row(name, everything[name], tallies, columns, judging, protocol)
+        for name in everything
+    ]
     return Evaluation(
-        manifest=manifests.manifest(source, survey, protocol, prior, list(classifiers)),
+        manifest=manifests.manifest(source, survey, protocol, prior)
+        | judges.joined(judging),
         rows=rows,
         names=list(source.names),
         photographs={name: part.photographs for name, part in tallies.items()},
-        curves={name: part.curves() for name, part in tallies.items()},
-        histograms={n: part.share_of_bins().tolist() for n, part in tallies.items()},
+        curves=_known({name: part.curves() for name, part in tallies.items()}),
+        histograms=_known({n: part.share_of_bins() for n, part in tallies.items()}),
         centers=gamut.from_srgb(spacing=protocol.spacing).centers.tolist(),
-        reliability={name: found for name, found in diagrams.items() if found},
-        empty=manifests.empty(
-            [name for name in everything if name != TRUTH],
-            prior=prior,
-            classifiers=classifiers,
-            has_lpips=lpips is not None,
-            fid=fid,
-        ),
+        reliability=_known({n: summary.reliability(t) for n, t in tallies.items()}),
+        empty=_empty(rows, columns, judging),
+        metrics=columns,
     )
 
 
@@ -123,13 +114,16 @@ def check(
     source: Source,
     protocol: Protocol,
     prior: Float[np.ndarray, " q"] | None,
+    *,
+    metrics: Sequence[Metric] = (),
 ) -> None:
     """Refuses what `evaluate` would refuse, before any long work.
 
     Raises:
-        ValueError: no photographs, a wrong size, a name of ours for a system, or a
-            prior of other bins.
+        ValueError: no photographs, a wrong size, a reserved name for a system, a prior
+            for other bins, or two metrics with one key.
     """
+    metric.check(metrics)
     size = protocol.size
     if size < SMALLEST:
         raise ValueError(f"size is {size}; wanted {SMALLEST} or more")
@@ -149,8 +143,8 @@ def check(
 
 class _Found(NamedTuple):
     rgb: UInt8[Array, "b h w 3"]
-    measures: Measures
-    likelihood: Likelihood | None
+    is_finite: Bool[Array, " b"]
+    numbers: dict[str, Array]
 
 
 def _unused(lightness: Float[Array, "b h w"], index: Int[Array, " b"]) -> Answer:
@@ -162,7 +156,9 @@ def _measure(
     system: System,
     truth: Truth,
     index: Int[Array, " b"],
+    *,
     weights: Weights,
+    metrics: Sequence[Metric],
     protocol: Protocol,
 ) -> _Found:
     lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
@@ -171,60 +167,50 @@ def _measure(
     if name != TRUTH:
         answer = system.answer(lightness, index)
         rgb = per_photograph.colored(lightness, answer.ab)
-    likely = None
-    if answer.logits is not None and system.spacing is not None:
-        likely = per_photograph.likelihood(
-            answer.logits, true_ab, spacing=system.spacing
-        )
     found = per_photograph.measure(
-        truth, answer.ab, rgb, weights, spacing=protocol.spacing
+        truth, answer.ab, rgb, weights, metrics=metrics, spacing=protocol.spacing
     )
-    return _Found(rgb, found, likely)
-
-
-def _recognized(
-    rgb: Float[Array, "b h w 3"],
-    classifiers: Mapping[str, Sequence[Any]],
-    labels: Mapping[str, Int[np.ndarray, " n"]],
-    index: Int[Array, " b"],
-) -> dict[str, Array]:
-    """Returns which photographs each classifier recognizes, at once or among five."""
-    found: dict[str, Array] = {}
-    for name, members in classifiers.items():
-        # The filling of the last batch has no label; what is found of it is cut off.
-        known = labels[name]
-        label = jnp.asarray(known[np.minimum(np.asarray(index), len(known) - 1)])
-        is_known = label >= 0
-        found[summary.labelled(name)] = is_known
-        few = recognition.top(members[0].classes)
-        hits: dict[str, list[Array]] = {"top1": [], "top5": []}
-        for n, classifier in enumerate(members):
-            logits = classifier(rgb)
-            for key, k in (("top1", 1), ("top5", few)):
-                is_hit = recognition.is_among_top(logits, jnp.maximum(label, 0), k=k)
-                hits[key].append(is_hit & is_known)
-            found[summary.member(name, n)] = hits["top1"][-1]
-        for key, of_members in hits.items():
-            found[f"{name}.{key}"] = jnp.stack(of_members).mean(axis=0)
-    return found
+    numbers = dict(found.numbers)
+    if answer.logits is not None and system.spacing is not None:
+        numbers |= per_photograph.likelihood(
+            answer.logits, true_ab, metrics=metrics, spacing=system.spacing
+        )
+    return _Found(rgb, found.is_finite, numbers)
 
 
 def _row(
     name: str,
     system: System,
     tallies: Mapping[str, Tally],
+    metrics: Sequence[Metric],
+    judging: Sequence[Judging],
     protocol: Protocol,
-    fid: Mapping[str, float] | None,
 ) -> Row:
     found = summary.numbers(
-        tallies[name],
-        tallies[TRUTH],
-        tallies[GRAY],
+        Trio(tallies[name], tallies[TRUTH], tallies[GRAY]),
+        metrics,
         seed=protocol.seed,
         resamples=protocol.resamples,
     )
-    if fid is not None and name in fid:
-        found["fid"] = Number(fid[name])
-    if name == TRUTH:
-        found = {key: x for key, x in found.items() if key not in OF_ROUNDING}
+    for one in judging:
+        values = one.of_set.get(name, {})
+        found |= {key: Number(value) for key, value in values.items()}
     return Row(name, found, system.decoding)
+
+
+def _known(by_system: Mapping[str, Any | None]) -> dict[str, Any]:
+    return {name: found for name, found in by_system.items() if found is not None}
+
+
+def _empty(
+    rows: Sequence[Row], metrics: Sequence[Metric], judging: Sequence[Judging]
+) -> dict[str, str]:
+    """Returns why a column that a reader may look for is not there, or has gaps."""
+    titles = {one.title for one in judging}
+    found = {t: how for t, how in judges.REMEDIES.items() if t not in titles}
+    for one in metrics:
+        if one.remedy and not any(one.key in row.numbers for row in rows):
+            found[metric.name_of(one)] = one.remedy
+    for some in judging:
+        found |= some.missing
+    return found

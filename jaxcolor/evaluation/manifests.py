@@ -1,9 +1,8 @@
-"""What a reader needs to get the numbers of an evaluation again."""
+"""The manifest: all that is needed to reproduce the numbers of an evaluation."""
 
 import hashlib
 import shlex
 import sys
-from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,8 @@ from jaxcolor.pretrained import release
 from jaxcolor.runtime import versions
 
 RESIZE = "Pillow, bicubic"
+PROGRAM = "jaxcolor"
 LAB = "D65, 2 degrees, scikit-image's constants"
-# What fills a column that is not there.
-HOW = {
-    "FID": (
-        "give --fid DIR, with statistics of Inception-v3 that pytorch-fid computes of"
-        " the files of --pictures"
-    ),
-    "LPIPS": (
-        "give --lpips VGG16_FILE LINEAR_FILE, torchvision's weights of VGG-16 and the"
-        " published linear ones"
-    ),
-    "AuC by the prior": "give --prior FILE, of jaxcolor prior",
-    "Recognition": (
-        "give --classifier DIR, of jaxcolor train-classifier, or weights of VGG-16 or"
-        " EfficientNet-Lite"
-    ),
-}
 
 
 def manifest(
@@ -40,7 +24,6 @@ def manifest(
     survey: Survey,
     protocol: Protocol,
     prior: Float[np.ndarray, " q"] | None,
-    classifiers: list[str],
 ) -> dict[str, Any]:
     """Returns the manifest, as JSON has it."""
     shares = None if prior is None else np.asarray(prior, np.float32)
@@ -58,41 +41,10 @@ def manifest(
         "seed": protocol.seed,
         "resamples": protocol.resamples,
         "prior_sha256": None if shares is None else _hash(shares.tobytes()),
-        "classifiers": classifiers,
         "versions": versions.recorded(),
-        "command": shlex.join([*_program(), *sys.argv[1:]]),
+        "command": _command(),
         "files": [{"name": name, "sha256": found} for name, found in listed],
     }
-
-
-def empty(
-    systems: Sequence[str],
-    *,
-    prior: Float[np.ndarray, " q"] | None,
-    classifiers: Collection[str],
-    has_lpips: bool,
-    fid: Mapping[str, float] | None,
-) -> dict[str, str]:
-    """Returns why a column that a reader may look for is not there, or has gaps.
-
-    Args:
-        systems: those that would have numbers in every column.
-        prior: the one that was given.
-        classifiers: likewise.
-        has_lpips: whether LPIPS was measured.
-        fid: by system, as far as known; None without any.
-    """
-    is_there = {
-        "FID": fid is not None,
-        "LPIPS": has_lpips,
-        "AuC by the prior": prior is not None,
-        "Recognition": bool(classifiers),
-    }
-    found = {what: HOW[what] for what, there in is_there.items() if not there}
-    missing = [] if fid is None else [name for name in systems if name not in fid]
-    if missing:
-        found[f"FID of {', '.join(missing)}"] = "no file in the folder of --fid"
-    return found
 
 
 def hash_of(path: str | Path) -> str:
@@ -115,12 +67,14 @@ def hash_of_model(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _program() -> list[str]:
-    """Returns what the arguments were given to: `jaxcolor`, or an experiment."""
+def _command() -> str | None:
+    """Returns the command line of jaxcolor or an experiment; None in a notebook."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     name = "" if spec is None else spec.name
-    is_experiment = name.startswith("experiments.")
-    return ["python", "-m", name] if is_experiment else ["jaxcolor"]
+    if name.startswith("experiments."):
+        return shlex.join(["python", "-m", name, *sys.argv[1:]])
+    is_ours = name.startswith(PROGRAM) or Path(sys.argv[0]).name == PROGRAM
+    return shlex.join([PROGRAM, *sys.argv[1:]]) if is_ours else None
 
 
 def _hash(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Colorized pictures as files, which the tools of others can measure."""
+"""Colorized pictures as files, for other tools to measure."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,10 +9,10 @@ from jaxtyping import UInt8
 from PIL import Image
 
 FOLDER = "pictures"
-# Of the numbers that are names of files.
+# Digits of the numbers that files are named by.
 DIGITS = 5
 
-# Of a system's name, its pictures, and the position of the first in the set.
+# Takes a system's name, its pictures, and the position of the first in the set.
 OnPictures = Callable[[str, UInt8[np.ndarray, "b h w 3"], int], object]
 
 
@@ -23,7 +23,7 @@ def folders(systems: Iterable[str]) -> dict[str, str]:
 
     Raises:
         ValueError: two systems would have the same folder, or names that differ in
-            capitals only, which some file systems do not tell apart.
+            capitals only, which some file systems cannot distinguish.
     """
     found: dict[str, str] = {}
     taken: dict[str, str] = {}
@@ -42,12 +42,12 @@ def folders(systems: Iterable[str]) -> dict[str, str]:
 
 
 def make_writer(folder: Path, names: Mapping[str, str], *, count: int) -> OnPictures:
-    """Returns what writes pictures as they come: folder/NAME/00000.png and so on.
+    """Returns a function that writes pictures as folder/NAME/00000.png and so on.
 
     Args:
-        folder: where; made when the first picture comes.
+        folder: to write into; made when the first picture comes.
         names: of each system's folder, see `folders`.
-        count: photographs of the set.
+        count: photographs in the set.
 
     Raises:
         ValueError: the folder exists, maybe with pictures of another set.

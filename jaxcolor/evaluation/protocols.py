@@ -1,4 +1,4 @@
-"""How an evaluation is done: which pixels, in what batches, and of what colors."""
+"""How an evaluation is done: which pixels, in what batches, and their colors."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -9,77 +9,77 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxcolor.color import gamut
-from jaxcolor.data import pipeline
+from jaxcolor.data import black_and_white, pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.evaluation import per_photograph
 from jaxcolor.evaluation.per_photograph import Truth
-
-THREADS, PREFETCH = 4, 4
 
 Progress = Callable[[int], object]
 
 
 class Protocol(NamedTuple):
-    """How it is measured.
+    """How systems are measured.
 
     Attributes:
-        name: of the source, for the table.
+        name: of the source, for the table; empty for the path of the photographs.
         size: of the photographs: the shorter side is resized to it, then the central
             square is taken. A network sees just that, and its ab is enlarged to it.
         spacing: of the bins that rebalancing counts by; the paper's is 10.
         batch_size: photographs at once.
-        seed: of the resampling.
+        seed: for the resampling.
         resamples: for the intervals.
     """
 
-    name: str
-    size: int
-    spacing: float
-    batch_size: int
-    seed: int
-    resamples: int
+    name: str = ""
+    size: int = 256
+    spacing: float = 10.0
+    batch_size: int = 16
+    seed: int = 0
+    resamples: int = 1000
+
+
+DEFAULT = Protocol()
 
 
 class Survey(NamedTuple):
-    """What the first pass finds.
+    """The result of the first pass.
 
     Attributes:
         pixels: how many have each bin as their nearest.
         hashes: SHA-256 of each file.
+        gray: how many photographs are black-and-white.
     """
 
     pixels: Float[np.ndarray, " q"]
     hashes: list[str]
+    gray: int
 
 
 def survey(source: Source, protocol: Protocol, on_done: Progress) -> Survey:
-    """Returns the colors of a set, and what identifies its files."""
+    """Returns the colors of a set, and what identifies its files.
+
+    Raises:
+        ValueError: all photographs are black-and-white.
+    """
     bins = len(gamut.from_srgb(spacing=protocol.spacing).centers)
-    pixels = np.zeros(bins)
+    pixels, gray = np.zeros(bins), 0
     for truth, _, count in batches(source, protocol):
         some = np.asarray(truth.bins[:count])
         pixels += np.bincount(some.ravel(), minlength=bins)
+        gray += black_and_white.count(np.asarray(truth.rgb[:count]))
         on_done(count)
+    black_and_white.check(gray, photographs=len(source), source=protocol.name)
     images = (source[n].image for n in range(len(source)))
-    return Survey(pixels, [hashlib.sha256(image).hexdigest() for image in images])
+    hashes = [hashlib.sha256(image).hexdigest() for image in images]
+    return Survey(pixels, hashes, gray)
 
 
 def batches(
     source: Source, protocol: Protocol
 ) -> Iterator[tuple[Truth, Int[Array, " b"], int]]:
-    """Yields photographs, their positions, and how many are no filling."""
-    found = pipeline.validation_batches(
-        source,
-        batch_size=protocol.batch_size,
-        resize=protocol.size,
-        squash=False,
-        crop=protocol.size,
-        # The shortcut for large JPEGs would change pixels a little.
-        draft=False,
-        process_index=0,
-        process_count=1,
-        threads=THREADS,
-        prefetch=PREFETCH,
+    """Yields photographs, their positions, and how many of them are not filling."""
+    found = pipeline.center_squares(
+        source, size=protocol.size, batch_size=protocol.batch_size
     )
     for n, batch in enumerate(found):
         index = jnp.arange(protocol.batch_size) + n * protocol.batch_size

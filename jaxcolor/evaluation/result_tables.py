@@ -1,4 +1,4 @@
-"""What an evaluation found: its tables, and the numbers of each photograph."""
+"""The results of an evaluation: its tables, and the numbers of each photograph."""
 
 import csv
 import io
@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxcolor.color.decode import Decoding
-from jaxcolor.evaluation import registry
-from jaxcolor.evaluation.registry import Column
+from jaxcolor.evaluation import metric, systems
+from jaxcolor.evaluation.metric import Metric
+from jaxcolor.runtime import markdown_text
 
 RESULTS, TABLE, CSV, MANIFEST = "results.json", "table.md", "table.csv", "manifest.json"
 # Heads of the last columns of a table.
 SETTING = ("T", "λ", "coherence")
+NOT_MEASURED = "Not measured:"
 
 
 class Number(NamedTuple):
     """A number of the table.
 
     Attributes:
-        value: what was measured.
+        value: as measured.
         low: lower end of its 95 % interval over photographs; None where there is none.
         high: its upper end.
     """
@@ -35,7 +37,7 @@ class Row(NamedTuple):
 
     Attributes:
         system: its name.
-        numbers: by key; one that means nothing to the system is left out.
+        numbers: by key; those that are undefined for the system are left out.
         decoding: of its outputs; None for what is no model.
     """
 
@@ -59,21 +61,22 @@ class Reliability(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What came out, and how it was measured.
+    """The results, and how they were measured.
 
     Attributes:
-        manifest: all that a reader needs to get the same numbers, as JSON has it.
+        manifest: all that is needed to reproduce the numbers, as JSON has it.
         rows: one for each system.
         names: of the photographs.
         photographs: numbers of each photograph by system, then by metric. The
             rebalanced AuC of any of them together is
             100 (1 - sum(rebalanced_error) / (150 sum(rebalanced_pixels))).
         curves: by system: percent of the pixels within each distance from 0 to 150,
-            "raw" and "rebalanced".
-        histograms: by system: share of the pixels in each bin of `centers`.
+            "raw" and "rebalanced"; none where no metric measures them.
+        histograms: by system: share of the pixels in each bin of `centers`; likewise.
         centers: of the bins that rebalancing counts by, CIELAB units.
         reliability: by system, of those that predict a distribution.
-        empty: why a column that a reader may look for is not there.
+        empty: by column that a reader may look for, why it is missing.
+        metrics: those that were measured, the columns of the tables.
     """
 
     manifest: dict[str, Any]
@@ -85,6 +88,7 @@ class Evaluation(NamedTuple):
     centers: list[list[float]]
     reliability: dict[str, Reliability]
     empty: dict[str, str]
+    metrics: tuple[Metric, ...]
 
 
 def write(evaluation: Evaluation, folder: Path) -> None:
@@ -102,6 +106,7 @@ def write(evaluation: Evaluation, folder: Path) -> None:
     fields["reliability"] = {
         name: found._asdict() for name, found in evaluation.reliability.items()
     }
+    del fields["metrics"]
     manifest = fields.pop("manifest")
     replace(folder / RESULTS, json.dumps(fields, indent=1) + "\n")
     replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
@@ -109,57 +114,79 @@ def write(evaluation: Evaluation, folder: Path) -> None:
     replace(folder / CSV, comma_separated(evaluation))
 
 
-def columns(evaluation: Evaluation) -> list[tuple[str, list[Column]]]:
-    """Returns the tables: a title, and the columns that some system has."""
-    classifiers = evaluation.manifest["classifiers"]
-    tables = {
-        "Accuracy": registry.ACCURACY,
-        "Colors and likelihood": registry.COLOR,
-        "Coherence": registry.COHERENCE,
-        "Recognition": registry.recognition(list(classifiers)),
+def columns(evaluation: Evaluation) -> list[tuple[str, list[Metric]]]:
+    """Returns the tables: a title, and the metrics that some system has."""
+    found: dict[str, list[Metric]] = {}
+    for one in evaluation.metrics:
+        if any(one.key in row.numbers for row in evaluation.rows):
+            found.setdefault(one.table, []).append(one)
+    return list(found.items())
+
+
+def best(evaluation: Evaluation, one: Metric) -> set[str]:
+    """Returns the systems with a metric's best value, as far as the table tells.
+
+    The ground truth does not compete. There is no best one of fewer than two, and none
+    by a metric of which neither end is better.
+    """
+    shown = {
+        row.system: float(format(row.numbers[one.key].value, one.format))
+        for row in evaluation.rows
+        if one.key in row.numbers and row.system != systems.TRUTH
     }
-    kept = {
-        title: [c for c in all_ if any(c.key in row.numbers for row in evaluation.rows)]
-        for title, all_ in tables.items()
-    }
-    return [(title, found) for title, found in kept.items() if found]
+    if one.better == "none" or len(shown) < 2:
+        return set()
+    value = max(shown.values()) if one.better == "higher" else min(shown.values())
+    return {system for system, number in shown.items() if number == value}
 
 
 def markdown(evaluation: Evaluation) -> str:
     """Returns the tables, with what the numbers mean and how they were measured."""
     parts = []
     for title, found in columns(evaluation):
-        heads = ["system", *(c.head for c in found), *SETTING]
-        lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+        heads = ["system", *map(metric.heading_of, found), *SETTING]
+        leading = {one.key: best(evaluation, one) for one in found}
+        rows = []
         for row in evaluation.rows:
-            cells = [cell(row.numbers.get(c.key), c.form) for c in found]
-            lines.append([row.system, *cells, *setting(row)])
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        meanings = "; ".join(f"{c.head.partition(',')[0]}: {c.meaning}" for c in found)
-        parts.append(f"### {title}\n\n{table}\n\n{meanings}.\n")
+            cells = [
+                cell(
+                    row.numbers.get(one.key), one.format, row.system in leading[one.key]
+                )
+                for one in found
+            ]
+            rows.append([row.system, *cells, *setting(row)])
+        table = markdown_text.table(heads, rows)
+        parts.append(f"### {title}\n\n{table}\n\n{meanings(found)}\n")
     parts.append(method(evaluation.manifest, evaluation.empty))
     return "\n".join(parts)
 
 
+def meanings(found: Sequence[Metric]) -> str:
+    """Returns one sentence on what the columns of a table mean."""
+    return "; ".join(f"{metric.name_of(one)}: {one.meaning}" for one in found) + "."
+
+
 def comma_separated(evaluation: Evaluation) -> str:
     """Returns one line for each system, every number with the ends of its interval."""
-    found = [c for _, some in columns(evaluation) for c in some]
+    found = [one for _, some in columns(evaluation) for one in some]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    ends = [f"{c.key}{end}" for c in found for end in ("", "_low", "_high")]
+    ends = [f"{one.key}{end}" for one in found for end in ("", "_low", "_high")]
     writer.writerow(["system", *ends, *Decoding._fields])
     for row in evaluation.rows:
-        numbers = [row.numbers.get(c.key, (None, None, None)) for c in found]
+        numbers = [row.numbers.get(one.key, (None, None, None)) for one in found]
         values = [value for number in numbers for value in number]
-        writer.writerow([row.system, *values, *decoding_of(row)])
+        name = markdown_text.readable(row.system)
+        writer.writerow([name, *values, *decoding_of(row)])
     return out.getvalue()
 
 
-def cell(number: Number | None, form: str) -> str:
-    """Returns a number as tables show it: 71.03 [70.51, 71.60]."""
+def cell(number: Number | None, form: str, is_best: bool = False) -> str:
+    """Returns a number as tables show it: 71.03 [70.51, 71.60]; the best in bold."""
     if number is None:
         return "–"
     shown = format(number.value, form)
+    shown = f"**{shown}**" if is_best else shown
     if number.low is None or number.high is None:
         return shown
     return f"{shown} [{format(number.low, form)}, {format(number.high, form)}]"
@@ -176,30 +203,35 @@ def decoding_of(row: Row) -> Sequence[float | None]:
 
 
 def method(manifest: Mapping[str, Any], empty: Mapping[str, str]) -> str:
-    """Returns how the numbers were measured, and which ones are not there."""
+    """Returns how the numbers were measured, and which ones are missing."""
+    told = "\n\n".join(paragraphs(manifest)) + "\n"
+    lines = [f"- {what}: {why}" for what, why in empty.items()]
+    return "\n".join([told, NOT_MEASURED, "", *lines, ""]) if lines else told
+
+
+def paragraphs(manifest: Mapping[str, Any]) -> list[str]:
+    """Returns how the numbers were measured: paragraphs of plain text."""
     size, versions, skipped = (
         manifest["size"],
         manifest["versions"],
         manifest["skipped"],
     )
     broken = f" ({len(skipped)} broken ones left out)" if skipped else ""
-    told = (
-        f"{manifest['photographs']:,} photographs of {manifest['source']}{broken}:"
-        f" shorter side resized to {size} pixels ({manifest['resize']}), central"
-        f" {size} × {size} taken. ab enlarged to that size as for painting and compared"
-        f" before rounding to RGB; bins {manifest['spacing']:g} apart. In brackets 95 %"
-        f" of {manifest['resamples']:,} resamplings of the photographs, the weights of"
-        f" the colors held fixed. jaxcolor {versions['jaxcolor']}, jax"
-        f" {versions['jax']}.\n"
+    source = markdown_text.readable(manifest["source"])
+    protocol = (
+        f"{manifest['photographs']:,} photographs of {source}{broken}: shorter side"
+        f" resized to {size} pixels ({manifest['resize']}), central {size} × {size}"
+        " taken. Predicted ab is enlarged to that size as for painting, and compared"
+        f" before it is rounded to RGB; bins are {manifest['spacing']:g} apart. In"
+        f" brackets: 95 % intervals over {manifest['resamples']:,} resamplings of the"
+        " photographs, with the weights of the colors fixed. jaxcolor"
+        f" {versions['jaxcolor']}, jax {versions['jax']}."
     )
-    notes = [f"{note}\n" for note in manifest.get("notes", ())]
-    lines = [f"- {what}: {why}" for what, why in empty.items()]
-    missing = ["Not measured:", "", *lines, ""] if lines else []
-    return "\n".join([told, *notes, *missing])
+    return [protocol, *map(markdown_text.readable, manifest.get("notes", ()))]
 
 
 def replace(path: Path, text: str) -> None:
-    """Writes a file at once, so that nobody reads half of it."""
+    """Writes a file at once, so that no reader sees half of it."""
     temporary = path.with_name(f".{path.name}.partial")
     temporary.write_text(text)
     temporary.replace(path)

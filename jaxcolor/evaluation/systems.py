@@ -1,7 +1,9 @@
-"""What is measured: models and baselines behind one interface."""
+"""Systems that an evaluation measures: models and baselines behind one interface."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,16 +11,20 @@ from jaxtyping import Array, Float, Int
 
 from jaxcolor.color import compose
 from jaxcolor.color.decode import Decoding
+from jaxcolor.evaluation import manifests
 from jaxcolor.evaluation.baselines import Baseline
 from jaxcolor.inference.colorizer import Colorizer
 
+TRUTH, GRAY = "ground truth", "gray"
+"""Names of what is always measured."""
+
 
 class Answer(NamedTuple):
-    """What a system says of some photographs.
+    """How a system colors some photographs.
 
     Attributes:
         ab: at their full size.
-        logits: of its bins, at a fraction of the size; None without a distribution.
+        logits: over its bins, at a fraction of the size; None without a distribution.
     """
 
     ab: Float[Array, "b h w 2"]
@@ -26,19 +32,49 @@ class Answer(NamedTuple):
 
 
 class System(NamedTuple):
-    """What is measured.
+    """A way to color photographs.
 
     Attributes:
         answer: from lightness and the photographs' positions in the set.
-        spacing: of its bins; None where there are none.
+        spacing: of its bins; None where it has none.
         decoding: of its outputs; None for a baseline.
         multiple: sides of the lightness are multiples of it, pixels.
+        provenance: path and SHA-256 of its files, as JSON has it; empty if unknown.
     """
 
     answer: Callable[[Float[Array, "b h w"], Int[Array, " b"]], Answer]
     spacing: float | None = None
     decoding: Decoding | None = None
     multiple: int = 1
+    provenance: Mapping[str, Any] = MappingProxyType({})
+
+
+def load(
+    model: str | Path,
+    *,
+    temperature: float | None = None,
+    rebalancing_lambda: float | None = None,
+    coherence: float | None = None,
+) -> System:
+    """Returns a model with its provenance, as `jaxcolor colorize` would use it.
+
+    Args:
+        model: as for `Colorizer.load`.
+        temperature: of the annealed mean; None for the model's own.
+        rebalancing_lambda: of decoding; None for the model's own.
+        coherence: of colors; None for the model's own.
+
+    Raises:
+        ValueError: there is no such model, or it cannot be decoded so.
+    """
+    colorizer = Colorizer.load(
+        model,
+        temperature=temperature,
+        rebalancing_lambda=rebalancing_lambda,
+        coherence=coherence,
+    )
+    provenance = {"path": str(model), "sha256": manifests.hash_of_model(model)}
+    return of_colorizer(colorizer)._replace(provenance=provenance)
 
 
 def of_colorizer(colorizer: Colorizer) -> System:
@@ -64,7 +100,7 @@ def of_baseline(baseline: Baseline) -> System:
 
 
 def gray() -> System:
-    """Returns what leaves everything gray."""
+    """Returns the system that leaves everything gray."""
     return System(_gray)
 
 

@@ -16,10 +16,10 @@ from jaxcolor.color.array_types import Scalar
 
 # The largest L*.
 WHITE = 100.0
-# Of the descriptor: the side of the small picture, and the bars of the histogram.
+# The descriptor: side of the small picture, and bars of the histogram.
 THUMBNAIL = 16
 BARS = 32
-# Of lightness, where pixels are ranked by it: 16 for a step between dark 8-bit grays.
+# Levels of lightness for ranking pixels: 16 for a step between dark 8-bit grays.
 LEVELS = 4096
 # Side of the neighborhood whose standard deviation counts, in Welsh et al. 2002.
 NEIGHBORHOOD = 5
@@ -73,7 +73,7 @@ def nearest(
 def neighborhood_deviation(lightness: Float[Array, "h w"]) -> Float[Array, "h w"]:
     """Returns the standard deviation of the 5 x 5 pixels around each.
 
-    Beyond the border the photograph goes on as its reflection, border pixels twice.
+    Beyond the border the photograph is reflected, border pixels twice.
     """
     height, width = lightness.shape
     padded = jnp.pad(lightness, NEIGHBORHOOD // 2, mode="symmetric")

@@ -16,11 +16,12 @@ from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.metrics.bootstrap import Interval
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.runtime import markdown_text
 
 BEFORE, AFTER = "before", "after"
 SHOWN = 8
 """Photographs of the contact sheet, a row each."""
-SHEET_COLUMNS = (evaluate.GRAY, BEFORE, AFTER, evaluate.TRUTH)
+SHEET_COLUMNS = (systems.GRAY, BEFORE, AFTER, systems.TRUTH)
 
 # Columns of the table, and how they are headed and written.
 COLUMNS = {
@@ -136,17 +137,15 @@ def _system(model: Pretrained) -> System:
 
 
 def _table(found: Evaluation, protocol: Protocol) -> str:
-    lines = [
-        ["system", *(head for head, _ in COLUMNS.values()), *result_tables.SETTING]
-    ]
-    lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+    heads = ["system", *(head for head, _ in COLUMNS.values()), *result_tables.SETTING]
+    rows = []
     for row in found.rows:
         cells = [
             result_tables.cell(row.numbers.get(key), form)
             for key, (_, form) in COLUMNS.items()
         ]
-        lines.append([row.system, *cells, *result_tables.setting(row)])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        rows.append([row.system, *cells, *result_tables.setting(row)])
+    table = markdown_text.table(heads, rows)
     size = protocol.size
     return (
         f"{table}\n\nOn {len(found.names)} photographs set aside, their central"

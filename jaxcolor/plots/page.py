@@ -1,16 +1,19 @@
-"""What all figures have in common: paper, colors, and the way into a file."""
+"""What all figures share: paper, colors, and the formats of their files."""
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Of Okabe and Ito: told apart also by those who do not see red or green.
+# By Okabe and Ito: also people who do not see red or green tell them apart.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+# The name of the system that leaves everything gray, and how that is drawn.
+GRAY, GRAY_COLOR = "gray", "0.55"
 STYLES = ("-", "--", ":", "-.")
 DOTS_PER_INCH = 110
-# Of JPEG: enough for photographs beside letters.
+# JPEG quality: enough for photographs beside letters.
 QUALITY = 82
 
 
@@ -37,6 +40,15 @@ def look(n: int) -> dict[str, Any]:
     """Returns color and style of the nth line."""
     style = STYLES[n // len(COLORS) % len(STYLES)]
     return {"color": COLORS[n % len(COLORS)], "linestyle": style, "linewidth": 1.5}
+
+
+def looks(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns color and style of the line of each system; gray's is gray."""
+    others = [name for name in names if name != GRAY]
+    return [
+        look(0) | {"color": GRAY_COLOR} if name == GRAY else look(others.index(name))
+        for name in names
+    ]
 
 
 def png(figure: "Figure") -> bytes:

@@ -13,12 +13,12 @@ from jaxcolor.plots import page
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Between the pictures of a contact sheet.
+# Pixels between the pictures of a contact sheet.
 GAP = 4
 PAPER = 255
-# Of a panel with a picture, inches.
+# Width of a panel with a picture, inches.
 WIDTH = 2.4
-# Of the scale beside maps, inches.
+# Width of the scale beside maps, inches.
 BAR = 0.9
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SHOWN_LIGHTNESS = 60.0
 # Bins that are empty are left white; the rest is cut off below this share.
 SMALLEST_SHARE = 1e-7
-# Of a plane: CIELAB units to each side, and pixels along it.
+# Extent of a plane: CIELAB units to each side, and pixels along it.
 REACH, PLANE_PIXELS = 120, 241
 # A distribution is shown around the bins that have this share of its likeliest one's,
 # with so many CIELAB units to each side, and not closer than within SMALLEST_WINDOW.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Shares of the cells of a heat map below and above which colors do not change.
 OUTER = (0.2, 0.8)
-# Of the width of a plot, over which the points of one temperature are spread.
+# Share of a plot's width over which the points of one temperature are spread.
 ASIDE = 0.03
 
 
@@ -26,11 +26,13 @@ def accuracy_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Fig
     figure = page.figure(9, 4)
     raw, rebalanced = figure.subplots(1, 2, sharey=True)
     for axes, kind, title in (
-        (raw, "raw", "every pixel alike"),
-        (rebalanced, "rebalanced", "every color alike"),
+        (raw, "raw", "all pixels weighted equally"),
+        (rebalanced, "rebalanced", "all colors weighted equally"),
     ):
-        for n, (system, curve) in enumerate(curves.items()):
-            axes.plot(curve[kind], label=system, **page.look(n))
+        for look, (system, curve) in zip(
+            page.looks([*curves]), curves.items(), strict=True
+        ):
+            axes.plot(curve[kind], label=system, **look)
         axes.set(title=title, xlabel="ab distance, CIELAB units", xlim=(0, 150))
         axes.set_ylim(0, 100)
         axes.grid(alpha=0.3)
@@ -52,13 +54,13 @@ def dots(
     """
     figure = page.figure(4.5 * len(panels), 0.9 + 0.32 * len(names))
     grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
+    colors = [look["color"] for look in page.looks(names)]
     for axes, (label, numbers) in zip(grid, panels.items(), strict=True):
         for n, (value, low, high) in enumerate(numbers):
             ends = None
             if low is not None and high is not None:
                 ends = [[max(0, value - low)], [max(0, high - value)]]
-            color = page.COLORS[n % len(page.COLORS)]
-            axes.errorbar(value, n, xerr=ends, fmt="o", color=color, capsize=3)
+            axes.errorbar(value, n, xerr=ends, fmt="o", color=colors[n], capsize=3)
         axes.set(xlabel=label, yticks=range(len(names)), yticklabels=names)
         axes.grid(alpha=0.3)
     grid[0].invert_yaxis()
@@ -74,10 +76,11 @@ def reliability(diagrams: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figur
     figure = page.figure(4.8, 4.4)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="gray", linewidth=1, label="calibrated")
-    for n, (system, diagram) in enumerate(diagrams.items()):
+    looks = page.looks([*diagrams])
+    for look, (system, diagram) in zip(looks, diagrams.items(), strict=True):
         some = np.asarray(diagram["pixels"]) > 0
         x, y = (np.asarray(diagram[k])[some] for k in ("confidence", "accuracy"))
-        axes.plot(x, y, label=system, marker="o", **page.look(n))
+        axes.plot(x, y, label=system, marker="o", **look)
     axes.set(
         xlabel="probability of the likeliest bin",
         ylabel="share of pixels where it is the true one",
@@ -141,8 +144,8 @@ def against_temperature(
     figure = page.figure(5.5 * columns + 1, 4.2 * rows)
     for place, (label, curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
-        # A little aside, so that intervals can be told apart; no farther, for a point
-        # is read at its temperature.
+        # Offset, so that intervals can be told apart; only a little, as a point is
+        # read at its temperature.
         step = ASIDE * np.ptp(temperatures) / len(curves)
         for n, (name, numbers) in enumerate(curves.items()):
             value, low, high = np.array(numbers).T
@@ -194,7 +197,7 @@ def lines(
 
 
 def _draw_cells(axes: Any, values: Float[np.ndarray, "t l"]) -> None:
-    # A corner of the grid may be far off; it would take all colors from the rest.
+    # A corner of the grid may be far off, and would use up the range of colors.
     low, high = np.nanquantile(values, OUTER) if np.isfinite(values).any() else (0, 1)
     drawn = axes.imshow(
         values, cmap="viridis", origin="lower", aspect="auto", vmin=low, vmax=high

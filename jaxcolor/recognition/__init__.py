@@ -1,7 +1,7 @@
 """Semantic interpretability: how well re-colored photographs are recognized.
 
 A classifier that has learned from color photographs recognizes gray ones less well.
-How much of that a colorizer brings back tells whether its colors mean something.
+How much of the loss a colorizer recovers tells whether its colors are meaningful.
 
 Source:
     Zhang et al. 2016 (arXiv:1603.08511), section 3.1, "semantic interpretability".

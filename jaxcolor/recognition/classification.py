@@ -13,8 +13,7 @@ from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.recognition.classifiers import Classifier
 
-THREADS, PREFETCH = 4, 4
-# Of ImageNet's usual second measure.
+# The k of ImageNet's usual second measure.
 TOP = 5
 
 Recolor = Callable[[Float[Array, "b h w 3"]], Float[Array, "b h w 3"]]
@@ -24,7 +23,7 @@ def classes_of(names: Sequence[str]) -> tuple[str, ...]:
     """Lists the classes of a labelled folder's photographs, sorted.
 
     Args:
-        names: of photographs; each lies in a folder that is called as its class.
+        names: of photographs; each lies in a folder named after its class.
 
     Raises:
         ValueError: a photograph lies in no folder, or there is but one class.
@@ -97,9 +96,9 @@ def hits(
 
     Args:
         classifier: what recognizes them.
-        source: the photographs; each lies in a folder that is called as its class.
-        recolor: what is done to the photographs before: from true colors, of which a
-            colorizer takes the lightness, to those that are classified.
+        source: the photographs; each lies in a folder named after its class.
+        recolor: from true colors, whose lightness a colorizer takes, to the colors
+            that are classified.
         k: how many of the likeliest classes count, see `top`.
         size: of the photographs: the shorter side is resized to it, then the central
             square is taken.
@@ -110,19 +109,7 @@ def hits(
         ValueError: a photograph is of a class that the classifier does not know.
     """
     truth = labels(source.names, classifier.classes)
-    batches = pipeline.validation_batches(
-        source,
-        batch_size=batch_size,
-        resize=size,
-        squash=False,
-        crop=size,
-        # The shortcut for large JPEGs would change pixels a little.
-        draft=False,
-        process_index=0,
-        process_count=1,
-        threads=THREADS,
-        prefetch=PREFETCH,
-    )
+    batches = pipeline.center_squares(source, size=size, batch_size=batch_size)
     found = np.zeros(len(source), bool)
     for start, batch in zip(range(0, len(source), batch_size), batches, strict=True):
         rgb = batch["rgb"].astype(np.float32) / 255

@@ -20,10 +20,9 @@ from jaxcolor.runtime import versions
 from jaxcolor.training import optimizers, train_step
 from jaxcolor.training.train_step import TrainState
 
-THREADS, PREFETCH = 4, 4
-# Kept of the running statistics each step: some hundred steps are a training.
+# Share of the running statistics that a step keeps: a training has few hundred steps.
 MOMENTUM = 0.9
-# The moments are those of the paper of Adam.
+# The moments are those of Adam's paper.
 ADAM = {"b1": 0.9, "b2": 0.999, "eps": 1e-8, "clip_norm": 1.0}
 # The learning rate rises over this share of the steps.
 WARMUP = 0.05
@@ -38,7 +37,7 @@ class Recipe(NamedTuple):
 
     Attributes:
         epochs: how often each photograph is seen.
-        batch_size: photographs a step.
+        batch_size: photographs in a step.
         size: side of the crops, pixels.
         width: of the network.
         learning_rate: at the end of the warm-up.
@@ -67,26 +66,26 @@ def train(
 ) -> Trained:
     """Trains a classifier on true colors, cropped and mirrored but not recolored.
 
-    What comes out follows from the photographs, the recipe and the seed; on another
+    The result is determined by the photographs, the recipe and the seed; on another
     machine up to rounding.
 
     Args:
-        source: a labelled folder: each photograph lies in a folder that is called as
-            its class.
-        recipe: how.
+        source: a labelled folder: each photograph lies in a folder named after its
+            class.
+        recipe: how it is trained.
         seed: of the first weights, of the order and of the crops.
         name: of the source, to keep with the classifier.
         is_quiet: no progress bar.
 
     Raises:
-        ValueError: there are no two classes, one of them is held out whole, or the
+        ValueError: there are no two classes, one of them is set aside whole, or the
             recipe makes no sense.
     """
     _check(recipe)
     classes = classification.classes_of(source.names)
     split = splits.split(source, held_out_fraction=recipe.held_out_fraction)
     if set(classification.classes_of(split.training.names)) != set(classes):
-        raise ValueError(f"{name}: all photographs of a class are held out")
+        raise ValueError(f"{name}: all photographs of a class are set aside")
     network = SceneClassifier(
         width=recipe.width, outputs=len(classes), momentum=MOMENTUM
     )
@@ -145,21 +144,22 @@ def labelled_batches(
     source: Source, classes: tuple[str, ...], recipe: Recipe, *, seed: int
 ) -> Iterator[tuple[UInt8[np.ndarray, "b h w 3"], Int[np.ndarray, " b"]]]:
     """Yields batches of random crops and the numbers of their classes, without end."""
+    crop = pipeline.Crop(
+        resize=recipe.size,
+        squash=False,
+        side=recipe.size,
+        draft=True,
+        scales=SCALES,
+        flip=True,
+    )
     batches = pipeline.training_batches(
         source,
+        crop,
         seed=seed,
         step=0,
         batch_size=recipe.batch_size,
-        resize=recipe.size,
-        squash=False,
-        scales=SCALES,
-        crop=recipe.size,
-        flip=True,
-        draft=True,
-        process_index=0,
-        process_count=1,
-        threads=THREADS,
-        prefetch=PREFETCH,
+        share=pipeline.ALONE,
+        workers=pipeline.WORKERS,
     )
     for step, batch in enumerate(batches):
         names = pipeline.training_names(
@@ -193,7 +193,7 @@ def _fit(
     return state
 
 
-# Seeds share it: compiling takes some seconds.
+# Shared by all seeds: compiling takes some seconds.
 @functools.lru_cache(maxsize=1)
 def _compiled(
     network: SceneClassifier, recipe: Recipe, length: int
@@ -219,7 +219,7 @@ _gray = jax.jit(classification.gray)
 def _validate(
     trained: Trained, held_out: Source, recipe: Recipe
 ) -> dict[str, Any] | None:
-    """Returns top-1 accuracies on held-out photographs, in color and in gray."""
+    """Returns top-1 accuracies on photographs set aside, in color and in gray."""
     if not len(held_out):
         return None
     recolors: dict[str, classification.Recolor] = {

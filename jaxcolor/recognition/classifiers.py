@@ -1,4 +1,4 @@
-"""Classifiers: what they are to the evaluation, and the folders they are kept in."""
+"""Classifiers: their interface, and the folders that store them."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ from jaxcolor.pretrained import descriptions, records, release
 from jaxcolor.pretrained.records import Field
 
 FORMAT_VERSION = 1
-"""Of a classifier's folder; grows when an older jaxcolor could not read it rightly."""
+"""Version of a classifier's folder; grows when an older jaxcolor would misread it."""
 
 VERSION = "classifier_version"
 FIELDS: dict[str, Field] = {
@@ -51,8 +51,8 @@ class FromFunction(NamedTuple):
     Attributes:
         classes: as in `Classifier`.
         function: from RGB in [0, 1] to logits.
-        about: what a reader of its numbers should know, by keyword: "network", which
-            it is; "sees", what of a photograph; "note", a caution.
+        about: what readers of its numbers should know, by keyword: "network", its name;
+            "sees", which part of a photograph; "note", a caution.
     """
 
     classes: tuple[str, ...]
@@ -66,14 +66,14 @@ class FromFunction(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trained:
-    """A classifier of ours.
+    """A classifier that `classifier_training` trained.
 
     Attributes:
         classes: as in `Classifier`.
         network: applied as `network.apply(variables, rgb, train=False)`.
         variables: params and batch_stats, float32 NumPy arrays.
-        size: side of the photographs it was trained on; others can be classified.
-        provenance: where it comes from, as JSON has it.
+        size: side of the photographs that it was trained on; it can classify others.
+        provenance: how it was made, as JSON has it.
     """
 
     classes: tuple[str, ...]

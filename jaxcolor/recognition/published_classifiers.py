@@ -1,4 +1,4 @@
-"""Classifiers that others have published: which one a file holds, by its content."""
+"""Published classifiers, told apart by the content of their files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ NOTE = (
     "A relative of the bundled model's encoder, trained on the same photographs of"
     " ImageNet: it may favor colors from that encoder."
 )
-"""What to know of EfficientNet-Lite as a judge."""
+"""A caution about EfficientNet-Lite as a judge."""
 
 
 class _Found(NamedTuple):
@@ -65,7 +65,7 @@ def published(path: str | Path, *, classes: Sequence[str] | None) -> FromFunctio
 
 
 def fit_vgg16(rgb: Float[Array, "b h w 3"]) -> Float[Array, "b 224 224 3"]:
-    """Returns photographs in the size that the network was made for.
+    """Returns photographs in the size that the network expects.
 
     Where the shorter side has less than 224 pixels it is enlarged to them, bilinearly;
     then the central 224 x 224 are taken.

@@ -14,14 +14,13 @@ from tqdm import tqdm
 
 from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.color.gamut import Gamut
-from jaxcolor.data import pipeline
+from jaxcolor.data import black_and_white, pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.pretrained import descriptions, records
 from jaxcolor.runtime import devices, processes
 
 FORMAT_VERSION = 1
 BATCH_SIZE = 32
-THREADS, PREFETCH = 4, 4
 # The constants that Lab was computed with: a prior made with others has other bins.
 LAB = "D65, 2 degrees, scikit-image's constants"
 
@@ -100,7 +99,7 @@ def estimate(
         is_quiet: no progress bar.
 
     Raises:
-        ValueError: there are no photographs.
+        ValueError: there are no photographs, or only black-and-white ones.
 
     Source:
         Zhang et al. 2016, section 2.2; smoothed by the soft code itself.
@@ -117,18 +116,13 @@ def estimate(
 
     # A photograph at a time: the sums do not depend on what else is in a batch.
     count_each = devices.on_local_devices(jax.vmap(count))
-    counts, images = np.zeros(bins), 0
+    counts, images, gray = np.zeros(bins), 0, 0
     batches = pipeline.validation_batches(
         source,
+        pipeline.Crop(resize=resize, squash=squash, side=resize, draft=True),
         batch_size=BATCH_SIZE * jax.process_count(),
-        resize=resize,
-        squash=squash,
-        crop=resize,
-        draft=True,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-        threads=THREADS,
-        prefetch=PREFETCH,
+        share=pipeline.Share(jax.process_index(), jax.process_count()),
+        workers=pipeline.WORKERS,
     )
     # A bar only on a terminal (None), or never (True).
     hidden = True if is_quiet or not processes.is_first() else None
@@ -138,9 +132,12 @@ def estimate(
             found = np.asarray(count_each(batch["rgb"], batch["valid"]), np.float64)
             counts += found.sum(axis=0)
             images += int(batch["valid"].sum())
+            gray += black_and_white.count(batch["rgb"][batch["valid"] > 0])
             bar.update(int(batch["valid"].sum()) * jax.process_count())
     counts = processes.gather(counts).sum(axis=0)
     images = int(processes.gather(np.array(images)).sum())
+    gray = int(processes.gather(np.array(gray)).sum())
+    black_and_white.check(gray, photographs=images, source=name)
     return Prior(
         counts=counts,
         spacing=gamut.spacing,

@@ -156,14 +156,22 @@ def training_batches(
         is_whole: all of the batches instead, the same in every process.
     """
     chain: schema.Pipeline = build.section_of(setting.config, "pipeline")
+    local = pipeline.Share(jax.process_index(), jax.process_count())
     return pipeline.training_batches(
         setting.split.training,
+        pipeline.Crop(
+            resize=chain.resize,
+            squash=chain.squash,
+            side=chain.crop,
+            draft=chain.draft,
+            scales=chain.scales,
+            flip=chain.flip,
+        ),
         seed=setting.training.seed,
         step=step,
         batch_size=setting.training.batch_size,
-        process_index=0 if is_whole else jax.process_index(),
-        process_count=1 if is_whole else jax.process_count(),
-        **chain._asdict(),
+        share=pipeline.ALONE if is_whole else local,
+        workers=pipeline.Workers(chain.threads, chain.prefetch),
     )
 
 

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxcolor import plots
 from jaxcolor.evaluation import result_tables
-from jaxcolor.runtime import checkpoints
+from jaxcolor.runtime import checkpoints, markdown_text
 from jaxcolor.training import early_stopping, loop, workdirs
 from jaxcolor.training.early_stopping import Standing
 from jaxcolor.training.train_log import LOG
@@ -109,14 +109,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows([heads, *rows])
     result_tables.replace(folder / CSV, out.getvalue())
-    table = "\n".join(
-        f"| {' | '.join(line)} |"
-        for line in [
-            heads,
-            ["---"] * len(heads),
-            *([_shown(x) for x in r] for r in rows),
-        ]
-    )
+    table = markdown_text.table(heads, [[_shown(x) for x in row] for row in rows])
     if any(setting.startswith("objective.") for setting in varied):
         table += f"\n\n{OTHER_LOSSES}"
     result_tables.replace(folder / TABLE, table + "\n")

@@ -99,14 +99,14 @@ def _validation_batches(
     few = sources.Part(whole, np.arange(size) * len(whole) // max(size, 1))
     return pipeline.validation_batches(
         few,
+        pipeline.Crop(
+            resize=chain.resize,
+            squash=chain.squash,
+            # As much of the photograph as fits: the paper validates on all of it.
+            side=chain.resize // multiple * multiple,
+            draft=chain.draft,
+        ),
         batch_size=setting.training.batch_size,
-        resize=chain.resize,
-        squash=chain.squash,
-        # As much of the photograph as fits: the paper validates on all of it.
-        crop=chain.resize // multiple * multiple,
-        draft=chain.draft,
-        process_index=index,
-        process_count=count,
-        threads=chain.threads,
-        prefetch=chain.prefetch,
+        share=pipeline.Share(index, count),
+        workers=pipeline.Workers(chain.threads, chain.prefetch),
     )

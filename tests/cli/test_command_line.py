@@ -163,6 +163,17 @@ def test_every_command_has_help_with_an_example(name, capsys):
     assert f"example:\n  jaxcolor {name} " in capsys.readouterr().out
 
 
+def test_a_prior_is_drawn(photo_folder, tmp_path, capsys):
+    output, plot = tmp_path / "prior.json", tmp_path / "prior.png"
+    command = ("prior", photo_folder, "-o", output, "--resize", "32", "--quiet")
+    assert run(*command, "--plot", tmp_path / "prior.txt") == cli.MISUSED
+    assert "wanted a name that ends in .png" in error_of(capsys)
+    assert not output.exists()
+    assert run(*command, "--plot", plot) == 0
+    with Image.open(plot) as image:
+        assert image.size[0] > 500
+
+
 def test_a_prior_is_counted_and_not_overwritten(photo_folder, tmp_path, capsys):
     output = tmp_path / "prior.json"
     command = ("prior", photo_folder, "-o", output, "--resize", "32", "--quiet")

@@ -1,6 +1,9 @@
+import argparse
+
 import pytest
 
 from jaxcolor.cli import flags
+from jaxcolor.evaluation import Protocol
 
 
 @pytest.mark.parametrize(
@@ -12,6 +15,8 @@ from jaxcolor.cli import flags
         ("first=runs/study/seed=0", "first", "runs/study/seed=0"),
         ("here=0", "here=0", "here=0"),
         ("there=0", "there", "0"),
+        # As Python carries a byte that is not UTF-8.
+        ("models/caf\udce9", r"caf\xe9", "models/caf\udce9"),
     ],
 )
 def test_a_path_may_have_an_equals_sign(given, name, path, tmp_path, monkeypatch):
@@ -23,3 +28,11 @@ def test_a_path_may_have_an_equals_sign(given, name, path, tmp_path, monkeypatch
 def test_one_name_is_for_one_path():
     with pytest.raises(ValueError, match="two models have the same name"):
         flags.named(["a=x", "a=y"], what="model")
+
+
+def test_the_flags_of_a_protocol_have_its_defaults():
+    parser = argparse.ArgumentParser()
+    flags.add_protocol(parser)
+    given = parser.parse_args([])
+    given.source = ""
+    assert Protocol(**flags.protocol(given)) == Protocol()

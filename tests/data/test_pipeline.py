@@ -11,31 +11,22 @@ from PIL import Image
 
 from jaxcolor.data import pipeline, sources
 
+CROP = pipeline.Crop(
+    resize=32, squash=True, side=24, draft=False, scales=(1.0, 1.0), flip=True
+)
 TRAINING = {
+    "crop": CROP,
     "seed": 7,
     "step": 0,
     "batch_size": 8,
-    "resize": 32,
-    "squash": True,
-    "scales": (1.0, 1.0),
-    "crop": 24,
-    "flip": True,
-    "draft": False,
-    "process_index": 0,
-    "process_count": 1,
-    "threads": 2,
-    "prefetch": 2,
+    "share": pipeline.ALONE,
+    "workers": pipeline.Workers(threads=2, prefetch=2),
 }
 VALIDATION = {
+    "crop": CROP,
     "batch_size": 4,
-    "resize": 32,
-    "squash": True,
-    "crop": 24,
-    "draft": False,
-    "process_index": 0,
-    "process_count": 1,
-    "threads": 2,
-    "prefetch": 2,
+    "share": pipeline.ALONE,
+    "workers": pipeline.Workers(threads=2, prefetch=2),
 }
 PHOTOGRAPHS = 11
 
@@ -54,9 +45,23 @@ def source(tmp_path_factory) -> sources.Source:
     return sources.folder(root)
 
 
+def given(base: dict, **changes) -> dict:
+    """Arguments with some of them changed, or some fields of their records."""
+    changed = dict(base)
+    for name, value in changes.items():
+        if name in changed:
+            changed[name] = value
+            continue
+        (record,) = (
+            key for key, old in base.items() if name in getattr(old, "_fields", ())
+        )
+        changed[record] = changed[record]._replace(**{name: value})
+    return changed
+
+
 def first(count: int, source: sources.Source, **changes) -> np.ndarray:
     """The first training batches, stacked."""
-    batches = pipeline.training_batches(source, **(TRAINING | changes))
+    batches = pipeline.training_batches(source, **given(TRAINING, **changes))
     return np.stack([batch["rgb"] for batch in itertools.islice(batches, count)])
 
 
@@ -76,9 +81,7 @@ def test_batches_are_8_bit_rgb_of_the_wanted_size(source):
 def test_processes_share_the_rows_of_the_same_batches(source, process_count):
     whole = first(5, source)
     for process_index in range(process_count):
-        share = first(
-            5, source, process_index=process_index, process_count=process_count
-        )
+        share = first(5, source, share=pipeline.Share(process_index, process_count))
         np.testing.assert_array_equal(share, whole[:, process_index::process_count])
 
 
@@ -86,7 +89,7 @@ def test_processes_share_the_rows_of_the_same_batches(source, process_count):
 @pytest.mark.parametrize("process_count", [1, 4])
 def test_a_start_at_a_later_step_continues_the_same_stream(source, step, process_count):
     whole = first(7, source)
-    rest = first(7 - step, source, step=step, process_count=process_count)
+    rest = first(7 - step, source, step=step, share=pipeline.Share(0, process_count))
     np.testing.assert_array_equal(rest, whole[step:, ::process_count])
 
 
@@ -147,7 +150,7 @@ def test_crops_are_of_every_place_and_of_both_directions(tmp_path):
     ramp[..., 1] = 10 * np.arange(16)[:, None]
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
     alone = sources.folder(tmp_path)
-    rgb = first(100, alone, resize=16, crop=13).reshape(-1, 13, 13, 3)
+    rgb = first(100, alone, resize=16, side=13).reshape(-1, 13, 13, 3)
     left = rgb[..., 0].min((1, 2)) // 10
     top = rgb[..., 1].min((1, 2)) // 10
     mirrored = rgb[:, 0, 0, 0] > rgb[:, 0, 12, 0]
@@ -159,7 +162,7 @@ def test_crops_are_of_every_place_and_of_both_directions(tmp_path):
     assert max(counts.values()) < 50
     # Neighbors in a batch agree in one of 32 cases, by chance.
     assert np.mean([a == b for a, b in itertools.pairwise(views)]) < 0.08
-    without = first(20, alone, resize=16, crop=13, flip=False)
+    without = first(20, alone, resize=16, side=13, flip=False)
     assert (without[..., 0, 0, 0] < without[..., 0, 12, 0]).all()
 
 
@@ -167,7 +170,7 @@ def test_scales_zoom_in(tmp_path):
     ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (64, 1))
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
     alone = sources.folder(tmp_path)
-    rgb = first(30, alone, scales=(1.0, 2.0), crop=32, flip=False, squash=False)
+    rgb = first(30, alone, scales=(1.0, 2.0), side=32, flip=False, squash=False)
     span = np.ptp(rgb[..., 0].astype(int), axis=-1).mean(-1).ravel()
     # All of the ramp at scale 1, half of it at scale 2.
     assert 120 < span.min() < 140
@@ -197,10 +200,9 @@ def test_validation_is_the_centers_in_order_once(source):
 @pytest.mark.parametrize("process_count", [2, 4])
 def test_processes_share_the_same_validation_batches(source, process_count):
     whole = list(pipeline.validation_batches(source, **VALIDATION))
-    shape = {"process_count": process_count}
     for process_index in range(process_count):
-        shape["process_index"] = process_index
-        share = list(pipeline.validation_batches(source, **(VALIDATION | shape)))
+        shape = {"share": pipeline.Share(process_index, process_count)}
+        share = list(pipeline.validation_batches(source, **given(VALIDATION, **shape)))
         assert len(share) == len(whole)
         for part, batch in zip(share, whole, strict=True):
             for key, rows in batch.items():
@@ -223,7 +225,7 @@ def test_a_file_that_broke_since_is_named(tmp_path, threads):
     with pytest.raises(ValueError, match=r"cannot decode b\.jpg: "):
         first(1, found, threads=threads)
     with pytest.raises(ValueError, match=r"cannot decode b\.jpg: "):
-        list(pipeline.validation_batches(found, **(VALIDATION | {"threads": threads})))
+        list(pipeline.validation_batches(found, **given(VALIDATION, threads=threads)))
     (tmp_path / "b.jpg").unlink()
     with pytest.raises(OSError, match=r"cannot read .*b\.jpg: No such file"):
         first(1, found, threads=threads)
@@ -232,15 +234,15 @@ def test_a_file_that_broke_since_is_named(tmp_path, threads):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop": 33}, "crop 33 .* resized to 32"),
+        ({"side": 33}, "crop 33 .* resized to 32"),
         ({"scales": (0.5, 1.0)}, "crop 24 .* resized to 16"),
-        ({"process_count": 3}, "process 0 of 3 for batches of 8"),
-        ({"process_index": 2, "process_count": 2}, "process 2 of 2"),
+        ({"share": pipeline.Share(0, 3)}, "process 0 of 3 for batches of 8"),
+        ({"share": pipeline.Share(2, 2)}, "process 2 of 2"),
     ],
 )
 def test_impossible_wishes_are_refused_at_once(source, changes, message):
     with pytest.raises(ValueError, match=message):
-        pipeline.training_batches(source, **(TRAINING | changes))
+        pipeline.training_batches(source, **given(TRAINING, **changes))
 
 
 def test_no_photographs_are_refused(source):

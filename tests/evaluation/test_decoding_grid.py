@@ -76,16 +76,16 @@ def test_the_best_cell_meets_the_conditions(criterion, wanted):
 def test_the_verdict_states_the_criterion():
     criterion = Criterion("rebalanced_auc", -1.0, (0.85, 1.1))
     assert sweep_tables.verdict(SWEEP, criterion) == (
-        "Best: T = 0.38, λ = 0.5, the highest rebalanced AuC of those with a raw AuC of"
-        " at least gray's - 1 and a colorfulness from 0.85 to 1.1 times the truth's;"
-        " 1 of 6 cells were to choose from. It is at the grid's end of T."
+        "Best: T = 0.38, λ = 0.5, the highest rebalanced AuC of those with an AuC of"
+        " at least gray's - 1 and a relative colorfulness from 0.85 to 1.1;"
+        " 1 of 6 cells meet the conditions. It is at the end of the grid in T."
     )
 
 
 def test_no_cell_tells_how_near_they_come():
     told = sweep_tables.verdict(SWEEP, FREE._replace(raw_above_gray=2.0))
     assert told.startswith("No cell of 6 meets the conditions (")
-    assert "the highest raw AuC is gray's +1.20" in told
+    assert "the highest AuC is gray's +1.20" in told
     assert "from 0.30 to 1.30" in told
 
 

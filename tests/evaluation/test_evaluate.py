@@ -12,7 +12,7 @@ from skimage import color, metrics
 from jaxcolor import recognition
 from jaxcolor.color import cielab, gamut
 from jaxcolor.data import sources
-from jaxcolor.evaluation import evaluate, result_tables, systems
+from jaxcolor.evaluation import evaluate, judges, result_tables, systems
 from jaxcolor.evaluation.protocols import Protocol
 from jaxcolor.inference.colorizer import Colorizer
 from tests import tiny
@@ -34,7 +34,7 @@ def _plain(rgb, size=(SIZE, SIZE)):
 
 
 # Of `evaluate.evaluate`; the others are of the protocol.
-OPTIONAL = ("prior", "classifiers", "labels", "lpips", "fid", "on_pictures")
+OPTIONAL = ("prior", "judging", "metrics", "on_pictures")
 
 
 def _run(source, measured=None, **changes):
@@ -46,6 +46,10 @@ def _run(source, measured=None, **changes):
         on_done=lambda _: None,
         **given,
     )
+
+
+def _judging(name, members, labels):
+    return judges.classifiers.judging(name, members, labels, provenance={})
 
 
 def _values(evaluation):
@@ -267,8 +271,7 @@ def test_recognition_is_the_mean_of_the_trainings(tmp_path):
         _run(
             source,
             {"half": _oracle(_ab(RED))},
-            classifiers={"c": members},
-            labels={"c": recognition.labels(source.names, classes)},
+            judging=[_judging("c", members, recognition.labels(source.names, classes))],
         )
     )
     # The first is right about colors and calls gray a sky; the second about roses.
@@ -294,9 +297,8 @@ def test_photographs_without_a_label_do_not_count_for_recognition(tmp_path):
         _run(
             source,
             {"red": _oracle(_ab(RED))},
-            classifiers={"c": [known, known]},
             # Of the last two nothing is known; one that is known is called wrong.
-            labels={"c": np.array([0, 1, 1, -1, -1])},
+            judging=[_judging("c", [known, known], np.array([0, 1, 1, -1, -1]))],
         )
     )
     assert found["ground truth"]["c.top1"] == pytest.approx(100 * 2 / 3)
@@ -305,7 +307,7 @@ def test_photographs_without_a_label_do_not_count_for_recognition(tmp_path):
     assert found["red"]["c.top1"] == pytest.approx(100 / 3)
     assert found["red"]["c.spread"] == 0
     with pytest.raises(ValueError, match="classifier 'c' has no labels"):
-        _run(source, classifiers={"c": [known]}, labels={"c": np.full(5, -1)})
+        _judging("c", [known], np.full(5, -1))
 
 
 def test_each_classifier_has_its_own_classes(tmp_path):
@@ -320,14 +322,14 @@ def test_each_classifier_has_its_own_classes(tmp_path):
     found = _values(
         _run(
             source,
-            classifiers={
-                name: [recognition.FromFunction(known, first)]
+            judging=[
+                _judging(
+                    name,
+                    [recognition.FromFunction(known, first)],
+                    recognition.labels(source.names, known),
+                )
                 for name, known in classes.items()
-            },
-            labels={
-                name: recognition.labels(source.names, known)
-                for name, known in classes.items()
-            },
+            ],
         )
     )["gray"]
     # Of two roses and a sky.
@@ -347,7 +349,12 @@ def test_distances_and_pictures_are_those_of_what_is_measured(photo_folder):
         seen.setdefault(name, []).append((start, rgb))
 
     red = _oracle((90, 90))
-    evaluation = _run(source, {"a": red}, lpips=darkness, on_pictures=on_pictures)
+    evaluation = _run(
+        source,
+        {"a": red},
+        judging=[judges.lpips.judging(darkness)],
+        on_pictures=on_pictures,
+    )
     starts = [start for start, _ in seen["a"]]
     assert starts == list(range(0, len(source), PROTOCOL.batch_size))
     seen = {name: np.concatenate([x for _, x in some]) for name, some in seen.items()}
@@ -367,10 +374,11 @@ def test_distances_and_pictures_are_those_of_what_is_measured(photo_folder):
 
 def test_fid_is_shown_where_it_is_known(tmp_path):
     source = _folder(tmp_path / "set", _plain(RED))
-    evaluation = _run(source, {"a": _oracle(_ab(RED))}, fid={"a": 12.345})
+    known = judges.fid.judging({"a": 12.345}, ["ground truth", "gray", "a"])
+    evaluation = _run(source, {"a": _oracle(_ab(RED))}, judging=[known])
     lines = result_tables.markdown(evaluation).splitlines()
-    (head,) = [line for line in lines if "| FID |" in line]
-    column = head.split(" | ").index("FID")
+    (head,) = [line for line in lines if "| FID ↓ |" in line]
+    column = head.split(" | ").index("FID ↓")
     cells = {line.split(" | ")[0]: line.split(" | ")[column] for line in lines[4:7]}
     assert cells == {"| ground truth": "–", "| gray": "–", "| a": "12.35"}
     assert "- FID of gray: no file" in result_tables.markdown(evaluation)
@@ -391,9 +399,21 @@ def test_photographs_are_cropped_not_squashed(tmp_path):
     assert found["auc"] == pytest.approx(100 - 100 / 150 * distance, abs=1e-3)
 
 
-def test_a_gray_set_has_no_share_of_colorfulness(tmp_path):
-    source = _folder(tmp_path / "set", np.zeros((SIZE, SIZE, 3), np.uint8))
+def test_a_set_with_next_to_no_color_has_no_share_of_colorfulness(tmp_path, caplog):
+    black = np.zeros((SIZE, SIZE, 3), np.uint8)
+    spot = black.copy()
+    spot[:2, :2, 2] = 20
+    source = _folder(tmp_path / "set", spot, *[black] * 3)
     assert "colorfulness_share" not in _values(_run(source))["gray"]
+    assert "3 of 4 photographs of set are black-and-white" in caplog.text
+
+
+def test_black_and_white_photographs_alone_are_refused(tmp_path):
+    source = _folder(tmp_path / "set", _plain(GRAY), _plain((90, 92, 94)))
+    with pytest.raises(
+        ValueError, match="all 2 photographs of set are black-and-white"
+    ):
+        _run(source)
 
 
 def test_broken_files_are_named(tmp_path):

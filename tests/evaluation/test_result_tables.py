@@ -7,7 +7,8 @@ import json
 import pytest
 
 from jaxcolor.color.decode import Decoding
-from jaxcolor.evaluation import result_tables
+from jaxcolor.evaluation import metric, registry, result_tables
+from jaxcolor.evaluation.metric import Metric
 from jaxcolor.evaluation.result_tables import Evaluation, Number, Reliability, Row
 
 MANIFEST = {
@@ -18,9 +19,18 @@ MANIFEST = {
     "resize": "Pillow, bicubic",
     "spacing": 10.0,
     "resamples": 1000,
-    "classifiers": ["scenes"],
     "versions": {"jaxcolor": "0.1", "jax": "0.12"},
 }
+
+TOP1 = Metric(
+    key="scenes.top1",
+    heading="scenes top-1, %",
+    format=".1f",
+    meaning="recognized",
+    better="higher",
+    table="Recognition",
+    statistic=metric.mean("scenes.top1"),
+)
 
 
 def made():
@@ -43,6 +53,7 @@ def made():
         centers=[[0.0, 0.0]],
         reliability={"mine": Reliability([1.0], [0.5], [0.4])},
         empty={"FID": "no features were given"},
+        metrics=(registry.BY_KEY["auc"], registry.BY_KEY["nll"], TOP1),
     )
 
 
@@ -59,8 +70,8 @@ def test_tables_show_what_some_system_has():
 
 def test_cells_have_values_and_intervals():
     lines = result_tables.markdown(made()).splitlines()
-    assert "| system | AuC, % | T | λ | coherence |" in lines
-    assert "| gray | 91.00 | – | – | – |" in lines
+    assert "| system | AuC, % ↑ | T | λ | coherence |" in lines
+    assert "| gray | **91.00** | – | – | – |" in lines
     assert "| mine | 90.13 [89.50, 90.70] | 0.38 | 0.5 | 0.25 |" in lines
     assert "| mine | 3.150 [3.100, 3.200] | 0.38 | 0.5 | 0.25 |" in lines
     assert "- FID: no features were given" in lines
@@ -85,3 +96,16 @@ def test_files_are_written_whole(tmp_path):
     assert results["reliability"]["mine"]["accuracy"] == [0.4]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest == MANIFEST
+
+
+def test_equal_numbers_of_the_table_are_both_the_best():
+    def row(system, value):
+        return Row(system, {"auc": Number(value)}, None, None, None)
+
+    rows = [row("ground truth", 100.0), row("a", 90.004), row("b", 90.001)]
+    rows.append(row("c", 89.0))
+    evaluation = made()._replace(rows=rows)
+    auc = registry.BY_KEY["auc"]
+    assert result_tables.best(evaluation, auc) == {"a", "b"}
+    assert result_tables.best(evaluation, auc._replace(better="lower")) == {"c"}
+    assert result_tables.best(evaluation, auc._replace(better="none")) == set()

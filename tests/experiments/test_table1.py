@@ -3,19 +3,20 @@
 import json
 
 from experiments import table1
+from jaxcolor.evaluation.result_tables import Number, Row
 
 
 def test_measured_and_published_numbers_stand_side_by_side():
     numbers = {
-        "auc": {"value": 89.123, "low": 88.9, "high": 89.4},
-        "rebalanced_auc": {"value": 58.456, "low": None, "high": None},
-        "vgg.top1": {"value": 52.0, "low": 51.0, "high": 53.0},
+        "auc": Number(89.123, 88.9, 89.4),
+        "rebalanced_auc": Number(58.456),
+        "vgg.top1": Number(52.0, 51.0, 53.0),
     }
     rows = [
-        {"system": "gray", "numbers": numbers},
-        {"system": "ours", "numbers": {"auc": numbers["auc"]}},
+        Row("gray", numbers, None, None, None),
+        Row("ours", {"auc": numbers["auc"]}, None, None, None),
     ]
-    _, _, gray, ours, *others = table1.table({"rows": rows}).splitlines()
+    _, _, gray, ours, *others = table1.table(rows).splitlines()
     assert gray == (
         "| gray | 89.12 [88.90, 89.40] | 58.46 | 52.00 [51.00, 53.00] |"
         " 89.1 | 58 | 52.7 | – |"

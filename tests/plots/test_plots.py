@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib import colors
 from PIL import Image
 
 from jaxcolor import plots
@@ -165,3 +166,11 @@ def test_the_curve_drawn_is_the_curve_given():
 def test_intervals_of_no_pixel_are_not_drawn():
     (axes,) = plots.reliability({"a": DIAGRAM}).get_axes()
     np.testing.assert_array_equal(axes.lines[1].get_xdata(), [0.1, 0.9])
+
+
+def test_gray_is_drawn_gray_and_takes_no_color_from_others():
+    alone, *_ = plots.accuracy_curves({"a": STRAIGHT}).get_axes()
+    raw, *_ = plots.accuracy_curves({"gray": STRAIGHT, "a": STRAIGHT}).get_axes()
+    gray, first = (line.get_color() for line in raw.get_lines())
+    assert len(set(colors.to_rgb(gray))) == 1
+    assert first == alone.get_lines()[0].get_color()

@@ -39,6 +39,33 @@ def counted(two_colors):
     )
 
 
+def test_black_and_white_photographs_are_told(two_colors, caplog):
+    priors.estimate(
+        sources.open_source(two_colors),
+        GAMUT,
+        **TARGETS,
+        resize=32,
+        squash=False,
+        name="two colors",
+        is_quiet=True,
+    )
+    assert "1 of 4 photographs of two colors are black-and-white" in caplog.text
+
+
+def test_a_prior_of_black_and_white_photographs_is_refused(tmp_path):
+    Image.new("L", (32, 32), 90).save(tmp_path / "gray.png")
+    with pytest.raises(ValueError, match="all 1 photographs of x are black-and-white"):
+        priors.estimate(
+            sources.open_source(tmp_path),
+            GAMUT,
+            **TARGETS,
+            resize=32,
+            squash=False,
+            name="x",
+            is_quiet=True,
+        )
+
+
 def test_photographs_count_alike(counted):
     shares = priors.probabilities(counted)
     centers = GAMUT.centers

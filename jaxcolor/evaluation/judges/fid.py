@@ -1,30 +1,86 @@
-"""Frechet Inception distance from files of features that a well-kept tool has written.
+"""Frechet Inception distance, from feature files that an established tool writes.
 
-Numbers of FID are comparable only by the one Inception-v3 that all papers take, with
-its own resizing: no other network may stand in for it, and jaxcolor has none. So the
-features are computed elsewhere, of pictures that `pictures` has written.
+FID is comparable only if computed with the one Inception-v3 that all papers use, with
+its own resizing; jaxcolor does not include it. So another tool computes the features,
+from pictures that `pictures` writes.
 
 Source:
-    Heusel et al. 2017 (arXiv:1706.08500), equation 6; files as of pytorch-fid.
+    Heusel et al. 2017 (arXiv:1706.08500), equation 6; files as pytorch-fid writes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from jaxcolor.evaluation import manifests, metric, pictures, systems
+from jaxcolor.evaluation.judges.judge import Judge, Judging, Setting
+from jaxcolor.evaluation.metric import Metric
 from jaxcolor.metrics import frechet
 from jaxcolor.metrics.frechet import Gaussian
 
-# Of Inception-v3's last pooling.
+TITLE = "FID"
+REMEDY = (
+    "give --fid DIR, with statistics of Inception-v3 that pytorch-fid computes on the"
+    " files of --pictures"
+)
+METRIC = Metric(
+    key="fid",
+    heading="FID",
+    format=".2f",
+    meaning="Frechet Inception distance, by the files of --fid",
+    better="lower",
+    table="Accuracy",
+    # No photograph has one: the numbers come for the whole set.
+    statistic=metric.mean("fid"),
+    is_for_truth=False,
+)
+
+# Length of Inception-v3's last pooling.
 FEATURES = 2048
+
+
+def judge(folder: str | Path) -> Judge:
+    """Returns FID as a judge, by the files in a folder, see `files`."""
+
+    def prepare(setting: Setting) -> Judging:
+        names = pictures.folders(setting.systems)
+        found = files(Path(folder), names, truth=systems.TRUTH)
+        values = distances(found, truth=systems.TRUTH, count=len(setting.names))
+        provenance = {
+            name: {"path": str(path), "sha256": manifests.hash_of(path)}
+            for name, path in found.items()
+        }
+        judged = judging(values, setting.systems)
+        return judged._replace(provenance={"fid": provenance})
+
+    return Judge(prepare)
+
+
+def judging(values: Mapping[str, float], names: Sequence[str]) -> Judging:
+    """Returns known distances as a judge that is ready.
+
+    Args:
+        values: see `distances`.
+        names: of all systems; the result lists those without a distance.
+    """
+    lacking = [name for name in names if name not in {systems.TRUTH, *values}]
+    missing = {}
+    if lacking:
+        missing[f"FID of {', '.join(lacking)}"] = "no file in the folder of --fid"
+    return Judging(
+        TITLE,
+        (METRIC,),
+        of_set={name: {METRIC.key: value} for name, value in values.items()},
+        missing=missing,
+    )
 
 
 def files(folder: Path, names: Mapping[str, str], *, truth: str) -> dict[str, Path]:
     """Finds the file of each system; systems without one are left out.
 
     Args:
-        folder: where they are: NAME.npz or NAME.npy.
+        folder: has NAME.npz or NAME.npy for each system.
         names: NAME by system, see `pictures.folders`.
         truth: the system that the others are compared with.
 
@@ -53,7 +109,7 @@ def distances(found: Mapping[str, Path], *, truth: str, count: int) -> dict[str,
     Args:
         found: the files, see `files`.
         truth: the system that the others are compared with; not in the result.
-        count: photographs of the set; files of statistics do not tell theirs.
+        count: photographs of the set; files of statistics do not store theirs.
 
     Raises:
         ValueError: a file cannot be read, or has other features than Inception's 2048

@@ -1,13 +1,14 @@
 """Perceptual distance of pictures by features of VGG-16: LPIPS, version 0.1.
 
-Its numbers are comparable only by torchvision's weights of VGG-16 and the linear ones
-that its authors published; neither is a part of jaxcolor.
+LPIPS is comparable only if computed with torchvision's weights of VGG-16 and the linear
+weights that its authors published; jaxcolor includes neither.
 
 Source:
     Zhang et al. 2018 (arXiv:1801.03924), section 3 and equation 1; the linear weights
     and the small number of their own package.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,25 +17,81 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from jaxcolor.evaluation import manifests, metric
+from jaxcolor.evaluation.judges.judge import Judge, Judging, Setting, Shown
+from jaxcolor.evaluation.metric import Metric
 from jaxcolor.models import vgg16
 from jaxcolor.pretrained.importers import torch_pickle, vgg16_weights
 
+TITLE = "LPIPS"
+REMEDY = (
+    "give --lpips VGG16_FILE LINEAR_FILE, torchvision's weights of VGG-16 and the"
+    " published linear ones"
+)
+METRIC = Metric(
+    key="lpips",
+    heading="LPIPS",
+    format=".4f",
+    meaning="perceptual distance by VGG-16, version 0.1",
+    better="lower",
+    table="Accuracy",
+    statistic=metric.mean("lpips"),
+    is_for_truth=False,
+)
+
+Distance = Callable[
+    [Float[Array, "b h w 3"], Float[Array, "b h w 3"]], Float[Array, " b"]
+]
+"""Of pictures from others, RGB in [0, 1]."""
+
 # Added to the length of the features of a pixel.
 EPSILON = 1e-10
-# Of the features; others are other networks', whose distances are no LPIPS.
+# Channels of the features; those of another network would not give LPIPS.
 WIDTHS = vgg16.WIDTHS
 
 
 class Network(NamedTuple):
-    """What LPIPS is computed by.
+    """The network that LPIPS is computed with.
 
     Attributes:
         params: of `vgg16.Features`.
-        linear: for each of its maps, how much each channel counts.
+        linear: for each of its maps, the weight of each channel.
     """
 
     params: PyTree
     linear: tuple[Float[Array | np.ndarray, " _"], ...]
+
+
+def judge(features: str | Path, linear: str | Path) -> Judge:
+    """Returns LPIPS as a judge.
+
+    Args:
+        features: as for `read`.
+        linear: as for `read`.
+    """
+
+    def prepare(setting: Setting) -> Judging:
+        network = read(features, linear)
+        files = {"vgg16": features, "linear": linear}
+        provenance = {
+            name: {"path": str(path), "sha256": manifests.hash_of(path)}
+            for name, path in files.items()
+        }
+        found = judging(lambda rgb, others: distance(network, rgb, others))
+        return found._replace(provenance={"lpips": provenance})
+
+    return Judge(prepare)
+
+
+def judging(distance: Distance) -> Judging:
+    """Returns a distance, ready to judge every system but the ground truth."""
+
+    def of_pictures(shown: Shown) -> dict[str, Array]:
+        if shown.is_truth:
+            return {}
+        return {METRIC.key: distance(shown.rgb, shown.true_rgb)}
+
+    return Judging(TITLE, (METRIC,), of_pictures)
 
 
 def read(features: str | Path, linear: str | Path) -> Network:

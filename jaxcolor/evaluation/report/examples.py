@@ -14,7 +14,9 @@ from jaxcolor.evaluation.report.html import Example
 from jaxcolor.evaluation.result_tables import Evaluation
 from jaxcolor.evaluation.systems import System
 
-# Of each rank.
+# Key of the metric that the photographs are ranked by.
+RANKED_BY = "ciede2000"
+# Number of pictures per rank.
 SHOWN = {"best": 2, "median": 2, "worst": 4}
 
 
@@ -24,10 +26,15 @@ def choose(
     source: Source,
     protocol: Protocol,
 ) -> dict[str, list[Example]]:
-    """Returns the best, median and worst photographs of each system, by CIEDE2000."""
-    found = {}
+    """Returns the best, median and worst photographs of each system, by CIEDE2000.
+
+    Systems without that metric have none.
+    """
+    found: dict[str, list[Example]] = {}
     for name, system in systems.items():
-        errors = np.asarray(evaluation.photographs[name]["ciede2000"])
+        if RANKED_BY not in evaluation.photographs[name]:
+            continue
+        errors = np.asarray(evaluation.photographs[name][RANKED_BY])
         found[name] = [
             _example(rank, int(position), name, system, evaluation, source, protocol)
             for rank, positions in _ranked(errors).items()
@@ -71,7 +78,8 @@ def _example(
     numbers = evaluation.photographs[name]
     told = ", ".join(
         f"{head} {numbers[key][position]:.1f}"
-        for key, head in (("ciede2000", "CIEDE2000"), ("auc", "AuC"))
+        for key, head in ((RANKED_BY, "CIEDE2000"), ("auc", "AuC"))
+        if key in numbers
     )
     return Example(
         rank,

@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from jaxcolor import plots
-from jaxcolor.evaluation import registry
+from jaxcolor.evaluation import metric, systems
 from jaxcolor.evaluation.report import html
 from jaxcolor.evaluation.report.html import Example, Figure
 from jaxcolor.evaluation.result_tables import Evaluation
 
 REPORT, PLOTS = "report.html", "plots"
 AREAS = ("auc", "rebalanced_auc")
-# Of the ground truth's own curve and distribution there is nothing to see.
-TRUTH = "ground truth"
 
 
 def write(
@@ -33,35 +31,27 @@ def write(
 
 def figures(evaluation: Evaluation) -> dict[str, Figure]:
     """Returns the figures of an evaluation, by the name of their file."""
-    centers = np.asarray(evaluation.centers, np.float32)
-    predicted = {n: c for n, c in evaluation.curves.items() if n != TRUTH}
-    rows = [row for row in evaluation.rows if row.system != TRUTH]
-    columns = {c.key: c for c in registry.ACCURACY}
-    areas = {columns[k].head: [row.numbers[k] for row in rows] for k in AREAS}
-    found = {
-        "accuracy_curves": Figure(
+    # The ground truth's own curve and numbers show nothing.
+    predicted = {n: c for n, c in evaluation.curves.items() if n != systems.TRUTH}
+    rows = [row for row in evaluation.rows if row.system != systems.TRUTH]
+    areas = {
+        metric.heading_of(one): [row.numbers[one.key] for row in rows]
+        for one in evaluation.metrics
+        if one.key in AREAS
+    }
+    found = {}
+    if predicted:
+        found["accuracy_curves"] = Figure(
             "Share of the pixels within a distance of the true ab",
             plots.png(plots.accuracy_curves(predicted)),
-        ),
-        "auc": Figure(
+        )
+    if areas:
+        found["auc"] = Figure(
             "Area under these curves, with 95 % intervals",
             plots.png(plots.dots([row.system for row in rows], areas)),
-        ),
-        "histograms": Figure(
-            "How common each color is, on a logarithmic scale",
-            plots.png(plots.histograms(evaluation.histograms, centers)),
-        ),
-        "bins": Figure(
-            "The bins of the ab plane, and the colors of the photographs",
-            plots.png(
-                plots.bins_and_prior(
-                    centers,
-                    np.asarray(evaluation.histograms[TRUTH]),
-                    source="the photographs",
-                )
-            ),
-        ),
-    }
+        )
+    if evaluation.histograms:
+        found |= _colors(evaluation)
     if evaluation.reliability:
         diagrams = {n: d._asdict() for n, d in evaluation.reliability.items()}
         found["reliability"] = Figure(
@@ -69,3 +59,18 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
             plots.png(plots.reliability(diagrams)),
         )
     return found
+
+
+def _colors(evaluation: Evaluation) -> dict[str, Figure]:
+    centers = np.asarray(evaluation.centers, np.float32)
+    shares = np.asarray(evaluation.histograms[systems.TRUTH])
+    return {
+        "histograms": Figure(
+            "How common each color is, on a logarithmic scale",
+            plots.png(plots.histograms(evaluation.histograms, centers)),
+        ),
+        "bins": Figure(
+            "The bins of the ab plane, and the colors of the photographs",
+            plots.png(plots.bins_and_prior(centers, shares, source="the photographs")),
+        ),
+    }

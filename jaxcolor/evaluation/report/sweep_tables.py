@@ -13,17 +13,17 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxcolor import plots
 from jaxcolor.evaluation import decoding_grid, registry, result_tables
 from jaxcolor.evaluation.decoding_grid import Cell, Criterion, Sweep
-from jaxcolor.evaluation.registry import Column
+from jaxcolor.evaluation.metric import Metric
 from jaxcolor.evaluation.result_tables import Number
+from jaxcolor.runtime import markdown_text
 
 PLOTS, STRIP = "plots", "strip.png"
 DRAWN = ("heat_maps", "curves")
-# Of the table's cells, then of what no temperature changes.
+# Keys of the table's columns, then of those that no temperature changes.
 CELLS = ("auc", "rebalanced_auc", "ciede2000", "psnr", "colorfulness")
 SHARE = "colorfulness_share"
 LIKELIHOOD = ("nll", "ece")
-COLUMNS = {c.key: c for c in (*registry.ACCURACY, *registry.COLOR)}
-# Of the letters above a strip, pixels; and of the line that they stand on.
+# Height of the letters above a strip and of their line, pixels.
 LETTERS, LINE = 12, 18
 
 
@@ -78,14 +78,16 @@ def markdown(sweep: Sweep, criterion: Criterion) -> str:
     likelihood = [
         [
             f"{cell.decoding.rebalancing_lambda:g}",
-            *(_shown(cell.numbers, COLUMNS[key]) for key in LIKELIHOOD),
+            *(_shown(cell.numbers, registry.BY_KEY[key]) for key in LIKELIHOOD),
         ]
         for cell in first
     ]
-    by_lambda = _table(["λ", *(COLUMNS[key].head for key in LIKELIHOOD)], likelihood)
+    by_lambda = markdown_text.table(
+        ["λ", *(registry.BY_KEY[key].heading for key in LIKELIHOOD)], likelihood
+    )
     return "\n".join(
         [
-            f"### Temperature and λ\n\n{_table(_heads(), lines)}\n",
+            f"### Temperature and λ\n\n{markdown_text.table(_heads(), lines)}\n",
             f"{verdict(sweep, criterion)}\n",
             f"{_meanings([*CELLS, SHARE])}\n",
             f"### Likelihood, at every temperature\n\n{by_lambda}\n",
@@ -120,7 +122,7 @@ def comma_separated(sweep: Sweep, criterion: Criterion) -> str:
 def markdown_line(cell: Cell, sweep: Sweep) -> str:
     """Returns the line of one cell, with gray's, under the head of the table."""
     gray = _line("gray", "–", sweep.gray, sweep)
-    return _table(_heads(), [gray, _of_cell(cell, sweep)])
+    return markdown_text.table(_heads(), [gray, _of_cell(cell, sweep)])
 
 
 def verdict(sweep: Sweep, criterion: Criterion) -> str:
@@ -138,16 +140,16 @@ def verdict(sweep: Sweep, criterion: Criterion) -> str:
         )
         return (
             f"No cell of {len(sweep.cells)} meets the conditions ({told}): the highest"
-            f" raw AuC is gray's {nearest:+.2f}, shares of colorfulness are {spread}."
+            f" AuC is gray's {nearest:+.2f}, the relative colorfulness is {spread}."
         )
     count = len(decoding_grid.candidates(sweep, criterion))
     verdict = (
         f"Best: T = {best.decoding.temperature:g},"
         f" λ = {best.decoding.rebalancing_lambda:g}, {told};"
-        f" {count} of {len(sweep.cells)} cells were to choose from."
+        f" {count} of {len(sweep.cells)} cells meet the conditions."
     )
     if edges := decoding_grid.edges(best, sweep.grid):
-        verdict += f" It is at the grid's end of {' and '.join(edges)}."
+        verdict += f" It is at the end of the grid in {' and '.join(edges)}."
     return verdict
 
 
@@ -157,10 +159,10 @@ def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
     temperatures, lambdas = sweep.grid
     maps = plots.heat_maps(
         {
-            "raw AuC above gray's, %": _values(sweep, "auc") - gray["auc"].value,
+            "AuC above gray's, %": _values(sweep, "auc") - gray["auc"].value,
             "rebalanced AuC above gray's, %": _values(sweep, "rebalanced_auc")
             - gray["rebalanced_auc"].value,
-            "colorfulness over the truth's": _values(sweep, SHARE),
+            "relative colorfulness": _values(sweep, SHARE),
         },
         temperatures,
         lambdas,
@@ -174,7 +176,7 @@ def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
     if len(temperatures) > 1:
         curves = plots.against_temperature(
             {
-                COLUMNS[key].head: {
+                registry.BY_KEY[key].heading: {
                     f"λ = {x:g}": [_ends(c.numbers[key]) for c in _row(sweep, x)]
                     for x in lambdas
                 }
@@ -182,8 +184,11 @@ def figures(sweep: Sweep, criterion: Criterion) -> dict[str, bytes]:
             },
             temperatures,
             levels={
-                COLUMNS["rebalanced_auc"].head: ("gray", gray["rebalanced_auc"].value),
-                COLUMNS["colorfulness"].head: (
+                registry.BY_KEY["rebalanced_auc"].heading: (
+                    "gray",
+                    gray["rebalanced_auc"].value,
+                ),
+                registry.BY_KEY["colorfulness"].heading: (
                     "truth",
                     sweep.truth["colorfulness"].value,
                 ),
@@ -209,8 +214,8 @@ def sheet(
 
 
 def _heads() -> list[str]:
-    accuracy, *others = (COLUMNS[key].head for key in CELLS)
-    return ["T", "λ", accuracy, "above gray's", *others, COLUMNS[SHARE].head]
+    accuracy, *others = (registry.BY_KEY[key].heading for key in CELLS)
+    return ["T", "λ", accuracy, "above gray's", *others, registry.BY_KEY[SHARE].heading]
 
 
 def _of_cell(cell: Cell, sweep: Sweep) -> list[str]:
@@ -221,24 +226,19 @@ def _of_cell(cell: Cell, sweep: Sweep) -> list[str]:
 def _line(
     temperature: str, mixed: str, numbers: dict[str, Number], sweep: Sweep
 ) -> list[str]:
-    accuracy, *others = (_shown(numbers, COLUMNS[key]) for key in (*CELLS, SHARE))
+    accuracy, *others = (
+        _shown(numbers, registry.BY_KEY[key]) for key in (*CELLS, SHARE)
+    )
     above = f"{numbers['auc'].value - sweep.gray['auc'].value:+.2f}"
     return [temperature, mixed, accuracy, above, *others]
 
 
-def _shown(numbers: dict[str, Number], column: Column) -> str:
-    return result_tables.cell(numbers.get(column.key), column.form)
-
-
-def _table(heads: list[str], lines: list[list[str]]) -> str:
-    rule = ["---:"] * len(heads)
-    return "\n".join(f"| {' | '.join(line)} |" for line in [heads, rule, *lines])
+def _shown(numbers: dict[str, Number], one: Metric) -> str:
+    return result_tables.cell(numbers.get(one.key), one.format)
 
 
 def _meanings(keys: Sequence[str]) -> str:
-    columns = [COLUMNS[key] for key in keys]
-    told = "; ".join(f"{c.head.partition(',')[0]}: {c.meaning}" for c in columns)
-    return f"{told}."
+    return result_tables.meanings([registry.BY_KEY[key] for key in keys])
 
 
 def _values(sweep: Sweep, key: str) -> Float[np.ndarray, "t l"]:

@@ -44,8 +44,8 @@ def test_the_page_is_whole_and_needs_no_other_file():
     assert parser.open == []
     addresses = [a["src"] for tag, a in parser.seen if tag == "img"]
     assert [address.partition(";")[0] for address in addresses] == [
-        "data:image/png",
         "data:image/jpeg",
+        "data:image/png",
     ]
     assert not {"script", "link", "iframe"} & {tag for tag, _ in parser.seen}
     assert all(a["alt"] for tag, a in parser.seen if tag == "img")
@@ -54,7 +54,7 @@ def test_the_page_is_whole_and_needs_no_other_file():
 def test_a_phone_shows_it_at_its_own_width():
     assert 'name="viewport" content="width=device-width' in _page()
     # Wide tables scroll by themselves.
-    assert _page().count('<div class="wide"><table>') == 3
+    assert _page().count('<div class="wide" tabindex="0"><table>') == 3
 
 
 def test_names_are_text_not_markup():
@@ -67,3 +67,26 @@ def test_tables_have_the_numbers():
     cells = re.findall(r"<td>(.*?)</td>", _page())
     assert "90.13<small>[89.50, 90.70]</small>" in cells
     assert cells.count("mine") == 3
+
+
+def test_pictures_come_before_numbers_and_figures():
+    titles = re.findall(r"<h2>(.*?)</h2>", _page())
+    assert titles == [
+        "Best, median and worst",
+        "Numbers",
+        "Figures",
+        "How this was measured",
+    ]
+
+
+def test_headings_tell_what_is_better_and_the_best_is_bold():
+    page = _page()
+    assert "<th>AuC, %&nbsp;↑</th>" in page
+    assert "<th>NLL, nats&nbsp;↓</th>" in page
+    assert "<td><b>91.00</b></td>" in page
+    # Of one number there is no best one.
+    assert "<b>3.150</b>" not in page
+
+
+def test_what_was_not_measured_is_a_list():
+    assert "<ul><li>FID: no features were given</li></ul>" in _page()
