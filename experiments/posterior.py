@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
-from tqdm import tqdm
 
 from experiments import tables
 from jaxcolor.cli import flags
@@ -29,6 +28,7 @@ from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.runtime import progress
 
 BATCH_SIZE = 32
 STRIDE = 4
@@ -102,8 +102,7 @@ def measure(
         threads=4,
         prefetch=4,
     )
-    hidden = True if is_quiet else None
-    with tqdm(total=len(source), unit="photo", disable=hidden) as bar:
+    with progress.bar(len(source), unit="photo", is_hidden=is_quiet) as bar:
         for batch in batches:
             valid = batch["valid"] > 0
             found.append(Sums(*(x[valid] for x in by_photo(batch["rgb"]))))

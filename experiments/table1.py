@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxcolor import cli
+from jaxcolor.runtime import atomic
 
 IMAGENET = "tfds:imagenet2012"
 TEST = f"imagenet-test:{IMAGENET}:validation"
@@ -128,7 +129,7 @@ def main(given: list[str] | None = None) -> int:
         return status
     results = json.loads((arguments.output / "results.json").read_text())
     text = table(results)
-    (arguments.output / TABLE).write_text(text)
+    atomic.write_text(arguments.output / TABLE, text)
     print(text)
     return 0
 

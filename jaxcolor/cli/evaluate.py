@@ -69,11 +69,10 @@ def _add_evaluate(parser: ArgumentParser) -> None:
 
 
 def _evaluate(arguments: Namespace) -> int:
-    from tqdm import tqdm
-
     from jaxcolor.data import sources
     from jaxcolor.evaluation import evaluate, protocols, result_tables
     from jaxcolor.inference import folders
+    from jaxcolor.runtime import progress
 
     output = arguments.output
     if output is not None:
@@ -107,9 +106,7 @@ def _evaluate(arguments: Namespace) -> int:
     measured = _baselines(arguments) | models
     provenance = _provenance(arguments)
     provenance |= judge_flags.provenance(arguments, fid_files, **recognized)
-    with tqdm(
-        total=2 * len(source), unit="photo", disable=flags.is_hidden(arguments)
-    ) as bar:
+    with progress.bar(2 * len(source), unit="photo", is_hidden=arguments.quiet) as bar:
         found = evaluate.evaluate(
             measured,
             source,

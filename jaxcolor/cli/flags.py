@@ -25,11 +25,6 @@ class Command(NamedTuple):
     has_overrides: bool = False
 
 
-def is_hidden(arguments: Namespace) -> bool | None:
-    """Tells tqdm to show a bar on a terminal only (None), or never (True)."""
-    return True if arguments.quiet else None
-
-
 def add_decoding(parser: ArgumentParser) -> None:
     """Declares how a distribution over bins is read."""
     parser.add_argument(

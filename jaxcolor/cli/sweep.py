@@ -111,8 +111,6 @@ def _add_criterion(parser: ArgumentParser) -> None:
 
 
 def _sweep(arguments: Namespace) -> int:
-    from tqdm import tqdm
-
     from jaxcolor.evaluation import (
         decoding_grid,
         decoding_sweep,
@@ -122,6 +120,7 @@ def _sweep(arguments: Namespace) -> int:
     from jaxcolor.evaluation.report import sweep_tables
     from jaxcolor.inference import folders
     from jaxcolor.pretrained import descriptions, release
+    from jaxcolor.runtime import progress
 
     chosen = decoding_grid.make(arguments.temperatures, arguments.lambdas)
     criterion = decoding_grid.Criterion(
@@ -153,10 +152,10 @@ def _sweep(arguments: Namespace) -> int:
         seed=arguments.seed,
         resamples=arguments.resamples,
     )
-    with tqdm(
-        total=len(source) * (1 + len(chosen.temperatures) * len(chosen.lambdas)),
+    with progress.bar(
+        len(source) * (1 + len(chosen.temperatures) * len(chosen.lambdas)),
         unit="picture",
-        disable=flags.is_hidden(arguments),
+        is_hidden=arguments.quiet,
     ) as bar:
         found = decoding_sweep.sweep(
             colorizers, source, how, chosen, on_done=bar.update

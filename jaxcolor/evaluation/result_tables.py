@@ -2,13 +2,13 @@
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxcolor.evaluation import registry
 from jaxcolor.evaluation.registry import Column
+from jaxcolor.runtime import atomic
 
 RESULTS, TABLE, CSV, MANIFEST = "results.json", "table.md", "table.csv", "manifest.json"
 # Heads of the last columns of a table.
@@ -102,10 +102,10 @@ def write(evaluation: Evaluation, folder: Path) -> None:
         name: found._asdict() for name, found in evaluation.reliability.items()
     }
     manifest = fields.pop("manifest")
-    replace(folder / RESULTS, json.dumps(fields, indent=1) + "\n")
-    replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-    replace(folder / TABLE, markdown(evaluation))
-    replace(folder / CSV, comma_separated(evaluation))
+    atomic.write_json(folder / RESULTS, fields)
+    atomic.write_json(folder / MANIFEST, manifest)
+    atomic.write_text(folder / TABLE, markdown(evaluation))
+    atomic.write_text(folder / CSV, comma_separated(evaluation))
 
 
 def columns(evaluation: Evaluation) -> list[tuple[str, list[Column]]]:
@@ -193,10 +193,3 @@ def method(manifest: Mapping[str, Any], empty: Mapping[str, str]) -> str:
     lines = [f"- {what}: {why}" for what, why in empty.items()]
     missing = ["Not measured:", "", *lines, ""] if lines else []
     return "\n".join([told, *notes, *missing])
-
-
-def replace(path: Path, text: str) -> None:
-    """Writes a file at once, so that nobody reads half of it."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(text)
-    temporary.replace(path)

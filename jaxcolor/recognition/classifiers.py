@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxcolor.models.scene_classifier import SceneClassifier
 from jaxcolor.pretrained import descriptions, release
+from jaxcolor.runtime import atomic
 
 FORMAT_VERSION = 1
 """Of a classifier's folder; grows when an older jaxcolor could not read it rightly."""
@@ -101,10 +102,10 @@ def save(trained: Trained, folder: str | Path) -> None:
     tensors = {
         name: np.ascontiguousarray(x, np.float32) for name, x in sorted(arrays.items())
     }
-    with release.whole_folder(folder) as partial:
-        text = json.dumps(fields, indent=2) + "\n"
-        release.write(partial / release.CONFIG, text.encode())
-        release.write(partial / release.WEIGHTS, safetensors.numpy.save(tensors))
+    with atomic.folder(folder) as partial:
+        atomic.write_json(partial / release.CONFIG, fields, indent=2)
+        weights = safetensors.numpy.save(tensors)
+        atomic.write_bytes(partial / release.WEIGHTS, weights)
 
 
 def load(folder: str | Path) -> Trained:

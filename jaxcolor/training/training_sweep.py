@@ -11,8 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxcolor import plots
-from jaxcolor.evaluation import result_tables
-from jaxcolor.runtime import checkpoints
+from jaxcolor.runtime import atomic, checkpoints
 from jaxcolor.training import early_stopping, loop, workdirs
 from jaxcolor.training.early_stopping import Standing
 from jaxcolor.training.train_log import LOG
@@ -108,7 +107,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows([heads, *rows])
-    result_tables.replace(folder / CSV, out.getvalue())
+    atomic.write_text(folder / CSV, out.getvalue())
     table = "\n".join(
         f"| {' | '.join(line)} |"
         for line in [
@@ -119,7 +118,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     )
     if any(setting.startswith("objective.") for setting in varied):
         table += f"\n\n{OTHER_LOSSES}"
-    result_tables.replace(folder / TABLE, table + "\n")
+    atomic.write_text(folder / TABLE, table + "\n")
     curves = {
         name: ([float(one["step"]) for one in log], [one["loss"] for one in log])
         for name, log in logs.items()
@@ -133,7 +132,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
             is_logarithmic=False,
             verticals={},
         )
-        (folder / PLOT).write_bytes(plots.png(figure))
+        atomic.write_bytes(folder / PLOT, plots.png(figure))
     return table
 
 

@@ -1,20 +1,19 @@
 """What makes a folder of shards a data set of TensorFlow Datasets."""
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from jaxcolor.data.prepare import planning, shards
 from jaxcolor.data.prepare.planning import Plan
 from jaxcolor.data.prepare.shards import Record
+from jaxcolor.runtime import atomic
 
 REPORT = "report.json"
 DESCRIPTION = "Photographs, prepared for jaxcolor."
 
 
 def finish(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
-    """Writes the metadata and the report, and removes what was never finished.
+    """Writes the metadata and the report, and removes what killed runs left.
 
     Any process may do so, more than one at a time, too: the bytes are the same. The
     file that makes it a data set comes last.
@@ -36,17 +35,19 @@ def finish(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
                 f" broken: {first} ({broken[first]}) ..."
             )
     shards.write_json(_report(plan, records), folder / REPORT)
-    made = Path(tempfile.mkdtemp(prefix=shards.UNFINISHED, dir=folder))
     try:
-        _write_tfds(plan, made, records)
-        names = sorted(path.name for path in made.iterdir())
-        for name in sorted(names, key=lambda name: name == planning.INFO):
-            (made / name).replace(folder / name)
+        with atomic.scratch(folder) as made:
+            _write_tfds(plan, made, records)
+            names = sorted(path.name for path in made.iterdir())
+            for name in sorted(names, key=lambda name: name == planning.INFO):
+                (made / name).replace(folder / name)
     except FileNotFoundError:
-        # Another process has finished, and removed this one's.
+        # On a file system whose locks other machines do not see, another process may
+        # have finished, and removed this one's files as leftovers.
         if not (folder / planning.INFO).is_file():
             raise
-    _clear(folder)
+    for parent in (folder, folder / shards.RECORDS):
+        atomic.remove_leftovers(parent)
 
 
 def _write_tfds(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
@@ -97,12 +98,3 @@ def _report(plan: Plan, records: dict[str, list[Record]]) -> dict[str, Any]:
             "converted": converted,
         }
     return {"settings": plan.settings, "splits": told}
-
-
-def _clear(folder: Path) -> None:
-    for parent in (folder, folder / shards.RECORDS):
-        for path in parent.glob(f"{shards.UNFINISHED}*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)

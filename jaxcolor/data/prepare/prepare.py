@@ -17,14 +17,13 @@ from concurrent.futures import process
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from jaxcolor.data import imagenet
 from jaxcolor.data.prepare import archives, layout, metadata, planning, shards
 from jaxcolor.data.prepare.layout import Layout
 from jaxcolor.data.prepare.planning import Plan
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.data.prepare.shards import Record, Shard
+from jaxcolor.runtime import progress
 
 # As TensorFlow Datasets has them.
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -125,9 +124,9 @@ def prepare(
         )
     if ":/" in str(data_dir):
         raise ValueError(f"got {data_dir}, wanted a folder of this machine")
-    # On a terminal only.
-    hidden = True if is_quiet else None
-    shown = functools.partial(tqdm, unit="photo", desc="listing", disable=hidden)
+    shown = functools.partial(
+        progress.over, unit="photo", title="listing", is_hidden=is_quiet
+    )
     members = archives.listing(source, progress=shown)
     arranged = layout.arrange(members, **division._asdict())
     _tell_missing(arranged)
@@ -153,13 +152,12 @@ def _write(
 ) -> None:
     todo = [shard for shard in mine if not shards.read_record(folder, shard.name)]
     done = sum(len(shard.items) for shard in mine) - sum(len(s.items) for s in todo)
-    hidden = True if is_quiet else None
-    with tqdm(
-        total=sum(len(shard.items) for shard in mine),
-        initial=done,
+    with progress.bar(
+        sum(len(shard.items) for shard in mine),
+        start=done,
         unit="photo",
-        desc=plan.name,
-        disable=hidden,
+        title=plan.name,
+        is_hidden=is_quiet,
     ) as bar:
         for written in _written(todo, plan.recipe, folder, workers=workers):
             bar.update(len(written.items))
