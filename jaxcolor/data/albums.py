@@ -14,6 +14,7 @@ from PIL import Image
 from jaxcolor.data import decoding, files, splits
 from jaxcolor.data.prepare import recode
 from jaxcolor.data.prepare.recode import Recipe
+from jaxcolor.images import finding
 
 LOGGER = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ def _left_out(album: Album) -> str:
 
 def _copy(path: Path, recipe: Recipe) -> _Copy:
     try:
-        content = path.read_bytes()
+        content = finding.read_file(path)
         made = recode.recode(content, recipe=recipe)
         small = decoding.decode(made.image, at_least=None)
         is_gray = made.is_gray or is_monochrome(small)

@@ -16,6 +16,8 @@ import numpy as np
 from jaxtyping import Int
 
 from jaxcolor.data import files, imagenet, tfds
+from jaxcolor.images import finding
+from jaxcolor.images.finding import Skipped
 
 # name[/config][:version][:split], or folder[:split], such as gs://bucket/name/1.0.0
 TFDS_SPEC = re.compile(
@@ -60,7 +62,7 @@ class Files:
 
     root: Path
     names: tuple[str, ...]
-    skipped: tuple[files.Skipped, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -68,7 +70,7 @@ class Files:
     def __getitem__(self, index: int) -> Example:
         path = self.root / self.names[index]
         try:
-            return Example(self.names[index], path.read_bytes())
+            return Example(self.names[index], finding.read_file(path))
         except OSError as error:
             raise OSError(f"cannot read {path}: {error.strerror}") from error
 

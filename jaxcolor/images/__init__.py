@@ -5,8 +5,11 @@ that lie on their side, color spaces of a scanner. `load` makes upright sRGB of 
 and `save` puts it back into a file, with what the file said about the photograph.
 """
 
-from jaxcolor.images.loading import MAX_PIXELS, Photo, find_photos, load
+from jaxcolor.images.finding import find
+from jaxcolor.images.limits import MAX_PIXELS
+from jaxcolor.images.loading import Photo, load
 from jaxcolor.images.saving import (
+    ExistingFileError,
     output_format,
     output_name,
     refuse_existing,
@@ -15,8 +18,9 @@ from jaxcolor.images.saving import (
 
 __all__ = [
     "MAX_PIXELS",
+    "ExistingFileError",
     "Photo",
-    "find_photos",
+    "find",
     "load",
     "output_format",
     "output_name",

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt, UInt16
 from PIL import Image, ImageFile, TiffImagePlugin
 
-from jaxcolor.images import profiles
+from jaxcolor.images import finding, profiles
 
 _WHITE = 2**16 - 1
 # Tags of TIFF 6.0 and what some of their values mean.
@@ -120,7 +120,7 @@ def _deep_color(image: ImageFile.ImageFile, path: Path, order: str) -> Pixels:
     """
     other = {"L": "B", "B": "L"}[order]
     with (
-        path.open("rb") as file,
+        finding.open_file(path) as file,
         Image.open(file, formats=[str(image.format)]) as again,
     ):
         image.tile = [_ordered(tile, order) for tile in image.tile]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from jaxcolor.data import decoding
+from jaxcolor.images import finding
 
 
 def encoded(image: Image.Image, *, kind: str, **options) -> bytes:
@@ -143,8 +144,8 @@ def test_a_program_in_an_eps_file_never_runs():
     content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
     with pytest.raises(ValueError, match="no image that Pillow reads"):
         decoding.decode(content, at_least=None)
-    assert ".eps" not in decoding.extensions()
-    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".gif"} < decoding.extensions()
+    assert ".eps" not in finding.suffixes()
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".gif"} < finding.suffixes()
 
 
 def test_resizing_is_pillows_bicubic_to_the_bit(astronaut):

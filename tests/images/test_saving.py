@@ -316,10 +316,11 @@ def test_the_path_holds_the_old_file_until_the_new_one_is_whole(tmp_path, monkey
 def test_a_temporary_file_is_taken_for_no_photograph(tmp_path, monkeypatch):
     found = []
     monkeypatch.setattr(
-        os, "fsync", lambda _: found.extend(images.find_photos(tmp_path))
+        os, "fsync", lambda _: found.append(images.find(tmp_path).names)
     )
     images.save(photo_of("PNG"), tmp_path / "photo.png")
-    assert found == []
+    # Before the renaming, and after it.
+    assert found == [(), ("photo.png",)]
 
 
 def test_a_file_gets_the_permissions_that_the_umask_leaves(tmp_path):

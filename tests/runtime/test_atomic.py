@@ -96,7 +96,8 @@ def test_a_write_that_the_system_refuses_leaves_nothing_and_names_the_path(
 ):
     # A limit on the size of files fails a write as a full disk does.
     code = (
-        "import resource; from pathlib import Path; from jaxcolor.runtime import atomic;"
+        "import resource; from pathlib import Path;"
+        "from jaxcolor.runtime import atomic;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
         f"atomic.write_bytes(Path({str(tmp_path / 'a')!r}), bytes({size}))"
     )

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from jaxcolor.data import decoding, files
+from jaxcolor.data import files
+from jaxcolor.images import finding
 
 TAR = ".tar"
 # They become the folders that ImageNet has when it is unpacked.
@@ -74,7 +75,7 @@ def read(member: Member) -> bytes:
     Raises:
         OSError: it cannot be read, or has become shorter than it was.
     """
-    with Path(member.path).open("rb") as file:
+    with finding.open_file(member.path) as file:
         if member.size is None:
             return file.read()
         file.seek(member.offset)
@@ -89,9 +90,10 @@ def _is_tar(name: str) -> bool:
 
 
 def _in_folder(root: Path) -> Iterator[Member]:
-    for name in files.find(root):
-        yield Member(name, str(root / name), 0, None)
-    for name in files.find(root, endings=frozenset({TAR})):
+    for name in files.find(root, other_suffixes=frozenset({TAR})):
+        if not _is_tar(name):
+            yield Member(name, str(root / name), 0, None)
+            continue
         inside = posixpath.join(posixpath.dirname(name), _folder_for(root / name))
         yield from _in_tar(root / name, folder=inside)
 
@@ -108,7 +110,7 @@ def _folder_for(tar: Path) -> str:
 
 def _in_tar(path: Path, *, folder: str) -> Iterator[Member]:
     try:
-        with path.open("rb") as file:
+        with finding.open_file(path) as file:
             end = path.stat().st_size
             yield from _members(file, str(path), folder=folder, end=end)
     except tarfile.TarError as error:
@@ -134,7 +136,7 @@ def _members(file: IO[bytes], path: str, *, folder: str, end: int) -> Iterator[M
                 within = name[: -len(TAR)]
                 last = info.offset_data + info.size
                 yield from _members(file, path, folder=within, end=last)
-            elif PurePosixPath(below).suffix.lower() in decoding.extensions():
+            elif PurePosixPath(below).suffix.lower() in finding.suffixes():
                 yield Member(name, path, info.offset_data, info.size)
         # Where a header is broken or cut off, tarfile takes it for the end.
         file.seek(tar.offset)

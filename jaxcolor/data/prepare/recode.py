@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from jaxcolor.data import decoding
+from jaxcolor.images import limits
 
 KEEP, SHORT_SIDE, SQUARE = WAYS = ("keep", "short-side", "square")
 # Some cameras put more pictures behind the first one, which readers do not see.
@@ -94,7 +95,7 @@ def is_gray(image: Image.Image) -> bool:
 
 def _header(content: bytes) -> _Header:
     try:
-        opened = Image.open(io.BytesIO(content), formats=decoding.formats())
+        opened = limits.open_image(io.BytesIO(content))
     # It will not decode, either, for a reason that is told then.
     except Exception:
         return _Header("", "", (0, 0))
