@@ -12,7 +12,7 @@ from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from tests import tiny
 
-SETTINGS = {"requested": None, "overwrite": False}
+SETTINGS = {"requested": None, "existing": "refuse"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def _targets(jobs):
 
 def _run(colorizer, inputs, output, *, batch_size=1, **settings):
     settings = SETTINGS | settings
-    jobs = folders.plan(inputs, output, **settings)
+    jobs = folders.plan(inputs, output, **settings).jobs
     return list(
         folders.colorize_files(colorizer, jobs, batch_size=batch_size, **settings)
     )
@@ -80,7 +80,7 @@ def test_one_photograph_may_go_to_a_file(colorizer, tmp_path):
 def test_a_file_that_is_not_named_as_the_format_is_refused(tmp_path):
     source = _write(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="is not named as JPEG"):
-        folders.plan([source], tmp_path / "b.png", requested="jpeg", overwrite=False)
+        folders.plan([source], tmp_path / "b.png", requested="jpeg", existing="refuse")
 
 
 def test_a_format_can_be_asked_for(colorizer, tmp_path):
@@ -92,7 +92,7 @@ def test_a_format_can_be_asked_for(colorizer, tmp_path):
 def test_an_unknown_format_is_refused(tmp_path):
     source = _write(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="no format to write"):
-        folders.plan([source], tmp_path / "out", requested="docx", overwrite=False)
+        folders.plan([source], tmp_path / "out", requested="docx", existing="refuse")
 
 
 def test_existing_files_are_refused_before_work_starts(colorizer, tmp_path):
@@ -101,22 +101,22 @@ def test_existing_files_are_refused_before_work_starts(colorizer, tmp_path):
     with pytest.raises(ValueError, match=r"out/a\.jpg: exists"):
         folders.plan([tmp_path / "in"], tmp_path / "out", **SETTINGS)
     assert (tmp_path / "out" / "a.jpg").read_bytes() == taken
-    _run(colorizer, [tmp_path / "in"], tmp_path / "out", overwrite=True)
+    _run(colorizer, [tmp_path / "in"], tmp_path / "out", existing="replace")
     assert (tmp_path / "out" / "a.jpg").read_bytes() != taken
 
 
 def test_two_inputs_of_one_name_are_refused_even_to_overwrite(tmp_path):
     inputs = [_write(tmp_path / "x" / "a.jpg"), _write(tmp_path / "y" / "a.jpg")]
-    for overwrite in (False, True):
+    for existing in ("refuse", "skip", "replace"):
         with pytest.raises(ValueError, match="would both become"):
-            folders.plan(inputs, tmp_path / "o", requested=None, overwrite=overwrite)
+            folders.plan(inputs, tmp_path / "o", requested=None, existing=existing)
 
 
 def test_two_inputs_that_become_one_name_by_their_format_are_refused(tmp_path):
     inputs = [_write(tmp_path / "a.jpg"), _write(tmp_path / "a.tif")]
-    assert len(folders.plan(inputs, tmp_path / "out", **SETTINGS)) == 2
+    assert len(folders.plan(inputs, tmp_path / "out", **SETTINGS).jobs) == 2
     with pytest.raises(ValueError, match="would both become"):
-        folders.plan(inputs, tmp_path / "out", requested="png", overwrite=False)
+        folders.plan(inputs, tmp_path / "out", requested="png", existing="refuse")
 
 
 def test_a_collision_that_only_pixels_tell_loses_nothing(colorizer, tmp_path):
@@ -134,25 +134,27 @@ def test_a_collision_that_only_pixels_tell_loses_nothing(colorizer, tmp_path):
     assert "the result of another" in bad.reason
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_an_input_is_never_overwritten(tmp_path, overwrite):
+@pytest.mark.parametrize("existing", ["refuse", "skip", "replace"])
+def test_an_input_is_never_overwritten(tmp_path, existing):
     source = _write(tmp_path / "a.jpg")
     for output in (tmp_path, source):
         with pytest.raises(ValueError, match=r"one of the inputs"):
-            folders.plan([source], output, requested=None, overwrite=overwrite)
+            folders.plan([source], output, requested=None, existing=existing)
 
 
 def test_the_same_photograph_twice_is_done_once(tmp_path):
     source = _write(tmp_path / "in" / "a.jpg")
-    jobs = folders.plan([source, tmp_path / "in"], tmp_path / "out", **SETTINGS)
-    assert _targets(jobs) == [tmp_path / "out" / "a.jpg"]
+    plan = folders.plan([source, tmp_path / "in"], tmp_path / "out", **SETTINGS)
+    assert _targets(plan.jobs) == [tmp_path / "out" / "a.jpg"]
 
 
 def test_results_inside_the_input_folder_are_not_colorized_again(tmp_path):
     _write(tmp_path / "a.jpg")
     _write(tmp_path / "out" / "a.jpg")
-    jobs = folders.plan([tmp_path], tmp_path / "out", requested=None, overwrite=True)
-    assert [job.source for job in jobs] == [tmp_path / "a.jpg"]
+    plan = folders.plan(
+        [tmp_path], tmp_path / "out", requested=None, existing="replace"
+    )
+    assert [job.source for job in plan.jobs] == [tmp_path / "a.jpg"]
 
 
 def test_missing_and_empty_inputs_are_refused(tmp_path):
@@ -218,7 +220,7 @@ def test_loading_stays_a_little_ahead(monkeypatch, tmp_path):
     blank = images.Photo(np.zeros((1, 1, 3), np.uint8))
     monkeypatch.setattr(images, "load", lambda path: loads.append(path) or blank)
     jobs = [folders.Job(Path(str(i)), tmp_path, None) for i in range(10)]
-    loaded = folders._loaded(_Immediately(), jobs, ahead=2)
+    loaded = folders._loaded(_Immediately(), jobs, ahead=2, **SETTINGS)
     next(loaded)
     assert len(loads) == 3
     assert len(list(loaded)) == 9
