@@ -151,13 +151,10 @@ class _Search:
     def visit(self, folder: str, *, prefix: str) -> None:
         """Searches a folder; raises an OSError where it cannot itself be opened."""
         # Not recursive: folders can be nested more deeply than calls.
-        waiting = [(folder, prefix, frozenset[str]())]
+        real = os.path.realpath(folder)
+        waiting = [(folder, prefix, real, frozenset([real]))]
         while waiting:
-            folder, prefix, above = waiting.pop()
-            # Links may lead in a ring.
-            real = os.path.realpath(folder)
-            if real in above:
-                continue
+            folder, prefix, real, above = waiting.pop()
             try:
                 with os.scandir(folder) as listed:
                     entries = list(listed)
@@ -170,10 +167,14 @@ class _Search:
                 if entry.name.startswith("."):
                     continue
                 name = prefix + entry.name
-                if _is_folder(entry):
-                    waiting.append((entry.path, f"{name}/", above | {real}))
-                else:
+                if not _is_folder(entry):
                     self._add(entry, name)
+                    continue
+                own = f"{real.rstrip('/')}/{entry.name}"
+                below = os.path.realpath(entry.path) if entry.is_symlink() else own
+                # Links may lead in a ring.
+                if below not in above:
+                    waiting.append((entry.path, f"{name}/", below, above | {below}))
 
     def _add(self, entry: os.DirEntry[str], name: str) -> None:
         suffix = PurePath(entry.name).suffix.lower()

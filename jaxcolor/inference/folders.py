@@ -380,8 +380,8 @@ def _outcome_of(error: Exception, job: Job) -> Outcome:
     if isinstance(error, OSError) and error.strerror:
         reason = f"{error.filename}: {error.strerror}"
     else:
-        reason = " ".join(str(error).split()) or type(error).__name__
-    # Errors of reading begin with the path.
-    if not reason.startswith(f"{job.source}: "):
-        reason = f"{job.source}: {reason}"
-    return Outcome(job.source, None, reason)
+        reason = str(error)
+    # Errors of reading begin with the path, which may itself have spaces and newlines.
+    reason = reason.removeprefix(f"{job.source}: ")
+    reason = " ".join(reason.split()) or type(error).__name__
+    return Outcome(job.source, None, f"{job.source}: {reason}")
