@@ -1,4 +1,4 @@
-"""From the bytes of an image file to RGB pixels of the wanted size.
+"""Decodes image files to RGB pixels of the wanted size.
 
 Whatever Pillow reads becomes upright sRGB of 8 bits a channel: the EXIF orientation is
 applied, colors are converted from an embedded ICC profile, transparency is laid over
@@ -37,8 +37,8 @@ def decode(image: bytes, *, at_least: int | None) -> Image.Image:
         ImageOps.exif_transpose(opened, in_place=True)
         return _to_rgb(opened)
     except UnidentifiedImageError as error:
-        raise ValueError("it is no image that Pillow reads") from error
-    # Pillow's decoders raise whatever a broken file leads them to.
+        raise ValueError("not an image that can be read") from error
+    # Damage makes Pillow's decoders raise anything.
     except Exception as error:
         reason = " ".join(str(error).split())
         raise ValueError(reason or type(error).__name__) from error

@@ -90,7 +90,7 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
             f"{request.model} predicts ab itself; wanted a model with bins"
         )
     album = _album(request)
-    tell(albums.told(album))
+    tell(albums.summary(album))
     folder = request.workdir.absolute()
     _begin(request, model, folder)
     config = settings.config(

@@ -1,8 +1,9 @@
-"""One photograph of a user in, one out.
+"""Reads a user's photographs, and writes them.
 
-Old photographs come in many ways: 16-bit scans, CMYK separations, palettes, pictures
-that lie on their side, color spaces of a scanner. `load` makes upright sRGB of them all
-and `save` puts it back into a file, with what the file said about the photograph.
+Old photographs come in many forms: 16-bit scans, CMYK separations, palettes, rotated
+pictures, the color spaces of scanners. `find` lists those of a folder, `load` converts
+each to upright sRGB, and `save` writes it with the metadata of the file that it was
+read from.
 """
 
 from jaxcolor.images.finding import find

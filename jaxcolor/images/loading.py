@@ -1,4 +1,4 @@
-"""A photograph from a file: upright sRGB, and what goes back with it."""
+"""Reads a photograph from a file: upright sRGB, and its metadata."""
 
 import warnings
 from pathlib import Path
@@ -24,11 +24,11 @@ _TURNS = {
 
 
 class Photo(NamedTuple):
-    """A photograph, with what its file told about it.
+    """A photograph with the metadata of its file.
 
     Attributes:
         rgb: sRGB, upright, uint8 or uint16.
-        alpha: opacity, of as many bits as rgb; None where all is opaque.
+        alpha: opacity, with as many bits as rgb; None where all is opaque.
         format: Pillow's name of the file's format: JPEG, PNG, TIFF ...
         exif: an EXIF block that fits the upright pixels.
         xmp: an XMP packet that fits the upright pixels.
@@ -46,8 +46,8 @@ class Photo(NamedTuple):
 def load(path: str | Path) -> Photo:
     """Loads a photograph: its first frame or page.
 
-    Photographs of 16 bits a channel stay so. Floats become 16 bits: the smallest of 1,
-    255 and 65535 that holds them all is taken for white.
+    Photographs of 16 bits a channel stay so. Floats become 16 bits: white is the
+    smallest of 1, 255 and 65535 that is not exceeded.
 
     Raises:
         ValueError: there is no photograph, it is damaged or cut off, or it has more
@@ -59,13 +59,13 @@ def load(path: str | Path) -> Photo:
         # the rows of those that lie on their side.
         with finding.open_file(path) as file, limits.open_image(file) as image:
             return _read(image, path)
-    # Whatever damage leads Pillow's readers to.
+    # Damage makes Pillow's readers raise anything.
     except Exception as error:
         raise ValueError(f"{path}: {_problem(error, path)}") from error
 
 
 def _problem(error: Exception, path: Path) -> str:
-    """Says in one line why there is no photograph."""
+    """Returns in one line why a file could not be read."""
     if isinstance(error, UnidentifiedImageError):
         is_empty = path.is_file() and path.stat().st_size == 0
         return "empty" if is_empty else "not an image that can be read"
@@ -86,7 +86,7 @@ def _read(image: ImageFile.ImageFile, path: Path) -> Photo:
     elif image.format != "MPO" and getattr(image, "is_animated", False):
         warnings.warn(f"{path}: only the first of its frames is read", stacklevel=2)
     pixels, alpha = samples.read(image, path=path)
-    # Only now: PNG may tell it after the pixels, and Pillow turns a TIFF as it loads.
+    # Only now: in a PNG it may follow the pixels, and Pillow turns a TIFF as it loads.
     turn = metadata.orientation(image, path=path)
     profile = image.info.get("icc_profile")
     return Photo(

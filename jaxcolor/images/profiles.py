@@ -1,4 +1,4 @@
-"""From the color space of a photograph's ICC profile to sRGB.
+"""Converts photographs from the color space of their ICC profile to sRGB.
 
 Little CMS does it for 8 bits a channel. Pillow hands it no more than 8, so photographs
 of 16 bits go through the curves and the matrix of their profile here.
@@ -27,10 +27,10 @@ _ROWS = 64
 def to_srgb(
     samples: Samples, profile: bytes | None, *, path: Path
 ) -> UInt[np.ndarray, "h w 3"]:
-    """Converts a photograph to sRGB, of as many bits.
+    """Converts a photograph to sRGB, with as many bits.
 
-    Without a profile, gray and RGB are taken for sRGB. A profile that is broken or not
-    for such samples is ignored with a warning that names the path.
+    Without a profile, gray and RGB are assumed to be sRGB. A profile that is broken, or
+    is for other samples, is ignored with a warning that names the path.
     """
     if profile:
         try:
@@ -64,9 +64,9 @@ def image_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @functools.cache
 def srgb() -> bytes:
-    """Returns an sRGB profile, the same bytes on every day."""
+    """Returns an sRGB profile, always with the same bytes."""
     made = bytearray(_srgb().tobytes())
-    # The date and time of making: ICC.1:2022, table 17.
+    # The date and time of creation: ICC.1:2022, table 17.
     made[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(made)
 
@@ -172,10 +172,10 @@ def _by_table(
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Tells a profile that is sRGB under another name.
+    """Returns whether a profile is sRGB under another name.
 
-    Cameras write many an sRGB. Their samples stay as they are, rather than moving by
-    one in 255 at each saving.
+    Cameras write many versions of sRGB. Their samples stay as they are; otherwise they
+    could change by one in 255 each time they are saved.
     """
     if mode == "CMYK":
         return False

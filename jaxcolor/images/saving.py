@@ -1,4 +1,4 @@
-"""A photograph into a file, whole or not at all."""
+"""Writes a photograph to a file, whole or not at all."""
 
 import math
 import os
@@ -13,9 +13,9 @@ from jaxcolor.images import metadata, png16, profiles
 from jaxcolor.images.loading import Photo
 from jaxcolor.runtime import atomic
 
-# Lossless where the format can. Effort is spent where it is worth its time: for 24
-# megapixels the usual settings take 10 s (PNG), 35 s (WebP) and 18 s (AVIF) of one
-# core for files that are at most a tenth smaller.
+# Lossless where the format can be. The effort of compression is low: for 24 megapixels
+# the usual settings take 10 s (PNG), 35 s (WebP) and 18 s (AVIF) of one core, for files
+# that are at most a tenth smaller.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "PNG": {"compress_level": 3},
@@ -61,14 +61,14 @@ class OutputFormat(NamedTuple):
 
 
 def output_format(photo: Photo, *, requested: str | None = None) -> OutputFormat:
-    """Chooses the format of the photograph's own file, or PNG where that falls short.
+    """Returns the format of the photograph's own file, or PNG where that loses much.
 
-    PNG takes the place of formats that have few colors (GIF), that Pillow writes with
-    too little of the photograph (PSD, PCX ...), and of all but PNG for 16 bits.
+    PNG replaces formats that have few colors (GIF) or that Pillow writes incompletely
+    (PSD, PCX ...), and every format for 16 bits.
 
     Args:
         photo: as loaded, or with other pixels.
-        requested: a format by name or suffix (jpeg, jpg, .jpg), whatever it loses.
+        requested: a format by name or suffix (jpeg, jpg, .jpg), even if it loses much.
 
     Raises:
         ValueError: the requested format is unknown.
@@ -90,9 +90,9 @@ def output_format(photo: Photo, *, requested: str | None = None) -> OutputFormat
 def output_name(
     photo: Photo, name: str | PurePath, *, requested: str | None = None
 ) -> str:
-    """Returns the file name to write a photograph under, given that of its input.
+    """Returns the file name for a photograph, given that of its input.
 
-    It stays as it is, unless its suffix is of another format than the output's.
+    The name stays, unless its suffix belongs to another format than the output's.
     """
     name = PurePath(name)
     chosen = output_format(photo, requested=requested)
@@ -102,7 +102,7 @@ def output_name(
 
 
 def refuse_existing(path: str | Path) -> None:
-    """Checks that nothing is in the way of a new file.
+    """Checks that nothing exists where a new file is to be written.
 
     Raises:
         ExistingFileError: there is a file, a folder or a link.
@@ -114,9 +114,9 @@ def refuse_existing(path: str | Path) -> None:
 def save(photo: Photo, path: str | Path, *, overwrite: bool = False) -> None:
     """Writes a photograph in the format of the path's suffix.
 
-    JPEG has quality 95 and full chroma; the others are lossless, but for AVIF. 16 bits
-    stay so in PNG and are rounded to 8 elsewhere. At every moment there is the whole
-    file at the path, or what was there before.
+    JPEG has quality 95 and full chroma; the others are lossless, except AVIF. 16 bits
+    are kept in PNG and rounded to 8 elsewhere. At every moment the path holds the whole
+    file, or what was there before.
 
     Raises:
         ExistingFileError: the path is taken, perhaps only since the writing began.
@@ -139,7 +139,7 @@ def save(photo: Photo, path: str | Path, *, overwrite: bool = False) -> None:
             _write(photo, file, format, path)
     except FileExistsError as error:
         raise ExistingFileError(f"{path}: exists, not overwritten") from error
-    # Whatever a format cannot hold leads Pillow's writers to.
+    # What a format cannot hold makes Pillow's writers raise anything.
     except Exception as error:
         reason = error.strerror if isinstance(error, OSError) else None
         reason = reason or " ".join(str(error).split()) or type(error).__name__
@@ -155,7 +155,7 @@ def _format_of_suffix(suffix: str) -> str:
 
 
 def _is_transparent(photo: Photo) -> bool:
-    """Tells whether anything is transparent."""
+    """Returns whether anything is transparent."""
     if photo.alpha is None:
         return False
     return bool(photo.alpha.min() < np.iinfo(photo.alpha.dtype).max)
@@ -197,7 +197,7 @@ def _fitting(photo: Photo, format: str, path: Path) -> Photo:
 
 
 def _extras(photo: Photo, format: str) -> dict[str, Any]:
-    """Returns what belongs to the photograph, as Pillow wants it for a format."""
+    """Returns the metadata of a photograph in the form that Pillow takes."""
     extras: dict[str, Any] = {"icc_profile": profiles.srgb()}
     if photo.dpi is not None:
         extras["dpi"] = photo.dpi
@@ -206,7 +206,7 @@ def _extras(photo: Photo, format: str) -> dict[str, Any]:
         extras["exif"] = tags
         # Pillow fails to compress where one of the tags is a directory of others.
         if not tags.keys() & metadata.DIRECTORIES:
-            # Differences between neighbors: without, LZW makes photographs larger.
+            # Differences between neighbors: without them, LZW enlarges photographs.
             tags[TiffImagePlugin.PREDICTOR] = 2
             extras["compression"] = "tiff_lzw"
         return extras

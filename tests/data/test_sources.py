@@ -231,7 +231,7 @@ def test_a_listing_chooses_records_of_tfds_in_its_order(prepared):
     again = sources.open_source("tfds:tiny_photographs", names=names, data_dir=root)
     assert sources.listing(again) == names
     assert [again[i] for i in range(3)] == [whole[i] for i in [4, 0, 2]]
-    with pytest.raises(ValueError, match="1 of 1 images are gone: other"):
+    with pytest.raises(ValueError, match="1 of 1 images are missing: other"):
         sources.open_source("tfds:tiny_photographs", names=["other"], data_dir=root)
 
 

@@ -1,4 +1,4 @@
-"""What makes a folder of shards a data set of TensorFlow Datasets."""
+"""Writes the metadata that completes a data set of TensorFlow Datasets."""
 
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ DESCRIPTION = "Photographs, prepared for jaxcolor."
 def finish(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
     """Writes the metadata and the report, and removes what killed runs left.
 
-    Any process may do so, more than one at a time, too: the bytes are the same. The
-    file that makes it a data set comes last.
+    Several processes may do so at once: they write the same bytes. The file that marks
+    the data set as whole comes last.
 
     Args:
         plan: of the data set.
@@ -53,7 +53,7 @@ def finish(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
 def _write_tfds(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
     import tensorflow_datasets as tfds
 
-    # It looks at the names of the shards, not at what is in them.
+    # It reads the names of the shards, not their content.
     stand_ins = [folder / plan.shards[split][0].name for split in records]
     for path in stand_ins:
         path.touch()
@@ -78,13 +78,13 @@ def _write_tfds(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> N
 
 
 def _report(plan: Plan, records: dict[str, list[Record]]) -> dict[str, Any]:
-    """Returns the settings, and of each split what came of its photographs."""
-    told = {}
+    """Returns the settings, and numbers and names of the photographs of each split."""
+    report = {}
     for split, found in records.items():
         broken = {k: v for record in found for k, v in record.broken.items()}
         gray = [name for record in found for name in record.gray]
         converted = {k: v for record in found for k, v in record.converted.items()}
-        told[split] = {
+        report[split] = {
             "photographs": sum(record.length for record in found),
             "bytes": sum(record.bytes for record in found),
             "shards": len(found),
@@ -97,4 +97,4 @@ def _report(plan: Plan, records: dict[str, list[Record]]) -> dict[str, Any]:
             "gray": gray,
             "converted": converted,
         }
-    return {"settings": plan.settings, "splits": told}
+    return {"settings": plan.settings, "splits": report}

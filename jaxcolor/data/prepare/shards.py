@@ -1,7 +1,7 @@
 """One file of a prepared data set: a slice of a split, as TFDS reads it.
 
-What is in it depends on nothing but the photographs and the recipe. It appears under
-its name when it is whole, and then a record of what was left out of it.
+Its content depends only on the photographs and the recipe. The file appears under its
+name when it is whole, and then a record of the photographs that were left out.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ RECORDS = "shards"
 
 
 class Shard(NamedTuple):
-    """What goes into a file.
+    """The content of a file.
 
     Attributes:
         name: of the file.
         items: the photographs, broken ones too.
-        classes: of the data set; none if it has no labels.
+        classes: of the data set; empty if it has no labels.
     """
 
     name: str
@@ -36,14 +36,14 @@ class Shard(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What came of a shard.
+    """The record of a finished shard.
 
     Attributes:
-        length: how many photographs are in it.
-        bytes: of their records.
-        broken: names and reasons of those that are not.
-        gray: names of those with next to no color.
-        converted: names of those that were no RGB or gray JPEGs, and what they were.
+        length: number of photographs in it.
+        bytes: size of their records.
+        broken: names of the photographs that are not, with the reasons.
+        gray: names of those with almost no color.
+        converted: names of those that were not RGB or gray JPEGs, with their formats.
     """
 
     length: int
@@ -142,7 +142,7 @@ def _write(shard: Shard, path: Path, *, recipe: Recipe) -> Record:
             if recoded.was:
                 record.converted[name] = recoded.was
         writer.close()
-    # The writer's, whatever went wrong.
+    # The writer raises this for any problem.
     except RuntimeError as error:
         raise OSError(f"cannot write {shard.name}: {error}") from error
     return record

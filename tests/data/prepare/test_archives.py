@@ -59,7 +59,7 @@ def test_tars_in_tars_and_in_folders_are_folders(folder, tmp_path):
     }
 
 
-REFUSED = r"photos\.tar is no tar, or a broken or compressed one"
+REFUSED = r"photos\.tar is not a tar, or is broken or compressed"
 
 
 def test_a_compressed_tar_is_refused(folder, tmp_path):
@@ -104,7 +104,7 @@ def test_two_photographs_of_one_name_are_refused(folder, tmp_path):
     with tarfile.open(tmp_path / "photos.tar", "w") as tar:
         tar.add(folder / "a.jpeg", "a.jpeg")
         tar.add(folder / "b" / "z.jpg", "./a.jpeg")
-    with pytest.raises(ValueError, match=r"a\.jpeg is twice in"):
+    with pytest.raises(ValueError, match=r"a\.jpeg occurs twice in"):
         archives.listing(tmp_path / "photos.tar")
 
 
