@@ -322,7 +322,7 @@ def test_other_options_or_photographs_are_refused(classes, tmp_path):
         run(root, tmp_path, **half, shard_photos=5)
     # As many of the same names, one of them in another class.
     (root / "sea" / "00.jpg").rename(root / "sky" / "00.jpg")
-    with pytest.raises(ValueError, match=r"options: listing '\w+', now '\w+'; take"):
+    with pytest.raises(ValueError, match=r"options: listing '\w+', now '\w+'; use"):
         run(root, tmp_path, **half)
     assert tree(tmp_path / "tiny") == before
 
