@@ -18,7 +18,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Array, Float, UInt8
-from tqdm import tqdm
 
 from experiments import tables
 from jaxcolor.cli import flags
@@ -30,7 +29,7 @@ from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.runtime import markdown_text
+from jaxcolor.runtime import markdown_text, progress
 
 BATCH_SIZE = 32
 SEED, RESAMPLES = 0, 1000
@@ -91,8 +90,7 @@ def measure(
     batches = pipeline.center_squares(
         source, size=size, batch_size=BATCH_SIZE, draft=True
     )
-    hidden = True if is_quiet else None
-    with tqdm(total=len(source), unit="photo", disable=hidden) as bar:
+    with progress.bar(len(source), unit="photo", is_hidden=is_quiet) as bar:
         for batch in batches:
             valid = batch["valid"] > 0
             found.append(Sums(*(x[valid] for x in by_photo(batch["rgb"]))))

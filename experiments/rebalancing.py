@@ -20,7 +20,6 @@ Expect: table.md, results.json, chroma.png, frontier.png and vividness.png; four
 
 import argparse
 import itertools
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -31,7 +30,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
-from tqdm import tqdm
 
 from experiments import tables
 from experiments.tables import Estimate
@@ -53,7 +51,7 @@ from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.runtime import checkpoints, markdown_text
+from jaxcolor.runtime import atomic, checkpoints, markdown_text, progress
 
 # The lambda of training without weights, and the one that is wanted.
 PLAIN, WANTED = 1.0, 0.5
@@ -517,10 +515,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         folders.check_folder(arguments.output)
         models = trainings(arguments.trainings)
         source = sources.open_source(arguments.source)
-        hidden = True if arguments.quiet else None
+        hidden = arguments.quiet
         # Two passes for the table, and of each training one and the cells.
         passes = 2 + (1 + len(LAMBDAS)) * sum(map(len, models.values()))
-        with tqdm(total=passes * len(source), unit="picture", disable=hidden) as bar:
+        total = passes * len(source)
+        with progress.bar(total, unit="picture", is_hidden=hidden) as bar:
             found = study(
                 models,
                 source,
@@ -531,15 +530,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     arguments.output.mkdir(parents=True, exist_ok=True)
-    result_tables.replace(
-        arguments.output / result_tables.RESULTS,
-        json.dumps(tables.plain(found), indent=1) + "\n",
-    )
-    result_tables.replace(
-        arguments.output / result_tables.TABLE, markdown(found) + "\n"
-    )
+    atomic.write_json(arguments.output / result_tables.RESULTS, tables.plain(found))
+    atomic.write_text(arguments.output / result_tables.TABLE, markdown(found) + "\n")
     for name, content in figures(found).items():
-        (arguments.output / name).write_bytes(content)
+        atomic.write_bytes(arguments.output / name, content)
     print(markdown(found))
     return 0
 

@@ -12,7 +12,6 @@ Expect: table.md, results.json, temperature.png, entropy.png and strip.png; some
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from tqdm import tqdm
 
 from experiments import tables
 from experiments.tables import Estimate
@@ -44,7 +42,7 @@ from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
 from jaxcolor.pretrained import release
-from jaxcolor.runtime import markdown_text
+from jaxcolor.runtime import atomic, markdown_text, progress
 
 TEMPERATURES = (0.05, 0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 BATCH_SIZE, SPACING = 16, 10.0
@@ -255,13 +253,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, one in swept.items()
     }
     results = {"models": cells, "by sureness": found._asdict()}
-    result_tables.replace(
-        output / result_tables.RESULTS,
-        json.dumps(tables.plain(results), indent=1) + "\n",
-    )
-    result_tables.replace(output / result_tables.TABLE, markdown(swept, found) + "\n")
+    atomic.write_json(output / result_tables.RESULTS, tables.plain(results))
+    atomic.write_text(output / result_tables.TABLE, markdown(swept, found) + "\n")
     for name, content in figures(swept, found).items():
-        (output / name).write_bytes(content)
+        atomic.write_bytes(output / name, content)
     spread = np.linspace(0, len(source) - 1, min(SHOWN, len(source))).round()
     few = sources.Part(source, spread.astype(int))
     chosen = next(iter(swept.values())).grid
@@ -287,8 +282,7 @@ def measure(
             raise ValueError(f"{name} predicts ab itself; wanted one with bins")
     # Photographs for the survey and each temperature of each model, and two passes.
     total = len(source) * (len(named) * (1 + len(TEMPERATURES)) + 2)
-    hidden = True if arguments.quiet else None
-    with tqdm(total=total, unit="picture", disable=hidden) as bar:
+    with progress.bar(total, unit="picture", is_hidden=arguments.quiet) as bar:
         for name, colorizer in colorizers.items():
             mixed = colorizer.decoding.rebalancing_lambda
             chosen = decoding_grid.make([*TEMPERATURES], [mixed])

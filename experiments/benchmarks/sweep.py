@@ -23,7 +23,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from tqdm import tqdm
 
 from jaxcolor.cli import flags
 from jaxcolor.color import decode
@@ -42,7 +41,7 @@ from jaxcolor.metrics import accuracy
 from jaxcolor.models.zhang2016 import Zhang2016
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.runtime import compilation_cache
+from jaxcolor.runtime import compilation_cache, progress
 
 TEMPERATURES = (0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -282,7 +281,7 @@ def main() -> int:
     source = sources.Part(source, np.arange(count))
     cells = len(TEMPERATURES) * len(LAMBDAS)
     print(f"{count} photographs of {arguments.size} x {arguments.size}, {cells} cells")
-    with tqdm(total=2, unit="comparison") as bar:
+    with progress.bar(2, unit="comparison", is_hidden=False) as bar:
         options = {"size": arguments.size, "rounds": arguments.rounds}
         found, apart = whole(model, source, **options)
         bar.update()

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from jaxcolor.data import decoding, files, splits
+from jaxcolor.runtime import atomic
 
 FORMAT_VERSION = 1
 PREFIX, BYTES, INDEX = "part-", ".jpegs", ".json"
@@ -205,8 +206,8 @@ def _write(part: Sequence[Item], output: Path, number: int) -> None:
         "groups": [item.group for item in part],
         "offsets": offsets,
     }
-    (output / f"{stem}{BYTES}").write_bytes(b"".join(contents))
-    (output / f"{stem}{INDEX}").write_text(json.dumps(index) + "\n")
+    atomic.write_bytes(output / f"{stem}{BYTES}", b"".join(contents))
+    atomic.write_text(output / f"{stem}{INDEX}", json.dumps(index) + "\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,6 @@
 """The whole state of a training in one safetensors file."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import safetensors.numpy
 from jaxtyping import PyTree
 
 from experiments.packed import recipe as recipes
+from jaxcolor.runtime import atomic
 from jaxcolor.training import priors
 from jaxcolor.training.priors import Prior
 from jaxcolor.training.train_step import TrainState
@@ -49,10 +49,9 @@ def write(snapshot: Snapshot, path: Path) -> None:
         "config": snapshot.config,
         "recipe": snapshot.recipe,
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     texts = {name: json.dumps(value) for name, value in metadata.items()}
-    safetensors.numpy.save_file(tensors, temporary, metadata=texts)
-    temporary.replace(path)
+    with atomic.file(path) as temporary:
+        safetensors.numpy.save_file(tensors, temporary, metadata=texts)
 
 
 def read(path: Path, like: TrainState) -> Snapshot:

@@ -41,7 +41,7 @@ from jaxcolor.color import cielab, compose
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import model_card, release
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.runtime import compilation_cache, versions
+from jaxcolor.runtime import atomic, compilation_cache, versions
 from jaxcolor.training import interruption, priors, workdirs
 from jaxcolor.training.config import build, reading
 from jaxcolor.training.priors import Prior
@@ -94,7 +94,7 @@ class Log:
                 # A kill can leave half a line, always the last.
                 if line.endswith("\n") and json.loads(line)["step"] <= step:
                     kept.append(line)
-        path.write_text("".join(kept))
+        atomic.write_text(path, "".join(kept))
         self._file = path.open("a")
 
     def write(self, step: int, kind: str, numbers: dict[str, Any]) -> None:
@@ -369,8 +369,8 @@ def train(
         )
         # The host's copy is gigabytes.
         training = training._replace(photographs=running.photographs)
-        (workdir / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
-        (workdir / RECIPE).write_text(json.dumps(recipes.to_json(recipe), indent=1))
+        atomic.write_json(workdir / CONFIG, config.to_dict())
+        atomic.write_json(workdir / RECIPE, recipes.to_json(recipe))
         own = workdir / STATE
         resume = options.resume or (own if own.exists() else None)
         state = running.begin(resume, training)
@@ -494,8 +494,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = reading.read(arguments.config, overrides)
         if arguments.resolve is not None:
-            text = json.dumps(config.to_dict(), indent=1) + "\n"
-            arguments.resolve.write_text(text)
+            atomic.write_json(arguments.resolve, config.to_dict())
             return 0
         if None in (arguments.recipe, arguments.photographs, arguments.workdir):
             raise ValueError("wanted --recipe, --photographs and --workdir")
@@ -512,7 +511,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = arguments.photographs, arguments.workdir
         if arguments.measure is not None:
             found = measured(config, recipe, *where, options)
-            arguments.measure.write_text(json.dumps(found, indent=1) + "\n")
+            atomic.write_json(arguments.measure, found)
             print(json.dumps(found, indent=1))
             return 0
         train(config, recipe, *where, options)

@@ -1,12 +1,14 @@
-"""`jaxcolor colorize`: colorizes photographs and folders of photographs."""
+"""`jaxcolor colorize`: colorizes photographs and folders of them."""
 
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from jaxcolor.cli import flags
 from jaxcolor.cli.flags import Command
+from jaxcolor.runtime import printable
 
 # The exit status where some photographs failed.
 FAILED = 1
@@ -19,13 +21,13 @@ def _add_colorize(parser: ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="PHOTO_OR_FOLDER",
-        help="what to colorize",
+        help="photographs, and folders that are searched for them",
     )
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a released model, a training's WORKDIR, or WORKDIR@STEP (default: the"
-        " model that comes with jaxcolor)",
+        help="a released model, the WORKDIR of a training, or WORKDIR@STEP (default:"
+        " the bundled model)",
     )
     parser.add_argument(
         "-o",
@@ -33,41 +35,54 @@ def _add_colorize(parser: ArgumentParser) -> None:
         default=Path("colored"),
         type=Path,
         metavar="OUT",
-        help="a folder, or a file for a single photograph (default: %(default)s)",
+        help="a folder, or a file for one photograph (default: %(default)s)",
     )
     flags.add_decoding(parser)
     parser.add_argument(
         "--size",
         type=int,
         metavar="PIXELS",
-        help="long side that the network sees, in pixels; the output keeps the"
-        " photograph's size (default: the model's)",
+        help="long side that the network sees; the output keeps its size (default: the"
+        " model's)",
     )
     parser.add_argument(
         "--batch-size",
         type=flags.count,
         default=1,
         metavar="N",
-        help="photographs at once (default: %(default)s)",
+        help="photographs that are colorized at once (default: %(default)s)",
     )
     parser.add_argument(
-        "--format", help="png, jpeg, tiff or webp (default: the photograph's own)"
+        "--format",
+        help="format of the results: png, jpeg, tiff, webp, avif (default: that of the"
+        " photograph)",
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace existing files"
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--overwrite", action="store_true", help="replace results that exist"
+    )
+    existing.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="leave results that exist, and colorize the rest: resumes a run that was"
+        " stopped",
     )
 
 
 def _colorize(arguments: Namespace) -> int:
-    from tqdm import tqdm
-
     from jaxcolor.inference import folders
     from jaxcolor.inference.colorizer import Colorizer
+    from jaxcolor.runtime import progress
 
     # An entry that is damaged or cannot be written only costs time.
     warnings.filterwarnings("ignore", "Error .* persistent compilation cache")
-    choices = {"requested": arguments.format, "overwrite": arguments.overwrite}
-    jobs = folders.plan(arguments.photos, arguments.output, **choices)
+    choices: dict[str, Any] = {
+        "requested": arguments.format,
+        "existing": _existing(arguments),
+    }
+    plan = folders.plan(arguments.photos, arguments.output, **choices)
+    for message in plan.unsupported:
+        _warn(message)
     colorizer = Colorizer.load(
         arguments.model,
         temperature=arguments.temperature,
@@ -76,24 +91,44 @@ def _colorize(arguments: Namespace) -> int:
         size=arguments.size,
     )
     outcomes = folders.colorize_files(
-        colorizer, jobs, **choices, batch_size=arguments.batch_size
+        colorizer, plan.jobs, **choices, batch_size=arguments.batch_size
     )
-    hidden = flags.is_hidden(arguments)
-    bar = tqdm(outcomes, total=len(jobs), unit="photo", disable=hidden)
-    failures, written = [], 0
-    for outcome in bar:
-        if outcome.reason is None:
-            written += 1
-        else:
-            failures.append(outcome)
+    failures, written, skipped = [], 0, len(plan.existing)
+    with progress.bar(len(plan.jobs), unit="photo", is_hidden=arguments.quiet) as bar:
+        for outcome in outcomes:
+            bar.update()
+            if outcome.reason is not None:
+                failures.append(outcome.reason)
+            elif outcome.is_skipped:
+                skipped += 1
+            else:
+                written += 1
     if not arguments.quiet:
-        print(f"{written} of {len(jobs)} photographs written to {arguments.output}")
-    for outcome in failures[:FAILURES_SHOWN]:
-        print(f"jaxcolor: not colorized: {outcome.reason}", file=sys.stderr)
+        total = len(plan.jobs) + len(plan.existing)
+        print(f"{written} of {total} photographs written to {arguments.output}")
+        if skipped:
+            print(f"{skipped} had been written before")
+    for message in plan.unreadable:
+        _warn(message)
+    for reason in failures[:FAILURES_SHOWN]:
+        _say(f"not colorized: {reason}")
     if len(failures) > FAILURES_SHOWN:
-        more = len(failures) - FAILURES_SHOWN
-        print(f"jaxcolor: and {more} more not colorized", file=sys.stderr)
-    return FAILED if failures else 0
+        _say(f"and {len(failures) - FAILURES_SHOWN} more not colorized")
+    return FAILED if failures or plan.unreadable else 0
+
+
+def _existing(arguments: Namespace) -> str:
+    if arguments.skip_existing:
+        return "skip"
+    return "replace" if arguments.overwrite else "refuse"
+
+
+def _warn(message: str) -> None:
+    _say(f"warning: {message}")
+
+
+def _say(message: str) -> None:
+    print(f"jaxcolor: {printable.escape(message)}", file=sys.stderr)
 
 
 COMMAND = Command(

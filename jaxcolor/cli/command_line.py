@@ -23,6 +23,7 @@ from jaxcolor.cli import (
     train,
     train_classifier,
 )
+from jaxcolor.runtime import printable
 
 # Exit statuses: something failed; the command was not understood; Ctrl-C, as shells
 # count it.
@@ -69,15 +70,19 @@ def _run(arguments: Namespace) -> int:
         status: int = arguments.command.run(arguments)
         return status
     except ValueError as error:
-        print(f"jaxcolor: error: {error}", file=sys.stderr)
+        _print_error(error)
         return MISUSED
     # Such as a full disk, or a training that diverged.
     except (OSError, ArithmeticError) as error:
-        print(f"jaxcolor: error: {error}", file=sys.stderr)
+        _print_error(error)
         return FAILED
     except KeyboardInterrupt:
         print("jaxcolor: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _print_error(error: Exception) -> None:
+    print(f"jaxcolor: error: {printable.escape(str(error))}", file=sys.stderr)
 
 
 def _leave(status: int) -> None:
@@ -114,8 +119,10 @@ def _parser() -> ArgumentParser:
 
 
 def _log_to_stderr(*, is_quiet: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("jaxcolor: %(message)s"))
     # At the root, before a library that finds none there adds a handler of its own.
-    logging.basicConfig(format="jaxcolor: %(message)s")
+    logging.basicConfig(handlers=[handler])
     level = logging.WARNING if is_quiet else logging.INFO
     logging.getLogger("jaxcolor").setLevel(level)
     # Orbax tells of every file through this one.
@@ -123,8 +130,16 @@ def _log_to_stderr(*, is_quiet: bool) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Tells only what is of use: not the line of code that warns."""
-    print(f"jaxcolor: warning: {message}", file=sys.stderr)
+    """Prints a warning without the line of code that warns."""
+    text = printable.escape(str(message))
+    print(f"jaxcolor: warning: {text}", file=sys.stderr)
+
+
+class _Formatter(logging.Formatter):
+    """Escapes what the names of files in a message may do to a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
+        return printable.escape(super().formatMessage(record))
 
 
 class _PrintVersion(argparse.Action):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxcolor.runtime import markdown_text
+from jaxcolor.runtime import printable
 
 
 class Command(NamedTuple):
@@ -32,11 +32,6 @@ SOURCES = "a folder, a .txt list of files, or tfds:NAME:SPLIT"
 
 # The defaults of `evaluation.Protocol`, which would take JAX's second to import.
 SIZE, BATCH_SIZE, RESAMPLES, SEED = 256, 16, 1000, 0
-
-
-def is_hidden(arguments: Namespace) -> bool | None:
-    """Tells tqdm to show a bar on a terminal only (None), or never (True)."""
-    return True if arguments.quiet else None
 
 
 def add_decoding(parser: ArgumentParser) -> None:
@@ -209,7 +204,7 @@ def named(given: Sequence[str], *, what: str) -> dict[str, str]:
         if not separator or "/" in name or Path(one).exists():
             name, path = Path(one).name, one
         # It stands in tables, figures and pages.
-        name = markdown_text.readable(name)
+        name = printable.escape(name)
         if name in found:
             raise ValueError(f"two {what}s have the same name; name them by NAME=PATH")
         found[name] = path

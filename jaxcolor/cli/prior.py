@@ -93,10 +93,10 @@ def _prior(arguments: Namespace) -> int:
     priors.write(found, arguments.output)
     if arguments.plot is not None:
         from jaxcolor import plots
-        from jaxcolor.runtime import markdown_text
+        from jaxcolor.runtime import printable
 
         shares = priors.probabilities(found)
-        name = markdown_text.readable(arguments.source)
+        name = printable.escape(arguments.source)
         figure = plots.bins_and_prior(bins.centers, shares, source=name)
         arguments.plot.write_bytes(plots.png(figure))
     if not arguments.quiet:

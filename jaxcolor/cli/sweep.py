@@ -95,8 +95,6 @@ def _add_criterion(parser: ArgumentParser) -> None:
 
 
 def _sweep(arguments: Namespace) -> int:
-    from tqdm import tqdm
-
     from jaxcolor.evaluation import (
         decoding_grid,
         decoding_sweep,
@@ -106,6 +104,7 @@ def _sweep(arguments: Namespace) -> int:
     from jaxcolor.evaluation.report import sweep_tables
     from jaxcolor.inference import folders
     from jaxcolor.pretrained import release
+    from jaxcolor.runtime import progress
 
     chosen = decoding_grid.make(arguments.temperatures, arguments.lambdas)
     criterion = decoding_grid.Criterion(
@@ -130,10 +129,10 @@ def _sweep(arguments: Namespace) -> int:
     )
     source, skipped = photographs(arguments)
     how = protocols.Protocol(**flags.protocol(arguments))
-    with tqdm(
-        total=len(source) * (1 + len(chosen.temperatures) * len(chosen.lambdas)),
+    with progress.bar(
+        len(source) * (1 + len(chosen.temperatures) * len(chosen.lambdas)),
         unit="picture",
-        disable=flags.is_hidden(arguments),
+        is_hidden=arguments.quiet,
     ) as bar:
         found = decoding_sweep.sweep(
             colorizers, source, how, chosen, on_done=bar.update

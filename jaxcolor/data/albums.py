@@ -1,4 +1,4 @@
-"""A user's own photographs, made ready for training: small copies in two folders."""
+"""Prepares a user's own photographs for training: small copies in two folders."""
 
 import hashlib
 import logging
@@ -14,15 +14,16 @@ from PIL import Image
 from jaxcolor.data import decoding, files, splits
 from jaxcolor.data.prepare import recode
 from jaxcolor.data.prepare.recode import Recipe
+from jaxcolor.images import finding
 
 LOGGER = logging.getLogger(__name__)
 
 TRAINING, VALIDATION = "training", "validation"
-# Degree of the curve that the tone of a print is taken to be, by its lightness.
+# Degree of the polynomial that models the tone of a print as a function of lightness.
 TONING = 3
-# Percentile that stands for the largest deviation from it, over all areas. Of 243
-# photographs in color the smallest was 9.3 levels of 255; of the same as sepia JPEGs,
-# which mix dark and bright in an area, the largest was 7.6.
+# Percentile, over all areas, that is used as the largest deviation from that tone. For
+# 243 photographs in color the smallest was 9.3 levels of 255; for the same as sepia
+# JPEGs, which mix dark and bright in an area, the largest was 7.6.
 LARGEST = 95
 # Broken files that a message names.
 NAMED = 3
@@ -31,14 +32,14 @@ Wrap = Callable[[Iterable[str]], Iterable[str]]
 
 
 class Album(NamedTuple):
-    """What was found, and what became of it.
+    """Numbers of the photographs that were found, by what is done with them.
 
     Attributes:
         found: image files.
         broken: files among them that cannot be decoded.
         monochrome: photographs without color: gray, or toned in a single hue.
-        copies: files whose bytes another file has, too.
-        training: photographs to learn from.
+        copies: files with the same bytes as another one.
+        training: photographs to train on.
         validation: photographs set aside.
     """
 
@@ -51,14 +52,14 @@ class Album(NamedTuple):
 
 
 class _Copy(NamedTuple):
-    # None for the image of a photograph without color; a reason for a broken file.
+    # The image is None for a photograph without color; only broken files have a reason.
     name: str
     image: bytes | None
     reason: str | None
 
 
 class _Sort:
-    """Puts copies into a folder, and counts those that do not belong there."""
+    """Writes copies into a folder, and counts the photographs that are left out."""
 
     def __init__(self, folder: Path) -> None:
         self.kept: set[str] = set()
@@ -106,8 +107,8 @@ def gather(
         source: a folder, with all folders in it.
         folder: an empty one.
         recipe: of the copies.
-        fewest: photographs in color that are wanted.
-        set_aside: from a number of photographs to how many of them are set aside.
+        fewest: photographs in color that are needed.
+        set_aside: from the number of photographs to the number set aside.
         progress: wraps the names of the files, as tqdm.tqdm does.
 
     Raises:
@@ -145,16 +146,16 @@ def gather(
     return album._replace(training=len(kept) - len(held_out), validation=len(held_out))
 
 
-def told(album: Album) -> str:
-    """Returns one line: what is learnt from, what set aside, what left out."""
+def summary(album: Album) -> str:
+    """Returns one line: photographs to train on, set aside, and left out."""
     return (
-        f"{album.training} photographs to learn from, {album.validation} set aside"
+        f"{album.training} photographs to train on, {album.validation} set aside"
         f" for validation{_left_out(album)}"
     )
 
 
 def is_monochrome(image: Image.Image) -> bool:
-    """Tells whether an RGB image is gray or toned, as sepia prints are.
+    """Returns whether an RGB image is gray or toned, as sepia prints are.
 
     Then red and blue follow from green, apart from noise: the color of an area is a
     function of its lightness. In a photograph in color, areas of the same lightness
@@ -181,7 +182,7 @@ def _left_out(album: Album) -> str:
 
 def _copy(path: Path, recipe: Recipe) -> _Copy:
     try:
-        content = path.read_bytes()
+        content = finding.read_file(path)
         made = recode.recode(content, recipe=recipe)
         small = decoding.decode(made.image, at_least=None)
         is_gray = made.is_gray or is_monochrome(small)

@@ -1,43 +1,24 @@
-"""From the bytes of an image file to RGB pixels of the wanted size.
+"""Decodes image files to RGB pixels of the wanted size.
 
-Whatever Pillow reads becomes upright 8-bit RGB: EXIF orientation is applied,
-transparency is laid over white, 16-bit gray is scaled, and of an animation the first
-frame counts. Embedded color profiles are not applied.
+Whatever Pillow reads becomes upright sRGB of 8 bits a channel: the EXIF orientation is
+applied, colors are converted from an embedded ICC profile, transparency is laid over
+white, 16-bit gray is scaled, and an animation gives its first frame.
 """
 
-import functools
 import io
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# Pillow lists them as readable, but they hold no photograph, or need a program or a
-# handler that is not there.
-NOT_PHOTOGRAPHS = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
+from jaxcolor.images import limits, profiles
+
 # The largest value of 16 bits over the largest of 8.
 SIXTEEN_PER_EIGHT = 257
 
 
-@functools.cache
-def formats() -> tuple[str, ...]:
-    """Lists the image formats that are read, by Pillow's names."""
-    Image.init()
-    photographs = (name for name in Image.ID if name not in NOT_PHOTOGRAPHS)
-    # They are tried in order, and most photographs are JPEGs.
-    return tuple(sorted(photographs, key=lambda name: name != "JPEG"))
-
-
-@functools.cache
-def extensions() -> frozenset[str]:
-    """Lists the file name endings of the formats that are read: '.jpg', '.png' ..."""
-    known = formats()
-    of_format = Image.registered_extensions().items()
-    return frozenset(ending for ending, name in of_format if name in known)
-
-
 def decode(image: bytes, *, at_least: int | None) -> Image.Image:
-    """Decodes a file to an upright RGB image.
+    """Decodes a file to an upright image in sRGB.
 
     Args:
         image: the content of a file.
@@ -49,15 +30,15 @@ def decode(image: bytes, *, at_least: int | None) -> Image.Image:
         ValueError: it cannot be decoded, for the reason given.
     """
     try:
-        opened: Image.Image = Image.open(io.BytesIO(image), formats=formats())
+        opened: Image.Image = limits.open_image(io.BytesIO(image))
         if at_least is not None:
             opened.draft(None, (at_least, at_least))
         # Loads the pixels, too.
         ImageOps.exif_transpose(opened, in_place=True)
         return _to_rgb(opened)
     except UnidentifiedImageError as error:
-        raise ValueError("it is no image that Pillow reads") from error
-    # Pillow's decoders raise whatever a broken file leads them to.
+        raise ValueError("not an image that can be read") from error
+    # Damage makes Pillow's decoders raise anything.
     except Exception as error:
         reason = " ".join(str(error).split())
         raise ValueError(reason or type(error).__name__) from error
@@ -148,12 +129,21 @@ def resized_crop(
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels have no known range")
+    profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
         # Pillow's own conversion clips at 255 instead.
         gray = np.asarray(image).clip(0, 65535) / SIXTEEN_PER_EIGHT
-        return Image.fromarray(gray.round().astype(np.uint8)).convert("RGB")
+        shallow = Image.fromarray(gray.round().astype(np.uint8))
+        return profiles.image_to_srgb(shallow, profile)
+    is_gray = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
-        transparent = image.convert("RGBA")
+        transparent = image.convert("LA" if is_gray else "RGBA")
+        rgb = profiles.image_to_srgb(
+            transparent.convert("L" if is_gray else "RGB"), profile
+        )
+        rgb.putalpha(transparent.getchannel("A"))
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, transparent).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        return Image.alpha_composite(white, rgb).convert("RGB")
+    mode = "L" if is_gray else "CMYK" if image.mode == "CMYK" else "RGB"
+    stored = image if image.mode == mode else image.convert(mode)
+    return profiles.image_to_srgb(stored, profile)

@@ -1,14 +1,18 @@
-"""Image files in folders: finding them, and telling the broken ones."""
+"""Image files in folders: to find them, and to tell the broken ones from the rest."""
 
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxcolor.data import decoding
+from jaxcolor.images import finding
+from jaxcolor.images.finding import Skipped
+
+LOGGER = logging.getLogger(__name__)
 
 # Files that are verified at a time: a waiting one takes a kilobyte, and there may be
 # millions.
@@ -20,23 +24,11 @@ NAMED = 3
 Progress = Callable[[Sequence[str]], Iterable[str]]
 
 
-class Skipped(NamedTuple):
-    """A file that is left out.
-
-    Attributes:
-        name: path below the folder.
-        reason: why it cannot be decoded.
-    """
-
-    name: str
-    reason: str
-
-
 class Verified(NamedTuple):
     """Files that have been decoded once.
 
     Attributes:
-        good: paths of those that can be, in the order given.
+        good: paths of those that can be decoded, in the order given.
         skipped: those that cannot.
     """
 
@@ -44,23 +36,23 @@ class Verified(NamedTuple):
     skipped: tuple[Skipped, ...]
 
 
-def find(root: Path, *, endings: frozenset[str] | None = None) -> list[str]:
-    """Lists the images below a folder, sorted, as paths with forward slashes.
+def find(
+    root: Path, *, other_suffixes: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Lists the photographs below a folder, as `finding.find`.
 
-    Hidden files and folders are ignored; links are followed.
-
-    Args:
-        root: the folder.
-        endings: of the files' names, in lower case; None is those of images.
+    Warnings name what is found but not read, with the reason.
     """
-    known = decoding.extensions() if endings is None else endings
-    return sorted(_below(str(root), prefix="", above=frozenset(), endings=known))
+    found = finding.find(root, other_suffixes=other_suffixes)
+    for message in finding.messages([*found.unreadable, *found.unsupported], root):
+        LOGGER.warning("%s", message)
+    return found.names
 
 
 def verify(root: Path, names: Sequence[str], *, progress: Progress | None) -> Verified:
-    """Decodes every file once, by threads, and parts the broken ones from the rest.
+    """Decodes every file once, in threads, and separates the broken ones.
 
-    A warning tells how many are broken, and the first of them.
+    A warning gives their number and names the first of them.
 
     Raises:
         ValueError: all of them are broken.
@@ -79,39 +71,19 @@ def verify(root: Path, names: Sequence[str], *, progress: Progress | None) -> Ve
     good = tuple(name for name, reason in outcomes if reason is None)
     skipped = tuple(Skipped(name, reason) for name, reason in outcomes if reason)
     if skipped:
-        told = f"{len(skipped)} of {len(names)} images in {root} are broken: "
-        told += ", ".join(f"{name} ({reason})" for name, reason in skipped[:NAMED])
-        told += " ..." if len(skipped) > NAMED else ""
+        message = f"{len(skipped)} of {len(names)} images in {root} are broken: "
+        message += ", ".join(f"{name} ({reason})" for name, reason in skipped[:NAMED])
+        message += " ..." if len(skipped) > NAMED else ""
         if not good:
-            raise ValueError(told)
-        logging.getLogger(__name__).warning("skipped, for %s", told)
+            raise ValueError(message)
+        LOGGER.warning("skipped: %s", message)
     return Verified(good, skipped)
-
-
-def _below(
-    folder: str, *, prefix: str, above: frozenset[str], endings: frozenset[str]
-) -> Iterator[str]:
-    # Links may lead in a ring.
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                deeper = f"{prefix}{entry.name}/"
-                yield from _below(
-                    entry.path, prefix=deeper, above=above | {real}, endings=endings
-                )
-            elif Path(entry.name).suffix.lower() in endings:
-                yield prefix + entry.name
 
 
 def _reason_to_skip(root: Path, name: str) -> str | None:
     try:
-        # A JPEG at an eighth of its size still has all of its bytes gone through.
-        decoding.decode((root / name).read_bytes(), at_least=1)
+        # A JPEG at an eighth of its size still has all of its bytes decoded.
+        decoding.decode(finding.read_file(root / name), at_least=1)
     except OSError as error:
         return error.strerror or type(error).__name__
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC2012): its classes, and which validation photographs are for what."""
+"""ImageNet (ILSVRC2012): its classes, and the parts of its validation set."""
 
 import base64
 import functools
@@ -18,7 +18,7 @@ VALIDATED = 10_000
 """The paper validates on the photographs up to this number."""
 
 LIST, CLASSES = "imagenet_test.txt", "imagenet_classes.txt"
-# Of the photograph that the first bit of the list is about.
+# Number of the photograph that the first bit of the list stands for.
 FIRST = 25_275
 NAME = re.compile(r"ILSVRC2012_val_(\d{8})\b")
 WNID = re.compile(r"n\d{8}(?!\d)")
@@ -26,7 +26,7 @@ WNID = re.compile(r"n\d{8}(?!\d)")
 
 @functools.cache
 def numbers(subset: str) -> Int[np.ndarray, " n"]:
-    """Returns which photographs of the validation set belong to a part, in order.
+    """Returns the numbers of the validation photographs in a part, in order.
 
     They are counted from 1, as in the names of their files: ILSVRC2012_val_N.JPEG.
 
@@ -39,7 +39,7 @@ def numbers(subset: str) -> Int[np.ndarray, " n"]:
     Source:
         Zhang et al. 2016 (arXiv:1603.08511), section 3: the first 10,000 are for
         validation, a separate 10,000 for the test. The list of the test is that of
-        Larsson et al. 2016; imagenet_test.txt tells where it comes from.
+        Larsson et al. 2016; imagenet_test.txt gives its origin.
     """
     if subset == VALIDATION:
         return np.arange(1, VALIDATED + 1)
@@ -51,14 +51,14 @@ def numbers(subset: str) -> Int[np.ndarray, " n"]:
 
 
 def positions(names: Sequence[str], subset: str) -> Int[np.ndarray, " n"]:
-    """Returns where the photographs of a part stand among those of the whole set.
+    """Returns the positions of a part's photographs among those of the whole set.
 
     Args:
         names: of the photographs, with or without folders.
         subset: as in `numbers`.
 
     Raises:
-        ValueError: one of them is missing, or there twice.
+        ValueError: one of them is missing, or occurs twice.
     """
     found: dict[int, int] = {}
     for position, name in enumerate(names):
@@ -66,7 +66,7 @@ def positions(names: Sequence[str], subset: str) -> Int[np.ndarray, " n"]:
         if match is None:
             continue
         if int(match[1]) in found:
-            raise ValueError(f"{match[0]} is there twice: {name}")
+            raise ValueError(f"{match[0]} occurs twice: {name}")
         found[int(match[1])] = position
     wanted = numbers(subset).tolist()
     missing = [number for number in wanted if number not in found]
@@ -85,7 +85,7 @@ def wnids() -> tuple[str, ...]:
     This is the order in which networks trained on ImageNet number the classes.
 
     Source:
-        imagenet_classes.txt tells where the list comes from.
+        imagenet_classes.txt gives the origin of the list.
     """
     return tuple(" ".join(_lines(CLASSES)).split())
 

@@ -2,9 +2,9 @@
 
 Row j of training batch k is a pure function of the seed and of its global index,
 k * batch_size + j: which photograph it is, and how that is cropped. Only then do the
-processes share the rows out. So neither their number nor where a training was
-interrupted changes what is learnt from: the position is the train step, and there is
-no other state.
+processes share the rows. So neither their number nor the step at which a training was
+interrupted changes the data: the position is the train step, and there is no other
+state.
 """
 
 import functools
@@ -20,7 +20,7 @@ from jaxtyping import Int, UInt8
 from jaxcolor.data import decoding
 from jaxcolor.data.sources import Example, Source
 
-# More rows than any training has.
+# More rows than any training needs.
 ENDLESS = 2**52
 
 Row = dict[str, np.ndarray]
@@ -107,7 +107,7 @@ def training_batches(
         An iterator of {"rgb": uint8, "b crop crop 3"}; `close()` ends its threads.
 
     Raises:
-        ValueError: no photographs, a crop larger than what it is cut from, or
+        ValueError: no photographs, a crop larger than the resized photograph, or
             processes that cannot share a batch equally; while iterating, a file that
             cannot be decoded, by name.
         OSError: while iterating, a file that cannot be read, by name.
@@ -198,11 +198,11 @@ def _batches(
             f"got process {share.process} of {share.processes} for batches of"
             f" {batch_size}, wanted a share of the same size for each"
         )
-    # Here, for it takes seconds.
+    # Imported here because it takes seconds.
     import grain
 
-    # Grain gets whole batches: it takes 15 microseconds for everything it is shown,
-    # and its position is then the train step.
+    # Grain handles whole batches: it takes 15 microseconds for each element, and its
+    # position is then the train step.
     def batch(number: int) -> Batch:
         rows = indices[number * batch_size : (number + 1) * batch_size]
         made = [row(index) for index in rows[share.process :: share.processes]]
@@ -263,12 +263,12 @@ def _photograph(source: Source, seed: int, index: int) -> int:
 
 @functools.lru_cache(maxsize=4)
 def _order(count: int, seed: int, epoch: int) -> Int[np.ndarray, " count"]:
-    # Grain's own shuffle takes over a millisecond a photograph if there are but ten.
+    # Grain's own shuffle takes over a millisecond a photograph even for ten of them.
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
 def _chances(seed: int, index: int) -> list[float]:
-    """Returns four numbers in [0, 1) that only look random."""
+    """Returns four pseudorandom numbers in [0, 1)."""
     # A NumPy generator for each index takes 20 times as long.
     key = hashlib.blake2b(f"{seed}/{index}".encode(), digest_size=32).digest()
     return [(number >> 11) / 2**53 for number in struct.unpack("<4Q", key)]

@@ -1,8 +1,8 @@
-"""Where photographs come from: random access to the bytes of image files.
+"""Sources of photographs: random access to the bytes of image files.
 
 A source has a length, the names of its images, and gives an `Example` for an index:
-a folder, a list of files, or a data set of TensorFlow Datasets. Sources read when
-asked, hold no open file and can be pickled.
+a folder, a list of files, or a data set of TensorFlow Datasets. Sources read on demand,
+keep no file open and can be pickled.
 """
 
 import dataclasses
@@ -16,6 +16,8 @@ import numpy as np
 from jaxtyping import Int
 
 from jaxcolor.data import files, imagenet, tfds
+from jaxcolor.images import finding
+from jaxcolor.images.finding import Skipped
 
 # name[/config][:version][:split], or folder[:split], such as gs://bucket/name/1.0.0
 TFDS_SPEC = re.compile(
@@ -27,8 +29,8 @@ class Example(NamedTuple):
     """One image.
 
     Attributes:
-        name: the same wherever the source lies; that of a file is its path below the
-            folder.
+        name: does not depend on where the source is stored; that of a file is its path
+            below the folder.
         image: the encoded image, as in its file.
     """
 
@@ -60,7 +62,7 @@ class Files:
 
     root: Path
     names: tuple[str, ...]
-    skipped: tuple[files.Skipped, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -68,7 +70,7 @@ class Files:
     def __getitem__(self, index: int) -> Example:
         path = self.root / self.names[index]
         try:
-            return Example(self.names[index], path.read_bytes())
+            return Example(self.names[index], finding.read_file(path))
         except OSError as error:
             raise OSError(f"cannot read {path}: {error.strerror}") from error
 
@@ -80,9 +82,9 @@ class Records:
     Attributes:
         title: name, version and split.
         records: gives a dictionary of features for an index.
-        feature: which of them is the image.
-        label: which is its class; None where there is none.
-        classes: their names.
+        feature: the name of the one that is the image.
+        label: the feature that is its class; None where there is none.
+        classes: names of the classes.
     """
 
     title: str
@@ -154,7 +156,7 @@ def open_source(
     data_dir: str | Path | None = None,
     progress: files.Progress | None = None,
 ) -> Source:
-    """Opens what a line of text names.
+    """Opens the source that a line of text names.
 
     Args:
         spec: a folder, a .txt list of files, or 'tfds:NAME[:SPLIT]', where NAME may
@@ -167,7 +169,7 @@ def open_source(
         progress: as in `folder`.
 
     Raises:
-        ValueError: it is none of them, or holds no images.
+        ValueError: there is no such source, or it holds no images.
     """
     text = str(spec)
     subset, _, rest = text.partition(":")
@@ -202,9 +204,9 @@ def folder(
 
     Args:
         path: of the folder.
-        names: as `listing` gave them before: just these, neither looked for nor
-            decoded again.
-        progress: wraps the names of the files that are decoded: tqdm.tqdm, for one.
+        names: from `listing`: exactly these are opened, without a search and without
+            verification.
+        progress: wraps the names of the files that are decoded, as tqdm.tqdm does.
 
     Raises:
         ValueError: there is no such folder, or no image in it that can be decoded.
@@ -216,7 +218,7 @@ def folder(
         return Files(root, tuple(names))
     found = files.find(root)
     if not found:
-        wanted = ".jpg, .png, .webp, .tif and whatever else Pillow reads"
+        wanted = ".jpg, .png, .webp, .tif and others that Pillow reads"
         raise ValueError(f"no images in {root}; looked for {wanted}")
     return Files(root, *files.verify(root, found, progress=progress))
 
@@ -280,7 +282,7 @@ def by_class(source: Source) -> Source:
 
 
 def listing(source: Source) -> list[str]:
-    """Lists the names, to open the same images again: `open_source(..., names=)`."""
+    """Lists the names, to open the same images later: `open_source(..., names=)`."""
     return list(source.names)
 
 
@@ -288,5 +290,7 @@ def _chosen(source: Source, names: Sequence[str]) -> Part:
     positions = {name: position for position, name in enumerate(source.names)}
     gone = [name for name in names if name not in positions]
     if gone:
-        raise ValueError(f"{len(gone)} of {len(names)} images are gone: {gone[0]} ...")
+        raise ValueError(
+            f"{len(gone)} of {len(names)} images are missing: {gone[0]} ..."
+        )
     return Part(source, np.array([positions[name] for name in names], np.int64))

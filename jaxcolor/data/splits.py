@@ -1,4 +1,4 @@
-"""A part of a source that is never learnt from, chosen by the names of the images."""
+"""Sets a part of a source aside for validation, by the names of the images."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ class Split(NamedTuple):
     """A source in two.
 
     Attributes:
-        training: what is learnt from.
-        validation: what is held out.
+        training: the images to train on.
+        validation: the images that are set aside.
     """
 
     training: Source
@@ -23,16 +23,16 @@ class Split(NamedTuple):
 
 
 def is_held_out(name: str, *, fraction: float) -> bool:
-    """Tells whether an image is held out, by its name alone.
+    """Returns whether an image is set aside, by its name alone.
 
-    What else the source holds changes nothing, and a larger fraction holds out the
+    The other images of the source do not matter, and a larger fraction sets aside the
     same images and some more.
     """
     return _place(name) < fraction * 2**64
 
 
 def held_out(names: Sequence[str], *, count: int) -> list[str]:
-    """Lists so many names as the smallest fraction holds out that holds out as many."""
+    """Lists a number of names: those that the smallest fractions set aside."""
     return sorted(names, key=_place)[:count]
 
 
@@ -41,10 +41,10 @@ def split(source: Source, *, held_out_fraction: float) -> Split:
 
     Args:
         source: what to split.
-        held_out_fraction: about this share is held out; in [0, 1).
+        held_out_fraction: about this share is set aside; in [0, 1).
 
     Raises:
-        ValueError: a fraction above 0 holds out nothing, or leaves nothing.
+        ValueError: a fraction above 0 sets nothing aside, or leaves nothing.
     """
     if not 0 <= held_out_fraction < 1:
         raise ValueError(f"got held_out_fraction {held_out_fraction}, wanted [0, 1)")
@@ -58,7 +58,7 @@ def split(source: Source, *, held_out_fraction: float) -> Split:
         raise ValueError(
             f"held_out_fraction {held_out_fraction} of {len(source)} images splits them"
             f" into {len(parts.training)} and {len(parts.validation)}; wanted some in"
-            " both, or 0 to hold out none"
+            " both, or 0 to set none aside"
         )
     return parts
 

@@ -1,4 +1,7 @@
-"""Data sets of TensorFlow Datasets that lie prepared on disk, without TensorFlow."""
+"""Reads data sets of TensorFlow Datasets that are prepared on disk.
+
+TensorFlow is not needed.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +14,9 @@ class Prepared(NamedTuple):
     Attributes:
         title: name, configuration, version and split.
         records: gives a dictionary of features for an index; images stay encoded.
-        feature: which of the features is the image.
-        label: which is its class; None where there is none.
-        classes: their names.
+        feature: the name of the feature that is the image.
+        label: the name of the feature that is its class; None where there is none.
+        classes: names of the classes.
     """
 
     title: str
@@ -30,24 +33,24 @@ def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepare
         name: 'NAME', 'NAME/CONFIG', 'NAME:VERSION', or the folder of a prepared
             version, also on gs:// (extra gcs).
         split: also a part of one, such as 'train[:10%]'.
-        data_dir: where the data sets lie; None is the package's own default.
+        data_dir: folder of the data sets; None is the package's own default.
 
     Raises:
         ValueError: it is not prepared, cannot be reached, is not in a format with
             random access, has no such split, or not one image in each record.
     """
-    # Here, for it takes half a second.
+    # Imported here because it takes half a second.
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core import read_only_builder
 
     how = _how_to_prepare(name, data_dir=data_dir)
     try:
-        # From what lies on disk: a data set's own code may need TensorFlow.
+        # From the files on disk: a data set's own code may need TensorFlow.
         if (tfds.core.Path(name) / "dataset_info.json").is_file():
             builder = tfds.builder_from_directory(name)
         else:
             builder = read_only_builder.builder_from_files(name, data_dir=data_dir)
-    # Of etils, where what reads gs:// is not installed.
+    # Raised by etils where the reader of gs:// is not installed.
     except ImportError as error:
         where = data_dir if data_dir else name
         raise ValueError(

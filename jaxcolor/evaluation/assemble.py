@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
 from jaxcolor.data import sources
 from jaxcolor.data.sources import Source
@@ -26,6 +25,7 @@ from jaxcolor.evaluation.result_tables import Evaluation
 from jaxcolor.evaluation.systems import System
 from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
+from jaxcolor.runtime import progress
 
 
 class References(NamedTuple):
@@ -103,9 +103,7 @@ def assemble(
     setting = Setting(opened.names, names)
     judging = [judge.prepare(setting) for judge in judges]
     measured = _baselines(references, how, data_dir=data_dir) | loaded
-    # A bar only on a terminal (None), or never (True).
-    hidden = True if is_quiet else None
-    with tqdm(total=2 * len(opened), unit="photo", disable=hidden) as bar:
+    with progress.bar(2 * len(opened), unit="photo", is_hidden=is_quiet) as bar:
         found = evaluate.evaluate(
             measured,
             opened,

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from jaxcolor.color.decode import Decoding
 from jaxcolor.evaluation import metric, systems
 from jaxcolor.evaluation.metric import Metric
-from jaxcolor.runtime import markdown_text
+from jaxcolor.runtime import atomic, markdown_text, printable
 
 RESULTS, TABLE, CSV, MANIFEST = "results.json", "table.md", "table.csv", "manifest.json"
 # Heads of the last columns of a table.
@@ -108,10 +107,10 @@ def write(evaluation: Evaluation, folder: Path) -> None:
     }
     del fields["metrics"]
     manifest = fields.pop("manifest")
-    replace(folder / RESULTS, json.dumps(fields, indent=1) + "\n")
-    replace(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-    replace(folder / TABLE, markdown(evaluation))
-    replace(folder / CSV, comma_separated(evaluation))
+    atomic.write_json(folder / RESULTS, fields)
+    atomic.write_json(folder / MANIFEST, manifest)
+    atomic.write_text(folder / TABLE, markdown(evaluation))
+    atomic.write_text(folder / CSV, comma_separated(evaluation))
 
 
 def columns(evaluation: Evaluation) -> list[tuple[str, list[Metric]]]:
@@ -176,7 +175,7 @@ def comma_separated(evaluation: Evaluation) -> str:
     for row in evaluation.rows:
         numbers = [row.numbers.get(one.key, (None, None, None)) for one in found]
         values = [value for number in numbers for value in number]
-        name = markdown_text.readable(row.system)
+        name = printable.escape(row.system)
         writer.writerow([name, *values, *decoding_of(row)])
     return out.getvalue()
 
@@ -217,7 +216,7 @@ def paragraphs(manifest: Mapping[str, Any]) -> list[str]:
         manifest["skipped"],
     )
     broken = f" ({len(skipped)} broken ones left out)" if skipped else ""
-    source = markdown_text.readable(manifest["source"])
+    source = printable.escape(manifest["source"])
     protocol = (
         f"{manifest['photographs']:,} photographs of {source}{broken}: shorter side"
         f" resized to {size} pixels ({manifest['resize']}), central {size} × {size}"
@@ -227,11 +226,4 @@ def paragraphs(manifest: Mapping[str, Any]) -> list[str]:
         " photographs, with the weights of the colors fixed. jaxcolor"
         f" {versions['jaxcolor']}, jax {versions['jax']}."
     )
-    return [protocol, *map(markdown_text.readable, manifest.get("notes", ()))]
-
-
-def replace(path: Path, text: str) -> None:
-    """Writes a file at once, so that no reader sees half of it."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(text)
-    temporary.replace(path)
+    return [protocol, *map(printable.escape, manifest.get("notes", ()))]

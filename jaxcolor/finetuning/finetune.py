@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from jaxcolor import plots
 from jaxcolor.color.heads import Bins
 from jaxcolor.data import albums, sources
 from jaxcolor.data.albums import Album
-from jaxcolor.evaluation import manifests, result_tables
+from jaxcolor.evaluation import manifests
 from jaxcolor.finetuning import beginning, comparison, settings
 from jaxcolor.finetuning.comparison import Comparison
 from jaxcolor.pretrained import model_card, release
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.runtime import atomic, progress
 from jaxcolor.training import loop, priors, workdirs
 
 # In the workdir, beside what a training writes.
@@ -92,7 +91,7 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
             " with bins"
         )
     album = _album(request)
-    tell(albums.told(album))
+    tell(albums.summary(album))
     folder = request.workdir.absolute()
     _begin(request, model, folder)
     config = settings.config(
@@ -112,7 +111,10 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
         return Outcome(ended.step, album, None)
     tuned = release.load(folder)
     aside = sources.folder(folder / PHOTOGRAPHS / albums.VALIDATION)
-    with _bar(2 * len(aside), request, "comparing") as bar:
+    hidden = request.is_quiet
+    with progress.bar(
+        2 * len(aside), unit="photo", title="comparing", is_hidden=hidden
+    ) as bar:
         found = comparison.compare(model, tuned, aside, on_done=bar.update)
     _release(request, tuned, album, found)
     return Outcome(tuned.provenance["step"], album, found)
@@ -136,29 +138,26 @@ def _album(request: Request) -> Album:
     if (request.workdir / workdirs.CONFIG).exists():
         raise ValueError(f"{request.workdir} has another training; wanted a new folder")
 
-    def progress(names: Iterable[str]) -> Iterable[str]:
-        shown: Iterable[str] = tqdm(
-            names, unit="photo", desc="photographs", disable=_hidden(request)
-        )
-        return shown
+    def shown(names: Iterable[str]) -> Iterable[str]:
+        hidden = request.is_quiet
+        return progress.over(names, unit="photo", title="photographs", is_hidden=hidden)
 
     try:
-        with release.whole_folder(folder) as partial:
+        with atomic.folder(folder) as partial:
             album = albums.gather(
                 request.photographs,
                 partial,
                 recipe=settings.COPIES,
                 fewest=settings.FEWEST,
                 set_aside=settings.set_aside,
-                progress=progress,
+                progress=shown,
             )
     except ValueError:
         # Of photographs that will not do nothing is left.
         with contextlib.suppress(OSError):
             request.workdir.rmdir()
         raise
-    record = json.dumps({**asked, "album": album._asdict()}, indent=1)
-    result_tables.replace(path, record + "\n")
+    atomic.write_json(path, {**asked, "album": album._asdict()})
     return album
 
 
@@ -226,12 +225,3 @@ def _without(value: Any, prefix: str) -> Any:
     if isinstance(value, dict):
         return {name: _without(x, prefix) for name, x in value.items()}
     return value.removeprefix(prefix) if isinstance(value, str) else value
-
-
-def _hidden(request: Request) -> bool | None:
-    # On a terminal only (None), or never (True).
-    return True if request.is_quiet else None
-
-
-def _bar(total: int, request: Request, what: str) -> Any:
-    return tqdm(total=total, unit="photo", desc=what, disable=_hidden(request))

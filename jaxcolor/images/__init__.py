@@ -1,12 +1,16 @@
-"""One photograph of a user in, one out.
+"""Reads a user's photographs, and writes them.
 
-Old photographs come in many ways: 16-bit scans, CMYK separations, palettes, pictures
-that lie on their side, color spaces of a scanner. `load` makes upright sRGB of them all
-and `save` puts it back into a file, with what the file said about the photograph.
+Old photographs come in many forms: 16-bit scans, CMYK separations, palettes, rotated
+pictures, the color spaces of scanners. `find` lists those of a folder, `load` converts
+each to upright sRGB, and `save` writes it with the metadata of the file that it was
+read from.
 """
 
-from jaxcolor.images.loading import MAX_PIXELS, Photo, find_photos, load
+from jaxcolor.images.finding import find
+from jaxcolor.images.limits import MAX_PIXELS
+from jaxcolor.images.loading import Photo, load
 from jaxcolor.images.saving import (
+    ExistingFileError,
     output_format,
     output_name,
     refuse_existing,
@@ -15,8 +19,9 @@ from jaxcolor.images.saving import (
 
 __all__ = [
     "MAX_PIXELS",
+    "ExistingFileError",
     "Photo",
-    "find_photos",
+    "find",
     "load",
     "output_format",
     "output_name",

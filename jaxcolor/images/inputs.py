@@ -27,7 +27,7 @@ def pixels(image: Input) -> UInt[np.ndarray, "_ _ *c"]:
     """Returns gray, RGB, or RGB and alpha; of floats the 16-bit levels.
 
     Raises:
-        ValueError: it is no photograph, or of another type than `Input`.
+        ValueError: it cannot be read as a photograph, or is of another type.
     """
     if isinstance(image, str | Path):
         photo = loading.load(image)
@@ -90,5 +90,5 @@ def _pixels_of_pillow(image: Image.Image) -> UInt[np.ndarray, "_ _ *c"]:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if image.mode in ("I", "F"):
-        raise ValueError(f"an image of mode {image.mode} does not tell what is white")
+        raise ValueError(f"the range of an image of mode {image.mode} is not known")
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))

@@ -1,4 +1,4 @@
-"""A photograph from a file: upright sRGB, and what goes back with it."""
+"""Reads a photograph from a file: upright sRGB, and its metadata."""
 
 import warnings
 from pathlib import Path
@@ -8,14 +8,7 @@ import numpy as np
 from jaxtyping import UInt
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from jaxcolor.images import metadata, profiles, samples
-
-# The largest sensors of phones make 201 megapixels; above, it is a bomb or a map.
-MAX_PIXELS = 250_000_000
-
-# Formats that Pillow hands to another program or cannot read by itself.
-_FOREIGN = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-_PILLOW_LIMIT = 2**30 // 4 // 3  # Image.MAX_IMAGE_PIXELS, unless someone set it.
+from jaxcolor.images import finding, limits, metadata, profiles, samples
 
 # Quarters to turn counterclockwise, then whether to mirror left and right.
 _TURNS = {
@@ -31,11 +24,11 @@ _TURNS = {
 
 
 class Photo(NamedTuple):
-    """A photograph, with what its file told about it.
+    """A photograph with the metadata of its file.
 
     Attributes:
         rgb: sRGB, upright, uint8 or uint16.
-        alpha: opacity, of as many bits as rgb; None where all is opaque.
+        alpha: opacity, with as many bits as rgb; None where all is opaque.
         format: Pillow's name of the file's format: JPEG, PNG, TIFF ...
         exif: an EXIF block that fits the upright pixels.
         xmp: an XMP packet that fits the upright pixels.
@@ -50,83 +43,35 @@ class Photo(NamedTuple):
     dpi: tuple[float, float] | None = None
 
 
-def find_photos(folder: str | Path) -> list[Path]:
-    """Lists the photographs in a folder and the folders in it, sorted.
-
-    Goes by the suffix. Skips hidden files and folders: among them are thumbnails, and
-    the companions that macOS leaves beside every file.
-
-    Raises:
-        ValueError: it is not a folder.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: not a folder")
-    # Pillow opens an MPO as a JPEG.
-    formats = {*_formats(), "MPO"}
-    suffixes = {
-        suffix
-        for suffix, format in Image.registered_extensions().items()
-        if format in formats
-    }
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-
-
 def load(path: str | Path) -> Photo:
     """Loads a photograph: its first frame or page.
 
-    Photographs of 16 bits a channel stay so. Floats become 16 bits: the smallest of 1,
-    255 and 65535 that holds them all is taken for white.
+    Photographs of 16 bits a channel stay so. Floats become 16 bits: white is the
+    smallest of 1, 255 and 65535 that is not exceeded.
 
     Raises:
         ValueError: there is no photograph, it is damaged or cut off, or it has more
-            than MAX_PIXELS pixels. One line, that starts with the path.
+            than `limits.MAX_PIXELS` pixels. One line, which starts with the path.
     """
     path = Path(path)
-    # Pillow's limit is one for the whole process. A limit of the user's own stays.
-    if Image.MAX_IMAGE_PIXELS == _PILLOW_LIMIT:
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     try:
         # Not by its name: Pillow would map some TIFFs into memory, and then mixes up
         # the rows of those that lie on their side.
-        with path.open("rb") as file, Image.open(file, formats=_formats()) as image:
-            _check_size(image)
+        with finding.open_file(path) as file, limits.open_image(file) as image:
             return _read(image, path)
-    # Whatever damage leads Pillow's readers to.
+    # Damage makes Pillow's readers raise anything.
     except Exception as error:
         raise ValueError(f"{path}: {_problem(error, path)}") from error
 
 
-def _formats() -> list[str]:
-    Image.init()
-    return [name for name in Image.OPEN if name not in _FOREIGN]
-
-
-class _WrongSizeError(Exception):
-    pass
-
-
-def _check_size(image: Image.Image) -> None:
-    width, height = image.size
-    if not 1 <= width * height <= MAX_PIXELS:
-        wanted = f"wanted 1 to {MAX_PIXELS:,}"
-        raise _WrongSizeError(f"{width} x {height} pixels, {wanted}")
-
-
 def _problem(error: Exception, path: Path) -> str:
-    """Says in one line why there is no photograph."""
+    """Returns in one line why a file could not be read."""
     if isinstance(error, UnidentifiedImageError):
-        is_empty = path.stat().st_size == 0
+        is_empty = path.is_file() and path.stat().st_size == 0
         return "empty" if is_empty else "not an image that can be read"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
-    if isinstance(error, _WrongSizeError):
+    if isinstance(error, limits.ImageSizeError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
@@ -141,7 +86,7 @@ def _read(image: ImageFile.ImageFile, path: Path) -> Photo:
     elif image.format != "MPO" and getattr(image, "is_animated", False):
         warnings.warn(f"{path}: only the first of its frames is read", stacklevel=2)
     pixels, alpha = samples.read(image, path=path)
-    # Only now: PNG may tell it after the pixels, and Pillow turns a TIFF as it loads.
+    # Only now: in a PNG it may follow the pixels, and Pillow turns a TIFF as it loads.
     turn = metadata.orientation(image, path=path)
     profile = image.info.get("icc_profile")
     return Photo(

@@ -1,4 +1,4 @@
-"""What travels with a photograph's pixels: EXIF, XMP and resolution."""
+"""The metadata of a photograph: EXIF, XMP and resolution."""
 
 import math
 import re
@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 _ORIENTATION = ExifTags.Base.Orientation
-# Orientations by which width and height change places.
+# Orientations that exchange width and height.
 SIDEWAYS = (5, 6, 7, 8)
-_HEADER = b"Exif\0\0"  # Of EXIF in a JPEG; other formats do without.
+_HEADER = b"Exif\0\0"  # Precedes EXIF in a JPEG, not in other formats.
 _XMP_TAG = 700  # Adobe, XMP specification part 3, section 1.1.2 (TIFF).
 
 # Tags that hold directories of further tags.
@@ -49,7 +49,7 @@ def orientation(image: Image.Image, *, path: Path) -> int:
     """
     try:
         found = image.getexif().get(_ORIENTATION, 1)
-    # Pillow's reader raises whatever the damage leads to.
+    # Damage makes Pillow's reader raise anything.
     except Exception as error:
         warnings.warn(f"{path}: its EXIF cannot be read: {error}", stacklevel=2)
         return 1
@@ -57,7 +57,7 @@ def orientation(image: Image.Image, *, path: Path) -> int:
 
 
 def exif(image: Image.Image, *, path: Path) -> bytes | None:
-    """Returns the EXIF block of a loaded image, made fit for the upright pixels.
+    """Returns the EXIF block of a loaded image, adapted to the upright pixels.
 
     It begins with the header that JPEG wants; Pillow takes it off for other formats.
     """
@@ -144,7 +144,7 @@ def tiff_tags(block: bytes | None, xmp_packet: bytes | None) -> Image.Exif:
 
 
 def xmp(image: Image.Image) -> bytes | None:
-    """Returns the XMP packet of a loaded image, made fit for the upright pixels."""
+    """Returns the XMP packet of a loaded image, adapted to the upright pixels."""
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if not packet:
         return None
@@ -154,11 +154,11 @@ def xmp(image: Image.Image) -> bytes | None:
 
 
 def dpi(image: Image.Image, *, turned: bool) -> tuple[float, float] | None:
-    """Returns the dots per inch along and across, None where they are not told.
+    """Returns the dots per inch along and across, None where they are not given.
 
     Args:
         image: loaded.
-        turned: whether the pixels are turned by a quarter since.
+        turned: whether the pixels have been turned by a quarter.
     """
     try:
         x, y = (float(axis) for axis in image.info["dpi"])

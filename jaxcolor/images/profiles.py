@@ -1,4 +1,4 @@
-"""From the color space of a photograph's ICC profile to sRGB.
+"""Converts photographs from the color space of their ICC profile to sRGB.
 
 Little CMS does it for 8 bits a channel. Pillow hands it no more than 8, so photographs
 of 16 bits go through the curves and the matrix of their profile here.
@@ -8,7 +8,7 @@ import functools
 import io
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,10 @@ _ROWS = 64
 def to_srgb(
     samples: Samples, profile: bytes | None, *, path: Path
 ) -> UInt[np.ndarray, "h w 3"]:
-    """Converts a photograph to sRGB, of as many bits.
+    """Converts a photograph to sRGB, with as many bits.
 
-    Without a profile, gray and RGB are taken for sRGB. A profile that is broken or not
-    for such samples is ignored with a warning that names the path.
+    Without a profile, gray and RGB are assumed to be sRGB. A profile that is broken, or
+    is for other samples, is ignored with a warning that names the path.
     """
     if profile:
         try:
@@ -41,11 +41,32 @@ def to_srgb(
     return _without_profile(samples)
 
 
+def image_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Converts an image of 8 bits a channel to sRGB, of mode RGB.
+
+    Without a profile, with one of sRGB, and with a broken one or one that is not for
+    such pixels, it is Pillow's conversion to RGB.
+
+    Args:
+        image: of mode L, RGB or CMYK.
+        profile: content of its ICC profile.
+    """
+    if profile and image.mode == "L" and _is_for_rgb(profile):
+        image = image.convert("RGB")
+    try:
+        transform = _transform(profile, image.mode) if profile else None
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        transform = None
+    if transform is None:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    return Image.fromarray(_by_lcms(np.asarray(image), transform))
+
+
 @functools.cache
 def srgb() -> bytes:
-    """Returns an sRGB profile, the same bytes on every day."""
+    """Returns an sRGB profile, always with the same bytes."""
     made = bytearray(_srgb().tobytes())
-    # The date and time of making: ICC.1:2022, table 17.
+    # The date and time of creation: ICC.1:2022, table 17.
     made[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(made)
 
@@ -55,18 +76,32 @@ def _srgb() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def _through(profile: bytes, samples: Samples, path: Path) -> UInt[np.ndarray, "h w 3"]:
+# Cached, for the photographs of a camera share a profile. Transforms may be used by
+# several threads at once.
+@functools.lru_cache(maxsize=32)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Returns the conversion from a profile to sRGB, None where there is none to do."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     space = source.profile.xcolor_space.strip()
-    if space == "RGB" and samples.ndim == 2:
-        samples = _without_profile(samples)
-    mode = _mode(samples)
     if _MODES.get(space) != mode:
         raise ValueError(f"it is for {space}, the pixels are {mode}")
-    # For gray, its optimization is off by up to ten steps in the shadows.
+    # For gray, Little CMS's optimization is off by up to ten steps in the shadows.
     flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
     transform = ImageCms.buildTransform(source, _srgb(), mode, "RGB", flags=flags)
-    if _is_identity(transform, mode):
+    return None if _is_identity(transform, mode) else transform
+
+
+def _is_for_rgb(profile: bytes) -> bool:
+    # The color space of the data: ICC.1:2022, table 17.
+    return profile[16:20] == b"RGB "
+
+
+def _through(profile: bytes, samples: Samples, path: Path) -> UInt[np.ndarray, "h w 3"]:
+    if samples.ndim == 2 and _is_for_rgb(profile):
+        samples = _without_profile(samples)
+    mode = _mode(samples)
+    transform = _transform(profile, mode)
+    if transform is None:
         return _without_profile(samples)
     if samples.dtype == np.uint8:
         return _by_lcms(samples, transform)
@@ -89,7 +124,17 @@ def _without_profile(samples: Samples) -> UInt[np.ndarray, "h w 3"]:
         return np.repeat(samples[..., np.newaxis], 3, axis=2)
     if mode == "RGB":
         return samples
-    return np.asarray(_image(samples).convert("RGB"))
+    return _by_rows(samples, lambda image: image.convert("RGB"))
+
+
+def _by_rows(
+    samples: UInt8[np.ndarray, "h w c"], convert: Callable[[Image.Image], Image.Image]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Converts some rows at a time: images of Pillow take 4 bytes a pixel."""
+    result = np.empty((*samples.shape[:2], 3), np.uint8)
+    for top in range(0, len(samples), _ROWS):
+        result[top : top + _ROWS] = convert(_image(samples[top : top + _ROWS]))
+    return result
 
 
 def _image(samples: UInt8[np.ndarray, "h w *c"]) -> Image.Image:
@@ -114,11 +159,7 @@ def _by_lcms(
     if samples.ndim == 2:
         ramp = np.arange(256, dtype=np.uint8)[np.newaxis]
         return _by_table(samples, np.asarray(transform.apply(_image(ramp)))[0])
-    image = _image(samples)
-    if image.mode == "RGB":
-        transform.apply_in_place(image)
-        return np.asarray(image)
-    return np.asarray(transform.apply(image))
+    return _by_rows(samples, transform.apply)
 
 
 def _by_table(
@@ -131,10 +172,10 @@ def _by_table(
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Tells a profile that is sRGB under another name.
+    """Returns whether a profile is sRGB under another name.
 
-    Cameras write many an sRGB. Their samples stay as they are, rather than moving by
-    one in 255 at each saving.
+    Cameras write many versions of sRGB. Their samples stay as they are; otherwise they
+    could change by one in 255 each time they are saved.
     """
     if mode == "CMYK":
         return False

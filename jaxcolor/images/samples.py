@@ -1,7 +1,7 @@
 """The samples of an opened image, with all the bits that its file has.
 
-Pillow keeps 16 bits of gray but only 8 of color, and clips where it converts; so what
-is deeper than 8 bits is put together and scaled here.
+Pillow keeps 16 bits of gray but only 8 of color, and clips when it converts. So samples
+of more than 8 bits are assembled and scaled here.
 """
 
 import sys
@@ -13,20 +13,20 @@ import numpy as np
 from jaxtyping import UInt, UInt16
 from PIL import Image, ImageFile, TiffImagePlugin
 
-from jaxcolor.images import profiles
+from jaxcolor.images import finding, profiles
 
 _WHITE = 2**16 - 1
-# Tags of TIFF 6.0 and what some of their values mean.
+# Tags of TIFF 6.0, and some of their values.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION = 258, 262, 284
 _WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2
 
 
 class Pixels(NamedTuple):
-    """What a file holds for its pixels.
+    """The samples of a file.
 
     Attributes:
         samples: gray, RGB or CMYK in the file's own color space, uint8 or uint16.
-        alpha: opacity, of as many bits; None where all is opaque.
+        alpha: opacity, with as many bits; None where all is opaque.
     """
 
     samples: profiles.Samples
@@ -52,7 +52,7 @@ def _shallow(image: ImageFile.ImageFile) -> Pixels:
         mode = "LA" if is_gray else "RGBA"
     else:
         mode = "L" if is_gray else "CMYK" if image.mode == "CMYK" else "RGB"
-    # Converting copies, even into the mode that an image has.
+    # A conversion copies, even to the mode that an image has.
     stored = np.asarray(image if image.mode == mode else image.convert(mode))
     if mode == "LA":
         return Pixels(stored[..., 0], stored[..., 1])
@@ -67,13 +67,13 @@ def _deep_gray(image: ImageFile.ImageFile) -> Pixels:
     alpha = _key_alpha(gray[..., np.newaxis], image.info.get("transparency"))
     (bits,) = _tiff_tag(image, _BITS_PER_SAMPLE, (16,))
     if bits < 16:
-        # Its upper bits once more below: white stays white, and the steps even.
+        # Its upper bits repeated below: white stays white, and steps stay even.
         gray = gray << (16 - bits) | gray >> (2 * bits - 16)
     return Pixels(_positive(image, gray), alpha)
 
 
 def _deep_gray_with_alpha(image: ImageFile.ImageFile) -> Pixels:
-    # Taken for four channels of 8 bits, the bytes come as they are.
+    # Read as four channels of 8 bits, the bytes come unchanged.
     image.tile = [tile._replace(args="RGBA") for tile in image.tile]
     stored = np.asarray(image).view(">u2").astype(np.uint16)
     return Pixels(stored[..., 0], stored[..., 1])
@@ -82,14 +82,14 @@ def _deep_gray_with_alpha(image: ImageFile.ImageFile) -> Pixels:
 def _unbounded_gray(
     image: ImageFile.ImageFile, path: Path
 ) -> UInt16[np.ndarray, "h w"]:
-    """Reads 32-bit numbers, of which no file tells the one that is white."""
+    """Reads 32-bit numbers, whose white is not given in the file."""
     values = np.asarray(image).astype(np.float32)
     np.nan_to_num(values, copy=False, posinf=0, neginf=0)
     largest = float(values.max())
     usual = (1, 255, _WHITE) if image.mode == "F" else (_WHITE,)
     white = next((white for white in usual if largest <= white), largest)
     if white not in usual:
-        problem = f"{white:g}, its largest number, is taken for white"
+        problem = f"{white:g}, its largest number, is used as white"
         warnings.warn(f"{path}: {problem}", stacklevel=2)
     values *= _WHITE / white
     np.clip(values, 0, _WHITE, out=values)
@@ -113,14 +113,14 @@ def _tiff_tag(image: ImageFile.ImageFile, tag: int, default: Any) -> Any:
 
 
 def _deep_color(image: ImageFile.ImageFile, path: Path, order: str) -> Pixels:
-    """Reads RGB and RGBA of 16 bits, whose bytes have an order, L or B.
+    """Reads RGB and RGBA with 16 bits a channel in a byte order, L or B.
 
-    Pillow unpacks the upper byte of each sample only. Told of the other order, it
-    unpacks the lower byte: two passes make the whole.
+    Pillow unpacks only the upper byte of each sample. With the other order it unpacks
+    the lower byte, so two passes give both.
     """
     other = {"L": "B", "B": "L"}[order]
     with (
-        path.open("rb") as file,
+        finding.open_file(path) as file,
         Image.open(file, formats=[str(image.format)]) as again,
     ):
         image.tile = [_ordered(tile, order) for tile in image.tile]
@@ -134,14 +134,14 @@ def _deep_color(image: ImageFile.ImageFile, path: Path, order: str) -> Pixels:
 
 
 def _byte_order(image: ImageFile.ImageFile, path: Path) -> str | None:
-    """Returns the order of the bytes in 16-bit color, None where 8 bits it must be."""
+    """Returns the byte order of 16-bit color, None where only 8 bits can be read."""
     raw_modes = {_raw_mode(tile) for tile in image.tile}
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return "B" if raw_modes & {"RGB;16B", "RGBA;16B"} else None
     if _tiff_tag(image, _BITS_PER_SAMPLE, (8,))[0] != 16:
         return None
     by_libtiff = {tile.codec_name for tile in image.tile} == {"libtiff"}
-    # libtiff unpacks planes in one way only, whatever it is told.
+    # libtiff unpacks planes in one way only, whatever the order.
     is_planar = _tiff_tag(image, _PLANAR_CONFIGURATION, 1) == _SEPARATE_PLANES
     kinds = {raw_mode.partition(";")[0] for raw_mode in raw_modes}
     if not kinds <= {"RGB", "RGBX", "RGBA", *"RGBA"} or (by_libtiff and is_planar):
@@ -161,7 +161,7 @@ def _raw_mode(tile: ImageFile._Tile) -> str:
 def _ordered(tile: ImageFile._Tile, order: str) -> ImageFile._Tile:
     """Returns a tile that is read as 16-bit samples in an order of bytes.
 
-    Also mends Pillow's reading of separate planes of 16 bits, which it takes for 8.
+    Also corrects separate planes of 16 bits, which Pillow reads as 8 bits.
     """
     name = f"{_raw_mode(tile).partition(';')[0]};16{order}"
     rest = tile.args[1:] if isinstance(tile.args, tuple) else None
@@ -171,7 +171,7 @@ def _ordered(tile: ImageFile._Tile, order: str) -> ImageFile._Tile:
 def _key_alpha(
     samples: UInt16[np.ndarray, "h w c"], key: int | tuple[int, ...] | None
 ) -> UInt16[np.ndarray, "h w"] | None:
-    """Returns the opacity where one color, the key, stands for transparent."""
+    """Returns the opacity where one color, the key, means transparent."""
     if key is None:
         return None
     return np.where((samples == key).all(axis=-1), 0, _WHITE).astype(np.uint16)

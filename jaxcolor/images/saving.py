@@ -1,10 +1,8 @@
-"""A photograph into a file, whole or not at all."""
+"""Writes a photograph to a file, whole or not at all."""
 
-import contextlib
+import math
 import os
-import secrets
 import warnings
-from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import IO, Any, NamedTuple
 
@@ -13,10 +11,11 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from jaxcolor.images import metadata, png16, profiles
 from jaxcolor.images.loading import Photo
+from jaxcolor.runtime import atomic
 
-# Lossless where the format can. Effort is spent where it is worth its time: for 24
-# megapixels the usual settings take 10 s (PNG), 35 s (WebP) and 18 s (AVIF) of one
-# core for files that are at most a tenth smaller.
+# Lossless where the format can be. The effort of compression is low: for 24 megapixels
+# the usual settings take 10 s (PNG), 35 s (WebP) and 18 s (AVIF) of one core, for files
+# that are at most a tenth smaller.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "PNG": {"compress_level": 3},
@@ -38,6 +37,15 @@ _SUFFIXES = {
 # Without transparency, or with one that few programs read.
 _OPAQUE = {"JPEG", "BMP"}
 _MARKER_BYTES = 65_000  # A JPEG marker segment holds 65,533; some are a header.
+# The longest width and height that the encoders take.
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 65_536}
+# Dots per inch: JPEG has 16 bits for them; PNG and BMP have 31 bits for the dots per
+# meter.
+_FINEST_DPI = {"JPEG": 2**16 - 1, "PNG": 2**31 // 40, "BMP": 2**31 // 40}
+
+
+class ExistingFileError(ValueError):
+    """A file, a folder or a link is where a new file is to be written."""
 
 
 class OutputFormat(NamedTuple):
@@ -53,14 +61,14 @@ class OutputFormat(NamedTuple):
 
 
 def output_format(photo: Photo, *, requested: str | None = None) -> OutputFormat:
-    """Chooses the format of the photograph's own file, or PNG where that falls short.
+    """Returns the format of the photograph's own file, or PNG where that loses much.
 
-    PNG takes the place of formats that have few colors (GIF), that Pillow writes with
-    too little of the photograph (PSD, PCX ...), and of all but PNG for 16 bits.
+    PNG replaces formats that have few colors (GIF) or that Pillow writes incompletely
+    (PSD, PCX ...), and every format for 16 bits.
 
     Args:
         photo: as loaded, or with other pixels.
-        requested: a format by name or suffix (jpeg, jpg, .jpg), whatever it loses.
+        requested: a format by name or suffix (jpeg, jpg, .jpg), even if it loses much.
 
     Raises:
         ValueError: the requested format is unknown.
@@ -82,9 +90,9 @@ def output_format(photo: Photo, *, requested: str | None = None) -> OutputFormat
 def output_name(
     photo: Photo, name: str | PurePath, *, requested: str | None = None
 ) -> str:
-    """Returns the file name to write a photograph under, given that of its input.
+    """Returns the file name for a photograph, given that of its input.
 
-    It stays as it is, unless its suffix is of another format than the output's.
+    The name stays, unless its suffix belongs to another format than the output's.
     """
     name = PurePath(name)
     chosen = output_format(photo, requested=requested)
@@ -94,37 +102,48 @@ def output_name(
 
 
 def refuse_existing(path: str | Path) -> None:
-    """Checks that nothing is in the way of a new file.
+    """Checks that nothing exists where a new file is to be written.
 
     Raises:
-        ValueError: there is a file, a folder or a link.
+        ExistingFileError: there is a file, a folder or a link.
     """
     if os.path.lexists(path):
-        raise ValueError(f"{path}: exists, not overwritten")
+        raise ExistingFileError(f"{path}: exists, not overwritten")
 
 
 def save(photo: Photo, path: str | Path, *, overwrite: bool = False) -> None:
     """Writes a photograph in the format of the path's suffix.
 
-    JPEG has quality 95 and full chroma; the others are lossless, but for AVIF. 16 bits
-    stay so in PNG and are rounded to 8 elsewhere. At every moment there is the whole
-    file at the path, or what was there before.
+    JPEG has quality 95 and full chroma; the others are lossless, except AVIF. 16 bits
+    are kept in PNG and rounded to 8 elsewhere. At every moment the path holds the whole
+    file, or what was there before.
 
     Raises:
-        ValueError: the suffix is unknown, the format cannot hold the transparency, the
-            path is taken, or the file cannot be written. One line.
+        ExistingFileError: the path is taken, perhaps only since the writing began.
+        ValueError: the suffix is unknown, the format cannot hold the transparency or
+            the size, or the file cannot be written. One line.
     """
     path = Path(path)
     format = _format_of_suffix(path.suffix)
     if format in _OPAQUE and _is_transparent(photo):
         raise ValueError(f"{path}: {format} has no transparency, the photograph has")
+    height, width = photo.rgb.shape[:2]
+    longest = _LONGEST_SIDE.get(format, math.inf)
+    if max(height, width) > longest:
+        size = f"{width} x {height} pixels"
+        raise ValueError(f"{path}: {size}; {format} holds up to {longest:,} a side")
     if not overwrite:
         refuse_existing(path)
     try:
-        with _replacing(path) as file:
+        with atomic.stream(path, overwrite=overwrite) as file:
             _write(photo, file, format, path)
-    except OSError as error:
-        raise ValueError(f"{path}: not written: {error.strerror or error}") from error
+    except FileExistsError as error:
+        raise ExistingFileError(f"{path}: exists, not overwritten") from error
+    # What a format cannot hold makes Pillow's writers raise anything.
+    except Exception as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        reason = reason or " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path}: not written: {reason}") from error
 
 
 def _format_of_suffix(suffix: str) -> str:
@@ -136,37 +155,20 @@ def _format_of_suffix(suffix: str) -> str:
 
 
 def _is_transparent(photo: Photo) -> bool:
-    """Tells whether anything is transparent."""
+    """Returns whether anything is transparent."""
     if photo.alpha is None:
         return False
     return bool(photo.alpha.min() < np.iinfo(photo.alpha.dtype).max)
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Yields a file beside the path that takes its place when all went well."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        # Unlike tempfile, with the permissions that the umask leaves.
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def _write(photo: Photo, file: IO[bytes], format: str, path: Path) -> None:
+    photo = _fitting(photo, format, path)
     rgb, alpha = photo.rgb, photo.alpha
     if format == "PNG" and rgb.dtype == np.uint16:
         png16.write(
             rgb, file, alpha=alpha, dpi=photo.dpi, exif=photo.exif, xmp=photo.xmp
         )
         return
-    if format == "JPEG":
-        photo = _fitting(photo, path)
     if rgb.dtype == np.uint16:
         rgb = profiles.to_8_bits(rgb)
         alpha = None if alpha is None else profiles.to_8_bits(alpha)
@@ -176,19 +178,26 @@ def _write(photo: Photo, file: IO[bytes], format: str, path: Path) -> None:
     image.save(file, format, **_OPTIONS[format], **_extras(photo, format))
 
 
-def _fitting(photo: Photo, path: Path) -> Photo:
-    """Leaves out what no segment of a JPEG can hold; better than no file at all."""
-    if len(photo.exif or b"") > _MARKER_BYTES:
-        warnings.warn(f"{path}: EXIF too large for JPEG, left out", stacklevel=2)
+def _fitting(photo: Photo, format: str, path: Path) -> Photo:
+    """Leaves out the metadata that a format cannot hold; better than no file at all."""
+    largest = _MARKER_BYTES if format == "JPEG" else math.inf
+    left_out = []
+    if len(photo.exif or b"") > largest:
+        left_out.append("EXIF")
         photo = photo._replace(exif=None)
-    if len(photo.xmp or b"") > _MARKER_BYTES:
-        warnings.warn(f"{path}: XMP too large for JPEG, left out", stacklevel=2)
+    if len(photo.xmp or b"") > largest:
+        left_out.append("XMP")
         photo = photo._replace(xmp=None)
+    if photo.dpi and max(photo.dpi) > _FINEST_DPI.get(format, math.inf):
+        left_out.append("resolution")
+        photo = photo._replace(dpi=None)
+    for what in left_out:
+        warnings.warn(f"{path}: {what} too large for {format}, left out", stacklevel=2)
     return photo
 
 
 def _extras(photo: Photo, format: str) -> dict[str, Any]:
-    """Returns what belongs to the photograph, as Pillow wants it for a format."""
+    """Returns the metadata of a photograph in the form that Pillow takes."""
     extras: dict[str, Any] = {"icc_profile": profiles.srgb()}
     if photo.dpi is not None:
         extras["dpi"] = photo.dpi
@@ -197,7 +206,7 @@ def _extras(photo: Photo, format: str) -> dict[str, Any]:
         extras["exif"] = tags
         # Pillow fails to compress where one of the tags is a directory of others.
         if not tags.keys() & metadata.DIRECTORIES:
-            # Differences between neighbors: without, LZW makes photographs larger.
+            # Differences between neighbors: without them, LZW enlarges photographs.
             tags[TiffImagePlugin.PREDICTOR] = 2
             extras["compression"] = "tiff_lzw"
         return extras

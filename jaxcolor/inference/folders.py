@@ -1,23 +1,33 @@
-"""Many photographs, from files to files: names, what is in the way, what went wrong."""
+"""Colorizes many photographs, from files to files.
+
+`plan` finds the photographs and checks the names of the results before any work;
+`colorize_files` reads, colorizes and writes. Whatever is wrong with a photograph fails
+that one only.
+"""
 
 import itertools
 import os
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePath
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from jaxcolor import images
-from jaxcolor.images import Photo
+from jaxcolor.images import Photo, finding
+from jaxcolor.images.finding import Found
 from jaxcolor.inference.colorizer import Colorizer
+from jaxcolor.runtime import atomic
 
 # Threads that read and write beside the network; two, so that neither waits for the
 # other where there is but one core.
 THREADS = max(2, os.cpu_count() or 1)
+
+Existing = Literal["refuse", "skip", "replace"]
+"""What to do where a result exists already; an input is never replaced."""
 
 
 class Job(NamedTuple):
@@ -25,8 +35,8 @@ class Job(NamedTuple):
 
     Attributes:
         source: its file.
-        folder: where to.
-        name: of the new file; None to take the source's, with another suffix where
+        folder: of the new file.
+        name: of the new file; None takes the source's name, with another suffix where
             the format changes.
     """
 
@@ -35,18 +45,36 @@ class Job(NamedTuple):
     name: str | None
 
 
+class Plan(NamedTuple):
+    """The photographs to colorize, and those that are left out.
+
+    Attributes:
+        jobs: the photographs to colorize.
+        existing: photographs whose results exist, and are to be skipped.
+        unreadable: a message for each reason why something cannot be read.
+        unsupported: a message for each format that is not read, such as HEIC.
+    """
+
+    jobs: tuple[Job, ...]
+    existing: tuple[Path, ...]
+    unreadable: tuple[str, ...]
+    unsupported: tuple[str, ...]
+
+
 class Outcome(NamedTuple):
-    """What became of a photograph.
+    """The result of a photograph.
 
     Attributes:
         source: its file.
         target: the new file; None where there is none.
         reason: why there is none, one line.
+        is_skipped: whether the target had existed, and was kept.
     """
 
     source: Path
     target: Path | None
     reason: str | None
+    is_skipped: bool = False
 
 
 class _Loaded(NamedTuple):
@@ -55,42 +83,55 @@ class _Loaded(NamedTuple):
 
 
 def plan(
-    inputs: Sequence[Path], output: Path, *, requested: str | None, overwrite: bool
-) -> list[Job]:
-    """Returns what is to be done, having checked that nothing is in the way.
+    inputs: Sequence[Path], output: Path, *, requested: str | None, existing: Existing
+) -> Plan:
+    """Returns the photographs to colorize, having checked the names of the results.
 
     Args:
         inputs: photographs and folders. Photographs go straight into the output
             folder; those of a folder keep their place below it.
         output: a folder, made where it is missing. For one photograph it may be a file,
-            told by its suffix.
+            recognized by its suffix.
         requested: format of the output by name; None for the photograph's own.
-        overwrite: whether files that exist are replaced; an input never is.
+        existing: what to do where a result exists.
 
     Raises:
         ValueError: an input is missing, two photographs would be written to one file,
-            a file exists, or the format is unknown.
+            a result exists and is to be refused, or the format is unknown.
     """
     _check_output(inputs, output)
+    searched = {path: images.find(path) for path in inputs if path.is_dir()}
+    unreadable = [
+        message
+        for path, found in searched.items()
+        for message in finding.messages(found.unreadable, path)
+    ]
+    unsupported = [
+        message
+        for path, found in searched.items()
+        for message in finding.messages(found.unsupported, path)
+    ]
     if _is_file_name(output):
         _check_suffix(output, requested)
         jobs = [Job(_existing(inputs[0]), output.parent, output.name)]
     else:
-        jobs = list(dict.fromkeys(_jobs(inputs, output)))
+        jobs = list(dict.fromkeys(_jobs(inputs, searched, output)))
     if not jobs:
-        raise ValueError(f"no photographs in {', '.join(map(str, inputs))}")
-    sources = {job.source.resolve() for job in jobs}
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        target = _likely_target(job, requested)
-        other = taken.setdefault(target, job.source)
-        if other != job.source:
-            raise ValueError(f"{other} and {job.source} would both become {target}")
-        if target.resolve() in sources:
-            raise ValueError(f"{target} is one of the inputs; choose another folder")
-        if not overwrite:
-            images.refuse_existing(target)
-    return jobs
+        none = f"no photographs in {', '.join(map(str, inputs))}"
+        raise ValueError("; ".join([none, *unreadable, *unsupported]))
+    taken = _targets(jobs, requested)
+    is_there = {job: os.path.lexists(target) for target, job in taken.items()}
+    if existing == "refuse":
+        for target, job in taken.items():
+            if is_there[job]:
+                images.refuse_existing(target)
+    is_skipped = {job: existing == "skip" and is_there[job] for job in jobs}
+    return Plan(
+        jobs=tuple(job for job in jobs if not is_skipped[job]),
+        existing=tuple(job.source for job in jobs if is_skipped[job]),
+        unreadable=tuple(unreadable),
+        unsupported=tuple(unsupported),
+    )
 
 
 def colorize_files(
@@ -98,27 +139,32 @@ def colorize_files(
     jobs: Sequence[Job],
     *,
     requested: str | None,
-    overwrite: bool,
+    existing: Existing,
     batch_size: int,
 ) -> Iterator[Outcome]:
-    """Yields what became of each photograph, as they are done.
+    """Yields the outcome of each photograph, as they are done.
 
-    A photograph that cannot be read or written spoils only itself.
+    A photograph that cannot be read, colorized or written fails alone. Several runs may
+    write to one folder at once: unless results are replaced, each is written by one.
 
     Args:
-        colorizer: what to do it with.
+        colorizer: the model.
         jobs: from `plan`.
         requested: as in `plan`.
-        overwrite: as in `plan`.
+        existing: as in `plan`; results may have appeared since.
         batch_size: photographs that go through the network at once. Up to four times
             as many are in memory.
     """
+    for folder in {job.folder for job in jobs}:
+        atomic.remove_leftovers(folder)
     pool = ThreadPoolExecutor(THREADS)
     try:
-        loaded = _loaded(pool, jobs, ahead=batch_size)
+        loaded = _loaded(
+            pool, jobs, requested=requested, existing=existing, ahead=batch_size
+        )
         painted = _painted(loaded, colorizer, batch_size=batch_size)
         yield from _saved(
-            pool, painted, requested=requested, overwrite=overwrite, behind=batch_size
+            pool, painted, requested=requested, existing=existing, behind=batch_size
         )
     finally:
         pool.shutdown(cancel_futures=True)
@@ -157,16 +203,33 @@ def _check_suffix(output: Path, requested: str | None) -> None:
             raise ValueError(f"{output} is not named as {wanted.format}, the format")
 
 
-def _jobs(inputs: Sequence[Path], output: Path) -> Iterator[Job]:
+def _jobs(
+    inputs: Sequence[Path], searched: Mapping[Path, Found], output: Path
+) -> Iterator[Job]:
     for path in inputs:
-        if not path.is_dir():
+        if path not in searched:
             yield Job(_existing(path), output, None)
             continue
-        for source in images.find_photos(path):
-            # What an earlier run wrote into a folder of this one.
+        for name in searched[path].names:
+            source = path / name
+            # Written into a folder within this one by an earlier run.
             if path in output.parents and source.is_relative_to(output):
                 continue
-            yield Job(source, output / source.relative_to(path).parent, None)
+            yield Job(source, output / PurePath(name).parent, None)
+
+
+def _targets(jobs: Sequence[Job], requested: str | None) -> dict[Path, Job]:
+    """Returns the job of each new file, having checked that there is only one."""
+    sources = {job.source.resolve() for job in jobs}
+    taken: dict[Path, Job] = {}
+    for job in jobs:
+        target = _likely_target(job, requested)
+        other = taken.setdefault(target, job).source
+        if other != job.source:
+            raise ValueError(f"{other} and {job.source} would both become {target}")
+        if target.resolve() in sources:
+            raise ValueError(f"{target} is one of the inputs; choose another folder")
+    return taken
 
 
 def _existing(path: Path) -> Path:
@@ -194,22 +257,41 @@ def _target(loaded: _Loaded, requested: str | None) -> Path:
     )
 
 
+class _ExistsError(Exception):
+    """The result of a photograph exists, and is to be kept."""
+
+
+def _load(job: Job, requested: str | None, existing: Existing) -> Photo:
+    # The format of the result may only be known from the photograph.
+    if existing == "skip" and os.path.lexists(_likely_target(job, requested)):
+        raise _ExistsError
+    photo = images.load(job.source)
+    if existing == "skip" and os.path.lexists(_target(_Loaded(job, photo), requested)):
+        raise _ExistsError
+    return photo
+
+
 def _loaded(
-    pool: Executor, jobs: Sequence[Job], *, ahead: int
+    pool: Executor,
+    jobs: Sequence[Job],
+    *,
+    requested: str | None,
+    existing: Existing,
+    ahead: int,
 ) -> Iterator[_Loaded | Outcome]:
     """Yields photographs in order; reads some ahead."""
     waiting: deque[tuple[Job, Future[Photo]]] = deque()
     rest = iter(jobs)
     while True:
         for job in itertools.islice(rest, ahead + 1 - len(waiting)):
-            waiting.append((job, pool.submit(images.load, job.source)))
+            waiting.append((job, pool.submit(_load, job, requested, existing)))
         if not waiting:
             return
         job, future = waiting.popleft()
         try:
             yield _Loaded(job, future.result())
-        except ValueError as error:
-            yield Outcome(job.source, None, str(error))
+        except Exception as error:
+            yield _outcome_of(error, job)
         # Else the last photograph stays in memory while the next one is read.
         del future
 
@@ -236,8 +318,17 @@ def _painted(
             yield from _batch(group, colorizer)
 
 
-def _batch(group: list[_Loaded], colorizer: Colorizer) -> Iterator[_Loaded]:
-    painted = colorizer.colorize([each.photo.rgb for each in group])
+def _batch(group: list[_Loaded], colorizer: Colorizer) -> Iterator[_Loaded | Outcome]:
+    try:
+        painted = colorizer.colorize([each.photo.rgb for each in group])
+    except Exception as error:
+        if len(group) == 1:
+            yield _outcome_of(error, group[0].job)
+            return
+        # One of them may be at fault, or all together take too much memory.
+        for each in group:
+            yield from _batch([each], colorizer)
+        return
     for (job, photo), rgb in zip(group, painted, strict=True):
         yield _Loaded(job, photo._replace(rgb=rgb))
 
@@ -247,11 +338,11 @@ def _saved(
     painted: Iterable[_Loaded | Outcome],
     *,
     requested: str | None,
-    overwrite: bool,
+    existing: Existing,
     behind: int,
 ) -> Iterator[Outcome]:
     """Yields outcomes; lets some photographs be written behind."""
-    waiting: deque[tuple[Job, Future[Path]]] = deque()
+    waiting: deque[Future[Outcome]] = deque()
     taken: set[Path] = set()
     for each in painted:
         if isinstance(each, Outcome):
@@ -260,28 +351,37 @@ def _saved(
         target = _target(each, requested)
         if target in taken:
             reason = f"{target} is the result of another photograph"
-            yield Outcome(each.job.source, None, reason)
+            yield Outcome(each.job.source, None, f"{each.job.source}: {reason}")
             continue
         taken.add(target)
-        saving = pool.submit(_save, each.photo, target, overwrite=overwrite)
-        waiting.append((each.job, saving))
+        waiting.append(pool.submit(_save, each, target, existing))
         if len(waiting) > behind:
-            yield _outcome(*waiting.popleft())
-    for job, saving in waiting:
-        yield _outcome(job, saving)
+            yield waiting.popleft().result()
+    for saving in waiting:
+        yield saving.result()
 
 
-def _save(photo: Photo, target: Path, *, overwrite: bool) -> Path:
+def _save(painted: _Loaded, target: Path, existing: Existing) -> Outcome:
+    job, photo = painted
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{target.parent}: {error.strerror or error}") from error
-    images.save(photo, target, overwrite=overwrite)
-    return target
+        images.save(photo, target, overwrite=existing == "replace")
+    # Written by another run in the meantime.
+    except images.ExistingFileError as error:
+        return _outcome_of(_ExistsError() if existing == "skip" else error, job)
+    except Exception as error:
+        return _outcome_of(error, job)
+    return Outcome(job.source, target, None)
 
 
-def _outcome(job: Job, saving: Future[Path]) -> Outcome:
-    try:
-        return Outcome(job.source, saving.result(), None)
-    except ValueError as error:
-        return Outcome(job.source, None, str(error))
+def _outcome_of(error: Exception, job: Job) -> Outcome:
+    if isinstance(error, _ExistsError):
+        return Outcome(job.source, None, None, is_skipped=True)
+    if isinstance(error, OSError) and error.strerror:
+        reason = f"{error.filename}: {error.strerror}"
+    else:
+        reason = str(error)
+    # Errors of reading begin with the path, which may itself have spaces and newlines.
+    reason = reason.removeprefix(f"{job.source}: ")
+    reason = " ".join(reason.split()) or type(error).__name__
+    return Outcome(job.source, None, f"{job.source}: {reason}")

@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from jaxcolor.plots import page
+from jaxcolor.runtime import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +37,8 @@ def contact_sheet(rows: UInt8[np.ndarray, "n m h w 3"]) -> UInt8[np.ndarray, "H 
 
 def write_png(picture: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
     """Writes a picture as a PNG file."""
-    Image.fromarray(picture).save(path)
+    with atomic.stream(path) as file:
+        Image.fromarray(picture).save(file, "PNG")
 
 
 def photographs(

@@ -6,11 +6,6 @@ centers, `README.md` is the model card. A training workdir loads as the same thi
 released model comes with the package: the bundled one.
 """
 
-import contextlib
-import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +18,7 @@ from jaxtyping import Float, PyTree
 from jaxcolor.models.interface import Network
 from jaxcolor.pretrained import descriptions, records
 from jaxcolor.pretrained.descriptions import Description
+from jaxcolor.runtime import atomic
 
 FORMAT_VERSION = 2
 """Version of the format; grows when an older jaxcolor would misread a model."""
@@ -175,10 +171,10 @@ def save(
         "provenance": pretrained.provenance,
     }
     tensors = _tensors(pretrained, dtype)
-    with whole_folder(folder) as partial:
-        write(partial / CONFIG, (json.dumps(fields, indent=2) + "\n").encode())
-        write(partial / WEIGHTS, safetensors.numpy.save(tensors))
-        write(partial / CARD, card.encode())
+    with atomic.folder(folder) as partial:
+        atomic.write_json(partial / CONFIG, fields, indent=2)
+        atomic.write_bytes(partial / WEIGHTS, safetensors.numpy.save(tensors))
+        atomic.write_text(partial / CARD, card)
 
 
 def _split_step(path: str) -> tuple[Path, int | None]:
@@ -286,31 +282,3 @@ def _tensors(pretrained: Pretrained, dtype: str) -> dict[str, np.ndarray]:
         name: x.astype(DTYPES[dtype]) if name.endswith("/kernel") else x
         for name, x in tensors.items()
     }
-
-
-@contextlib.contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Gives a folder to fill, and puts it in place when that went well."""
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    replaced = folder.with_name(f".{folder.name}.{os.getpid()}.replaced")
-    partial.mkdir()
-    try:
-        yield partial
-        if folder.exists():
-            folder.rename(replaced)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        if replaced.exists() and not folder.exists():
-            replaced.rename(folder)
-        shutil.rmtree(replaced, ignore_errors=True)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Writes a file, to the disk itself."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

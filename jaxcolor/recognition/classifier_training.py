@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree, UInt8
-from tqdm import tqdm
 
 from jaxcolor.data import pipeline, splits
 from jaxcolor.data.sources import Source
 from jaxcolor.models.scene_classifier import SceneClassifier
 from jaxcolor.recognition import classification
 from jaxcolor.recognition.classifiers import Trained
-from jaxcolor.runtime import versions
+from jaxcolor.runtime import progress, versions
 from jaxcolor.training import optimizers, train_step
 from jaxcolor.training.train_step import TrainState
 
@@ -181,10 +180,8 @@ def _fit(
     optimizer, step = _compiled(network, recipe, length)
     state = train_step.init_state(_initial(network, seed), optimizer, average=False)
     batches = labelled_batches(source, classes, recipe, seed=seed)
-    # A bar only on a terminal (None), or never (True).
-    hidden = True if is_quiet else None
     title = f"classifier, seed {seed}"
-    with tqdm(total=length, unit="step", desc=title, disable=hidden) as bar:
+    with progress.bar(length, unit="step", title=title, is_hidden=is_quiet) as bar:
         for number in range(1, length + 1):
             state, loss = step(state, *next(batches))
             bar.update()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from jaxtyping import Array, Float, PyTree
 from jaxcolor.models.scene_classifier import SceneClassifier
 from jaxcolor.pretrained import descriptions, records, release
 from jaxcolor.pretrained.records import Field
+from jaxcolor.runtime import atomic
 
 FORMAT_VERSION = 1
 """Version of a classifier's folder; grows when an older jaxcolor would misread it."""
@@ -109,10 +109,10 @@ def save(trained: Trained, folder: str | Path) -> None:
     tensors = {
         name: np.ascontiguousarray(x, np.float32) for name, x in sorted(arrays.items())
     }
-    with release.whole_folder(folder) as partial:
-        text = json.dumps(fields, indent=2) + "\n"
-        release.write(partial / release.CONFIG, text.encode())
-        release.write(partial / release.WEIGHTS, safetensors.numpy.save(tensors))
+    with atomic.folder(folder) as partial:
+        atomic.write_json(partial / release.CONFIG, fields, indent=2)
+        weights = safetensors.numpy.save(tensors)
+        atomic.write_bytes(partial / release.WEIGHTS, weights)
 
 
 def load(folder: str | Path) -> Trained:

@@ -1,5 +1,6 @@
-"""What a program runs on: devices, processes, checkpoints, compiled programs, files.
+"""Devices, processes, checkpoints, compiled programs, files and progress bars.
 
-Knows nothing of color. Every package may import it; of jaxcolor it imports nothing.
-`devices` alone names JAX's devices, `checkpoints` alone names Orbax.
+Nothing here is about color. Every package may import it, and it imports no other
+package of jaxcolor. Only `devices` names JAX's devices, and only `checkpoints` names
+Orbax. `atomic`, `printable` and `progress` work without JAX.
 """

@@ -1,7 +1,7 @@
 """Checkpoints of a training: the only module that names Orbax.
 
 A checkpoint is a directory that appears whole or not at all. It holds the state and
-a JSON record: config, prior, versions, and what was logged so far of the interval.
+a JSON record: config, prior, versions, and the sums of the current logging interval.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ from jaxcolor.runtime import processes
 LOGGER = logging.getLogger(__name__)
 
 FOLDER = "checkpoints"
-# Deleting a checkpoint in place could be interrupted half way and leave a listed
-# ruin; renaming it in here first cannot.
+# Checkpoints are renamed into this folder before they are deleted: a deletion in place
+# that is interrupted would leave a listed, damaged one.
 TRASH = "trash"
-# Where a checkpoint goes that cannot be read.
+# Folder for checkpoints that cannot be read.
 DAMAGED = "damaged"
 # The number by which checkpoints are ranked: the smallest is the best.
 RANKED_BY = "loss"
@@ -56,7 +56,7 @@ def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
 
     Args:
         workdir: of the training.
-        keep: how many of the latest; the best by validation loss stays besides.
+        keep: number of the latest; the best by validation loss is kept as well.
     """
     folder = workdir.resolve() / FOLDER
     if processes.is_first():
@@ -82,22 +82,22 @@ def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
 def set_aside_damaged(workdir: Path) -> None:
     """Moves the newest checkpoints away until the newest one can be read.
 
-    They are kept in damaged/, and logged. For one process, alone.
+    They are kept in damaged/, and logged. Only one process may call it.
 
     Raises:
         ValueError: there are checkpoints, and none can be read; none is moved.
     """
     if not is_workdir(workdir):
         return
-    # Not by a manager: all processes would have to open it. Half a checkpoint has
-    # another name than its step.
+    # Without a manager, which all processes would have to open. Incomplete checkpoints
+    # are not named by their step.
     listed = [int(p.name) for p in (workdir / FOLDER).iterdir() if p.name.isdigit()]
     damaged: list[int] = []
     for step in sorted(listed, reverse=True):
         try:
             restore_arrays(workdir, step=step)
             read_record(workdir, step)
-        # Whatever reading may raise: Orbax passes on what its libraries do.
+        # Orbax passes on any error of its libraries.
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else repr(error)
             LOGGER.warning("checkpoint %d cannot be read: %s", step, reason[:200])
@@ -191,7 +191,7 @@ def _lonely_reader(handler: Callable[..., Any]) -> ocp.Checkpointer:
 
 
 def is_workdir(path: Path) -> bool:
-    """Tells whether a path is a training's folder with checkpoints in it."""
+    """Returns whether a path is a training's folder with checkpoints in it."""
     return (path / FOLDER).is_dir()
 
 
@@ -204,7 +204,7 @@ def steps(workdir: Path) -> list[int]:
 def restore_model(workdir: Path, *, step: int | None) -> tuple[PyTree, Record]:
     """Returns the network's variables, as NumPy arrays, and the checkpoint's record.
 
-    The averages where the training kept them; "prior" beside them, if it had one.
+    They are the averages where the training kept them, with "prior" if it had one.
 
     Args:
         workdir: of the training.
@@ -247,7 +247,7 @@ def restore_arrays(workdir: Path, *, step: int) -> PyTree:
 
 @contextlib.contextmanager
 def _reader(workdir: Path) -> Iterator[ocp.CheckpointManager]:
-    # Orbax warns of what reading alone means, and of a file that it does not need.
+    # Orbax warns about reading without writing, and about a file that it does not need.
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)

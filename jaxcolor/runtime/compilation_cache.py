@@ -1,4 +1,4 @@
-"""What XLA compiled, kept on disk: so that only the first photograph waits for it."""
+"""Keeps compiled programs on disk, so that only the first run waits for XLA."""
 
 import os
 from pathlib import Path
@@ -7,18 +7,18 @@ from typing import Any
 import jax
 
 VARIABLE = "JAXCOLOR_CACHE"
-"""The environment variable that names the folder; empty or "off": nothing is kept."""
+"""The environment variable that names the folder; empty or "off" keeps nothing."""
 
 
 def keep(*, least_seconds: float = 0.0) -> None:
-    """Lets JAX keep what it compiles from now on, for this and later processes.
+    """Makes JAX keep the programs that it compiles, for this and later processes.
 
-    A folder that JAX was told of already stays. One that cannot be made or written to
-    is done without.
+    A folder that JAX has been given already stays. Without a folder that can be made
+    and written to, nothing is kept.
 
     Args:
-        least_seconds: what took less to compile is not kept. By default all is: the
-            programs that colorize are small, and several.
+        least_seconds: programs that compile faster are not kept. By default all are:
+            the programs that colorize are small, and several.
     """
     # Not all versions of JAX declare the settings that their configuration has.
     config: Any = jax.config
@@ -32,7 +32,7 @@ def keep(*, least_seconds: float = 0.0) -> None:
 
 
 def _folder() -> Path | None:
-    """Returns where to keep it by the environment, or None for nowhere."""
+    """Returns the folder that the environment names, or None."""
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
         return None if chosen in ("", "off") else Path(chosen).absolute()

@@ -17,7 +17,8 @@ from jaxtyping import PyTree
 
 AXIS = "data"
 KINDS = ("jit", "pmap")
-# Of the matrices whose product tells what a device can do at best.
+# Sides of the matrices whose product measures the highest rate of a device, and number
+# of trials.
 SIDE, CPU_SIDE, TRIES = 8192, 1024, 5
 
 
@@ -48,10 +49,10 @@ def device_count() -> int:
 
 
 def matmul_rate(dtype: str) -> float:
-    """Measures the operations a second of a large matrix product, of all devices.
+    """Measures the operations a second of a large matrix product, on all devices.
 
-    One device is measured, alone, and counted for all: of devices that are simulated on
-    the cores of a CPU it is too much.
+    One device is measured alone, and counts for all: for devices that are simulated on
+    the cores of a CPU the result is too high.
 
     Args:
         dtype: of the factors.
@@ -174,7 +175,7 @@ def on_local_devices(
 
     def split_up(*batch: np.ndarray) -> np.ndarray:
         rows = len(batch[0])
-        # What is filled in is taken out again.
+        # Padding is removed again.
         filled = [
             np.concatenate([x, np.repeat(x[-1:], -rows % count, axis=0)]) for x in batch
         ]

@@ -1,6 +1,8 @@
-"""Tables in Markdown, and names as text that every terminal and file can hold."""
+"""Tables in Markdown."""
 
 from collections.abc import Sequence
+
+from jaxcolor.runtime import printable
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -12,21 +14,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([_line(heads), f"| {' | '.join(rule)} |", *map(_line, rows)])
 
 
-def readable(text: str) -> str:
-    r"""Returns text in which nothing is invisible, breaks a line or moves a cursor.
-
-    Names of files may have any bytes. Those that are not UTF-8, which Python carries
-    as surrogates, become `\xff`, a line break becomes `\n`, an escape `\x1b`.
-    """
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    byte = ord(character) - 0xDC00
-    is_raw = 0x80 <= byte <= 0xFF
-    return f"\\x{byte:02x}" if is_raw else character.encode("unicode_escape").decode()
-
-
 def _line(cells: Sequence[str]) -> str:
-    escaped = (readable(cell).replace("|", r"\|") for cell in cells)
+    escaped = (printable.escape(cell).replace("|", r"\|") for cell in cells)
     return f"| {' | '.join(escaped)} |"

@@ -1,7 +1,7 @@
 """Several processes as one program: JAX's multi-controller runtime.
 
 Every process runs the same code on its own devices and meets the others in each
-collective. What writes or decides is process 0; the others hear of it.
+collective. Process 0 writes and decides, and sends the others its decisions.
 """
 
 import dataclasses
@@ -20,23 +20,23 @@ from jax.experimental import multihost_utils
 LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Seconds that the others have to fail in their own words.
+# Seconds that the others have to report their own errors.
 GRACE = 2
-# What process 0 tells the others of an error, in bytes: which of these it is, or else
-# the last, and what it says.
+# Bytes of the message about an error that process 0 sends to the others: the first is
+# the position of the error's type in KINDS, from 1, the others are its text.
 MESSAGE = 1024
 KINDS = (ValueError, OSError, Exception)
-# What the others make of it.
+# The types that the others raise.
 RAISED = (ValueError, OSError, RuntimeError)
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a process stands; all None for what the cluster says.
+    """The place of a process among all; None takes it from the cluster.
 
     Attributes:
         coordinator: HOST:PORT of process 0.
-        count: how many processes there are.
+        count: number of processes.
         index: of this one.
     """
 
@@ -50,12 +50,12 @@ def join(place: Place, *, heartbeat_seconds: int, is_preemptible: bool) -> None:
 
     Args:
         place: of this process.
-        heartbeat_seconds: a process that is silent for so long is taken for dead, and
+        heartbeat_seconds: a process that is silent for so long is considered dead, and
             the others end.
-        is_preemptible: SIGTERM is for `is_preempted` to tell of, and ends no process.
+        is_preemptible: SIGTERM ends no process, and `is_preempted` reports it.
 
     Raises:
-        ValueError: the place is not known, or makes no sense.
+        ValueError: the place is not known, or is not possible.
     """
     # Before the others are joined: the service is started with them. Not all versions
     # of JAX declare the setting.
@@ -69,12 +69,12 @@ def join(place: Place, *, heartbeat_seconds: int, is_preemptible: bool) -> None:
         )
     except ValueError as error:
         raise ValueError(
-            f"no cluster is known of ({error}); wanted SLURM, Open MPI, a TPU slice,"
+            f"no cluster is known ({error}); wanted SLURM, Open MPI, a TPU slice,"
             " Kubernetes, or --coordinator, --processes and --process"
         ) from error
     LOGGER.info(
         "process %d of %d, with %d of %d devices; where one dies, the others are"
-        " aborted within about %d seconds: start all again to go on",
+        " aborted within about %d seconds: start all again to resume",
         jax.process_index(),
         jax.process_count(),
         jax.local_device_count(),
@@ -84,12 +84,12 @@ def join(place: Place, *, heartbeat_seconds: int, is_preemptible: bool) -> None:
 
 
 def is_first() -> bool:
-    """Tells whether this is process 0, which logs and writes."""
+    """Returns whether this is process 0, which logs and writes."""
     return jax.process_index() == 0
 
 
 def are_many() -> bool:
-    """Tells whether there are others."""
+    """Returns whether there are other processes."""
     return jax.process_count() > 1
 
 
@@ -116,7 +116,7 @@ def by_first(act: Callable[[], T]) -> T | None:
             result = act()
         except Exception as error:
             failure = error
-    heard = np.asarray(multihost_utils.broadcast_one_to_all(_told(failure)))
+    heard = np.asarray(multihost_utils.broadcast_one_to_all(_message(failure)))
     if failure is not None:
         raise failure
     if heard.any():
@@ -126,20 +126,20 @@ def by_first(act: Callable[[], T]) -> T | None:
     return result
 
 
-def _told(failure: Exception | None) -> np.ndarray:
-    told = np.zeros(MESSAGE, np.uint8)
+def _message(failure: Exception | None) -> np.ndarray:
+    message = np.zeros(MESSAGE, np.uint8)
     if failure is not None:
         kind = next(n for n, x in enumerate(KINDS, 1) if isinstance(failure, x))
         # Names of files need not be UTF-8.
         text = str(failure).encode(errors="backslashreplace")[: MESSAGE - 1]
-        told[: len(text) + 1] = [kind, *text]
-    return told
+        message[: len(text) + 1] = [kind, *text]
+    return message
 
 
 def first_then_all(act: Callable[[], T]) -> T:
     """Runs something in process 0, then in the others, and waits for all.
 
-    For what is found in a folder, or made there by who comes first.
+    For what is found in a folder, or made there by the first process.
 
     Raises:
         ValueError: in every process, where process 0 had one.
@@ -156,7 +156,7 @@ def gather(numbers: np.ndarray) -> np.ndarray:
     """Returns the numbers of every process, stacked, bit for bit."""
     if not are_many():
         return numbers[None]
-    # JAX would make float32 of float64: what travels are bytes.
+    # As bytes, because JAX would convert float64 to float32.
     flat = np.frombuffer(np.ascontiguousarray(numbers).tobytes(), np.uint8)
     gathered = np.asarray(multihost_utils.process_allgather(flat))
     stacked = gathered.reshape(jax.process_count(), -1).tobytes()
@@ -164,9 +164,9 @@ def gather(numbers: np.ndarray) -> np.ndarray:
 
 
 def is_preempted(step: int) -> bool:
-    """Tells, in all processes at the same step, that one of them got SIGTERM.
+    """Returns, in all processes at the same step, whether one of them got SIGTERM.
 
-    To be asked at every step.
+    To be called at every step.
     """
     return are_many() and multihost_utils.reached_preemption_sync_point(step)
 
@@ -174,8 +174,7 @@ def is_preempted(step: int) -> bool:
 def leave(status: int) -> None:
     """Ends a process that failed, at once where there are others.
 
-    They wait for it in vain, and end when they miss its heartbeat; an orderly end
-    would wait for them.
+    The others end when they miss its heartbeat; an orderly end would wait for them.
 
     Args:
         status: of the process; also prints the exception that is being handled.
@@ -186,6 +185,6 @@ def leave(status: int) -> None:
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
-    # What failed here has often failed there as well, and they may say so.
+    # The others have often failed as well, and may report it.
     time.sleep(GRACE)
     os._exit(status)

@@ -1,4 +1,4 @@
-"""What a result depends on beside its inputs: the versions of the code."""
+"""The versions of the code that a result depends on."""
 
 import importlib.metadata
 import platform

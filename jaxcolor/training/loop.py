@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from ml_collections import ConfigDict
-from tqdm import tqdm
 
 from jaxcolor.pretrained import descriptions
 from jaxcolor.runtime import (
@@ -19,6 +18,7 @@ from jaxcolor.runtime import (
     compilation_cache,
     devices,
     processes,
+    progress,
     versions,
 )
 from jaxcolor.training import (
@@ -102,11 +102,11 @@ def _run(setting: Setting, manager: Any) -> Outcome:
     pixels = (batch["rgb"] for batch in setup.training_batches(setting, start))
     batches = devices.ahead(pixels, lifted.share)
     watch = divergence.Guard(lambda step: setup.training_names(setting, step))
-    hidden = True if setting.is_quiet or not processes.is_first() else None
+    hidden = setting.is_quiet or not processes.is_first()
     with (
         Journal(setting.workdir, step=start) as journal,
         interruption.listen() as is_wanted,
-        tqdm(initial=start, total=end, unit="step", disable=hidden) as bar,
+        progress.bar(end, start=start, unit="step", is_hidden=hidden) as bar,
     ):
         speed = Speed(setting.training.batch_size, ceiling=setting.ceiling())
         for step in range(start + 1, end + 1):

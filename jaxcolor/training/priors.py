@@ -1,8 +1,6 @@
 """The empirical prior over bins, estimated on photographs and kept with provenance."""
 
 import hashlib
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,14 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Array, Float, UInt8
-from tqdm import tqdm
 
 from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.data import black_and_white, pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.pretrained import descriptions, records
-from jaxcolor.runtime import devices, processes
+from jaxcolor.runtime import atomic, devices, processes, progress
 
 FORMAT_VERSION = 1
 BATCH_SIZE = 32
@@ -124,9 +121,9 @@ def estimate(
         share=pipeline.Share(jax.process_index(), jax.process_count()),
         workers=pipeline.WORKERS,
     )
-    # A bar only on a terminal (None), or never (True).
-    hidden = True if is_quiet or not processes.is_first() else None
-    with tqdm(total=len(source), unit="photo", desc="prior", disable=hidden) as bar:
+    hidden = is_quiet or not processes.is_first()
+    bar = progress.bar(len(source), unit="photo", title="prior", is_hidden=hidden)
+    with bar:
         for batch in batches:
             # A photograph in float32, the set in float64.
             found = np.asarray(count_each(batch["rgb"], batch["valid"]), np.float64)
@@ -213,9 +210,7 @@ def _hash_of(names: Sequence[str]) -> str:
 
 def write(prior: Prior, path: Path) -> None:
     """Writes a prior as JSON, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(to_json(prior), indent=1) + "\n")
-    temporary.replace(path)
+    atomic.write_json(path, to_json(prior))
 
 
 def read(path: Path) -> Prior:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxcolor.color.heads import Terms
-from jaxcolor.runtime import processes
+from jaxcolor.runtime import atomic, processes
 
 LOG, TENSORBOARD = "log.jsonl", "tensorboard"
 
@@ -171,6 +170,4 @@ def _keep_until(path: Path, step: int) -> None:
         # A kill can leave half a line, always the last.
         if line.endswith("\n") and json.loads(line)["step"] <= step:
             kept.append(line)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text("".join(kept))
-    temporary.replace(path)
+    atomic.write_text(path, "".join(kept))

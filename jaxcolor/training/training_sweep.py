@@ -11,8 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxcolor import plots
-from jaxcolor.evaluation import result_tables
-from jaxcolor.runtime import checkpoints, markdown_text
+from jaxcolor.runtime import atomic, checkpoints, markdown_text
 from jaxcolor.training import early_stopping, loop, workdirs
 from jaxcolor.training.early_stopping import Standing
 from jaxcolor.training.train_log import LOG
@@ -108,11 +107,11 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows([heads, *rows])
-    result_tables.replace(folder / CSV, out.getvalue())
+    atomic.write_text(folder / CSV, out.getvalue())
     table = markdown_text.table(heads, [[_shown(x) for x in row] for row in rows])
     if any(setting.startswith("objective.") for setting in varied):
         table += f"\n\n{OTHER_LOSSES}"
-    result_tables.replace(folder / TABLE, table + "\n")
+    atomic.write_text(folder / TABLE, table + "\n")
     curves = {
         name: ([float(one["step"]) for one in log], [one["loss"] for one in log])
         for name, log in logs.items()
@@ -126,7 +125,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
             is_logarithmic=False,
             verticals={},
         )
-        (folder / PLOT).write_bytes(plots.png(figure))
+        atomic.write_bytes(folder / PLOT, plots.png(figure))
     return table
 
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxcolor.data import sources, splits
-from jaxcolor.runtime import processes
+from jaxcolor.runtime import atomic, processes
 from jaxcolor.training import priors
 from jaxcolor.training.config import build
 from jaxcolor.training.priors import Prior
@@ -74,7 +73,9 @@ def check_config(config: ConfigDict, workdir: Path) -> None:
 def write_config(config: ConfigDict, workdir: Path) -> None:
     """Writes the config down, for the next start to be compared with."""
     if processes.is_first():
-        _write_json(workdir / CONFIG, config.to_dict())
+        # Not sooner: a start that finds no photographs leaves no folder.
+        workdir.mkdir(parents=True, exist_ok=True)
+        atomic.write_json(workdir / CONFIG, config.to_dict())
 
 
 def settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
@@ -105,7 +106,9 @@ def _settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
         "training": sources.listing(split.training),
         "validation": sources.listing(split.validation),
     }
-    _write_json(path, listing)
+    # Not sooner: a start that finds no photographs leaves no folder.
+    workdir.mkdir(parents=True, exist_ok=True)
+    atomic.write_json(path, listing)
     return split
 
 
@@ -168,11 +171,3 @@ def _appears(path: Path) -> bool:
             return False
         time.sleep(POLL)
     return True
-
-
-def _write_json(path: Path, value: Any) -> None:
-    # Not sooner: a start that finds no photographs leaves no folder.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=1) + "\n")
-    temporary.replace(path)

@@ -1,4 +1,6 @@
 import json
+import logging
+import os
 import re
 import subprocess
 import sys
@@ -329,3 +331,89 @@ def test_the_card_of_a_model_without_results_says_how_to_use_it():
     )
     assert "jaxcolor colorize photograph.jpg" in text
     assert "license:" not in text
+
+
+def test_a_run_that_was_stopped_resumes_with_what_is_missing(
+    model, photo, tmp_path, capsys
+):
+    output = tmp_path / "colored"
+    command = ("colorize", photo, "--model", model, "-o", output)
+    assert run(*command) == 0
+    before = (output / photo.name).read_bytes()
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    assert run(*command[:2], other, *command[2:], "--skip-existing") == 0
+    assert (output / photo.name).read_bytes() == before
+    assert (output / other.name).exists()
+    printed = capsys.readouterr().out
+    assert "1 of 2 photographs written" in printed
+    assert "1 had been written before" in printed
+
+
+def test_what_cannot_be_read_is_named_and_changes_the_status(
+    model, photo, tmp_path, capsys
+):
+    album = tmp_path / "album"
+    album.mkdir()
+    photo.rename(album / photo.name)
+    (album / "phone.heic").touch()
+    command = ("colorize", album, "--model", model, "--overwrite", "-o")
+    assert run(*command, tmp_path / "colored") == 0
+    assert "1 not read (HEIC; export as JPEG): phone.heic" in error_of(capsys)
+    os.mkfifo(album / "pipe.jpg")
+    assert run(*command, tmp_path / "colored") == cli.FAILED
+    assert "1 not read (not a regular file): pipe.jpg" in capsys.readouterr().err
+
+
+def test_names_of_files_cannot_command_the_terminal(
+    model, photo, tmp_path, capfd, monkeypatch
+):
+    # As outside of pytest, which has handlers of its own.
+    monkeypatch.setattr(logging.root, "handlers", [])
+    album = tmp_path / "album"
+    album.mkdir()
+    (album / os.fsdecode(b"a\n\x1b[31m\xe9.jpg")).write_bytes(b"no photograph")
+    assert run("colorize", album, "--model", model, "-o", tmp_path / "o") == cli.FAILED
+    # An error, and a log message of a broken photograph beside a good one.
+    missing = tmp_path / "b\n\x1b[31m"
+    assert run("colorize", missing, "--model", model) == cli.MISUSED
+    photo.rename(album / photo.name)
+    assert run("prior", album, "-o", tmp_path / "p.json", "--resize", "8") == 0
+    printed = capfd.readouterr().err
+    assert len(printed.splitlines()) == 3
+    assert "\x1b" not in printed
+    assert printed.count("\\x1b[31m") == 3
+    assert "\\xe9.jpg" in printed
+
+
+def test_ctrl_c_while_modules_are_loading_shows_no_traceback():
+    code = """
+import sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "jaxcolor.cli.command_line":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from jaxcolor import __main__
+sys.exit(__main__.main())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert ended.returncode == cli.INTERRUPTED
+    assert ended.stderr == "jaxcolor: interrupted\n"
+
+
+def test_a_name_that_is_not_utf_8_is_evaluated_to_the_end(
+    model, photographs, tmp_path, capsys
+):
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in (b"a.png", b"caf\xe9.png"):
+        picture = Image.fromarray(photographs["chelsea"][:64, :64])
+        picture.save(album / os.fsdecode(name))
+    output = tmp_path / "results"
+    command = ("evaluate", album, "--model", model, "-o", output)
+    assert run(*command, "--size", "32", "--resamples", "2", "--quiet") == 0
+    assert "caf\\udce9.png" in (output / "report.html").read_text("utf-8")
+    assert "caf\\udce9.png" in (output / "results.json").read_text("utf-8")

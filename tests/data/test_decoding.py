@@ -5,9 +5,12 @@ import png
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
+from jaxcolor import images
 from jaxcolor.data import decoding
+from jaxcolor.images import finding, profiles
+from tests.images import test_profiles
 
 
 def encoded(image: Image.Image, *, kind: str, **options) -> bytes:
@@ -120,8 +123,8 @@ def test_the_first_frame_of_an_animation_counts():
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "no image"),
-        (b"not an image", "no image"),
+        (b"", "not an image"),
+        (b"no picture", "not an image"),
         (encoded(Image.new("F", (4, 4)), kind="TIFF"), "floating-point"),
     ],
 )
@@ -141,10 +144,10 @@ def test_a_cut_jpeg_is_refused_in_draft_too(astronaut):
 def test_a_program_in_an_eps_file_never_runs():
     # Pillow would hand an EPS file to an interpreter.
     content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
-    with pytest.raises(ValueError, match="no image that Pillow reads"):
+    with pytest.raises(ValueError, match="not an image that can be read"):
         decoding.decode(content, at_least=None)
-    assert ".eps" not in decoding.extensions()
-    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".gif"} < decoding.extensions()
+    assert ".eps" not in finding.suffixes()
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".gif"} < finding.suffixes()
 
 
 def test_resizing_is_pillows_bicubic_to_the_bit(astronaut):
@@ -248,3 +251,59 @@ def test_draft_changes_little(astronaut):
     assert difference.any()
     # 0.4 to 0.9 were measured on other photographs.
     assert np.sqrt((difference**2).mean()) < 1.5
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "P", "L", "CMYK"])
+def test_an_embedded_profile_is_applied_as_colorize_does(astronaut, tmp_path, kind):
+    # Primaries of another space than sRGB, and a steeper curve.
+    curve = test_profiles.gamma(2.6)
+    profile = (
+        test_profiles.gray_profile(curve)
+        if kind == "L"
+        else test_profiles.matrix_profile(test_profiles.ADOBE, curve)
+    )
+    stored = astronaut.convert(kind)
+    path = tmp_path / "photo"
+    suffix = "TIFF" if kind == "CMYK" else "PNG"
+    stored.save(path, suffix, icc_profile=profile)
+    if kind == "CMYK":
+        # Not for such pixels: colorize warns, and does without.
+        with pytest.warns(UserWarning, match="ICC profile ignored"):
+            expected = images.load(path).rgb
+    else:
+        expected = images.load(path).rgb
+        plain = encoded(stored, kind=suffix)
+        assert np.abs(expected - rgb_of(plain).astype(int)).mean() > 2
+    np.testing.assert_array_equal(rgb_of(path.read_bytes()), expected)
+
+
+def test_a_jpeg_in_draft_is_converted_too(astronaut):
+    profile = test_profiles.matrix_profile(
+        test_profiles.ADOBE, test_profiles.gamma(2.2)
+    )
+    content = encoded(astronaut, kind="JPEG", icc_profile=profile)
+    plain = decoding.decode(encoded(astronaut, kind="JPEG"), at_least=64)
+    small = np.asarray(decoding.decode(content, at_least=64), np.float64)
+    expected = test_profiles.expected_of_adobe(np.asarray(plain) / 255, 2.2)
+    # Rounding to 8 bits.
+    np.testing.assert_allclose(small / 255, expected, atol=1.5 / 255)
+
+
+@pytest.mark.parametrize("profile", [profiles.srgb(), b"no profile at all"])
+def test_pixels_stay_as_they_are_by_srgb_and_by_a_broken_profile(astronaut, profile):
+    content = encoded(astronaut, kind="PNG", icc_profile=profile)
+    np.testing.assert_array_equal(rgb_of(content), np.asarray(astronaut))
+
+
+def test_the_conversion_of_a_profile_is_built_once(astronaut, monkeypatch):
+    built = []
+    build = ImageCms.buildTransform
+    monkeypatch.setattr(
+        ImageCms, "buildTransform", lambda *a, **k: built.append(1) or build(*a, **k)
+    )
+    profile = test_profiles.matrix_profile(
+        test_profiles.ADOBE, test_profiles.gamma(1.75)
+    )
+    for _ in range(3):
+        rgb_of(encoded(astronaut, kind="PNG", icc_profile=profile))
+    assert len(built) == 1

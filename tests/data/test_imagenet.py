@@ -47,7 +47,7 @@ def test_missing_and_doubled_photographs_are_told():
     names = [_name(n) for n in range(1, 10_001) if n not in (7, 30)]
     with pytest.raises(ValueError, match=r"2 of the 10,000 .* ILSVRC2012_val_00000007"):
         imagenet.positions(names, imagenet.VALIDATION)
-    with pytest.raises(ValueError, match="ILSVRC2012_val_00000001 is there twice"):
+    with pytest.raises(ValueError, match="ILSVRC2012_val_00000001 occurs twice"):
         imagenet.positions([*names, f"again/{_name(1)}"], imagenet.VALIDATION)
 
 

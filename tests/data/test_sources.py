@@ -2,6 +2,7 @@ import io
 import itertools
 import json
 import logging
+import os
 import pickle
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxcolor import images
 from jaxcolor.data import imagenet, sources
+from jaxcolor.data.prepare import archives
+from jaxcolor.inference import folders
 
 
 def write(path: Path, *, size: tuple[int, int] = (24, 16)) -> Path:
@@ -227,7 +231,7 @@ def test_a_listing_chooses_records_of_tfds_in_its_order(prepared):
     again = sources.open_source("tfds:tiny_photographs", names=names, data_dir=root)
     assert sources.listing(again) == names
     assert [again[i] for i in range(3)] == [whole[i] for i in [4, 0, 2]]
-    with pytest.raises(ValueError, match="1 of 1 images are gone: other"):
+    with pytest.raises(ValueError, match="1 of 1 images are missing: other"):
         sources.open_source("tfds:tiny_photographs", names=["other"], data_dir=root)
 
 
@@ -347,3 +351,37 @@ def test_sources_survive_pickling(mixed, prepared, kind):
     assert [again[i] for i in range(len(again))] == [
         source[i] for i in range(len(source))
     ]
+
+
+def test_what_is_found_but_not_read_is_named_and_never_opened(tmp_path, caplog):
+    write(tmp_path / "a.jpg")
+    os.mkfifo(tmp_path / "b.jpg")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "c.heic").touch()
+    with caplog.at_level(logging.WARNING):
+        assert sources.folder(tmp_path).names == ("a.jpg",)
+    told = " ".join(record.getMessage() for record in caplog.records)
+    for name in ("b.jpg", "loop", "c.heic"):
+        assert name in told
+
+
+def test_a_fifo_in_a_list_is_a_broken_file(tmp_path):
+    write(tmp_path / "a.jpg")
+    os.mkfifo(tmp_path / "b.jpg")
+    (tmp_path / "list.txt").write_text("a.jpg\nb.jpg\n")
+    found = sources.list_file(tmp_path / "list.txt")
+    assert found.skipped == (("b.jpg", "not a regular file"),)
+
+
+def test_every_command_finds_the_same_photographs(tmp_path):
+    root = tmp_path / "root"
+    write(tmp_path / "elsewhere/b.jpg")
+    for name in ["a.jpg", "sub/c.PNG", ".hidden.jpg"]:
+        write(root / name)
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    names = ("a.jpg", "link/b.jpg", "sub/c.PNG")
+    assert images.find(root).names == names
+    assert sources.folder(root).names == names
+    assert tuple(member.name for member in archives.listing(root)) == names
+    jobs = folders.plan([root], tmp_path / "o", requested=None, existing="refuse").jobs
+    assert tuple(str(job.source.relative_to(root)) for job in jobs) == names

@@ -325,7 +325,7 @@ def test_a_folder_becomes_a_model_that_colorizes(tuned, own, tmp_path):
 @pytest.mark.slow
 def test_a_fine_tuning_tells_before_and_after(tuned):
     folder, _, printed = tuned
-    assert f"{IN_COLOR - 8} photographs to learn from, 8 set aside" in printed
+    assert f"{IN_COLOR - 8} photographs to train on, 8 set aside" in printed
     assert "left out: 2 black-and-white, 1 broken, 1 duplicate" in printed
     for system in ("ground truth", "gray", "before", "after"):
         assert f"| {system} |" in printed

@@ -12,7 +12,7 @@ import tifffile
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from jaxcolor import images
-from jaxcolor.images import loading, metadata
+from jaxcolor.images import limits, metadata
 
 HEIGHT, WIDTH = 5, 7
 ORIENTATION = ExifTags.Base.Orientation
@@ -497,7 +497,7 @@ def test_a_truncated_16_bit_png_is_refused(path):
 def test_photographs_above_pillows_own_limit_open_without_a_warning(path, monkeypatch):
     # As if it were 1000 pixels and not 89 million.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    monkeypatch.setattr(loading, "_PILLOW_LIMIT", 1000)
+    monkeypatch.setattr(limits, "_PILLOW_LIMIT", 1000)
     Image.new("RGB", (60, 60)).save(path, "PNG")
     assert images.load(path).rgb.shape == (60, 60, 3)
     # The largest sensors of telephones, 16384 x 12288.
@@ -519,17 +519,16 @@ def test_photographs_are_found_in_sorted_order_and_hidden_ones_are_not(tmp_path)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "folder.jpg").mkdir()
-    found = [path.relative_to(tmp_path) for path in images.find_photos(tmp_path)]
-    assert found == [Path(name) for name in sorted(names)]
+    assert images.find(tmp_path).names == tuple(sorted(names))
 
 
 def test_a_hidden_folder_that_is_asked_for_is_searched(tmp_path):
     folder = tmp_path / ".cache"
     folder.mkdir()
     (folder / "a.jpg").touch()
-    assert images.find_photos(folder) == [folder / "a.jpg"]
+    assert images.find(folder).names == ("a.jpg",)
 
 
 def test_photographs_are_sought_in_folders_only(tmp_path):
     with pytest.raises(ValueError, match="not a folder"):
-        images.find_photos(tmp_path / "missing")
+        images.find(tmp_path / "missing")

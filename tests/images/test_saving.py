@@ -316,10 +316,11 @@ def test_the_path_holds_the_old_file_until_the_new_one_is_whole(tmp_path, monkey
 def test_a_temporary_file_is_taken_for_no_photograph(tmp_path, monkeypatch):
     found = []
     monkeypatch.setattr(
-        os, "fsync", lambda _: found.extend(images.find_photos(tmp_path))
+        os, "fsync", lambda _: found.append(images.find(tmp_path).names)
     )
     images.save(photo_of("PNG"), tmp_path / "photo.png")
-    assert found == []
+    # Before the renaming, and after it.
+    assert found == [(), ("photo.png",)]
 
 
 def test_a_file_gets_the_permissions_that_the_umask_leaves(tmp_path):
@@ -403,3 +404,58 @@ def test_exif_tells_the_size_of_the_upright_photograph(tmp_path, turn, expected,
         assert found[ExifTags.Base.FNumber] == pytest.approx(2.8)
         assert written.getexif()[ExifTags.Base.Make] == "a camera"
         assert written.getexif()[ExifTags.Base.Orientation] == 1
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype"),
+    [(".jpg", np.uint8), (".png", np.uint8), (".png", np.uint16), (".bmp", np.uint8)],
+)
+def test_a_resolution_that_a_format_cannot_hold_is_left_out(tmp_path, suffix, dtype):
+    path = tmp_path / f"photo{suffix}"
+    # The largest that a TIFF can say.
+    photo = photo_of("TIFF", dtype=dtype)._replace(dpi=(2.0**32 - 1, 72.0))
+    with pytest.warns(UserWarning, match="resolution too large for"):
+        images.save(photo, path)
+    with Image.open(path) as written:
+        assert written.size == photo.rgb.shape[1::-1]
+    if dtype == np.uint8:
+        np.testing.assert_array_equal(images.load(path).rgb.shape, photo.rgb.shape)
+
+
+def test_the_finest_resolution_that_png_holds_is_kept(tmp_path):
+    path = tmp_path / "photo.png"
+    images.save(photo_of("PNG")._replace(dpi=(5e7, 5e7)), path)
+    np.testing.assert_allclose(images.load(path).dpi, (5e7, 5e7), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "width"), [(".avif", 70_000), (".webp", 16_384), (".jpg", 65_501)]
+)
+def test_a_side_that_a_format_cannot_hold_is_one_line(tmp_path, suffix, width):
+    path = tmp_path / f"photo{suffix}"
+    photo = images.Photo(np.zeros((1, width, 3), np.uint8))
+    with pytest.raises(ValueError, match=rf"{width} x 1 pixels; .* holds up to"):
+        images.save(photo, path)
+    assert files(tmp_path) == []
+
+
+def test_whatever_a_writer_raises_names_the_file_and_leaves_nothing(
+    tmp_path, monkeypatch
+):
+    def fail(*_, **__):
+        raise RuntimeError("encoder\nfailed")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    path = tmp_path / "photo.png"
+    with pytest.raises(ValueError, match=r"photo\.png: not written: encoder failed"):
+        images.save(photo_of("PNG"), path)
+    assert files(tmp_path) == []
+
+
+def test_a_file_that_appears_while_another_is_written_is_kept(tmp_path, monkeypatch):
+    path = tmp_path / "photo.png"
+    monkeypatch.setattr(saving, "_write", lambda *_: path.write_text("another run's"))
+    with pytest.raises(images.ExistingFileError, match="exists, not overwritten"):
+        images.save(photo_of("PNG"), path)
+    assert path.read_text() == "another run's"
+    assert files(tmp_path) == ["photo.png"]

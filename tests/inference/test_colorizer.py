@@ -346,10 +346,11 @@ def test_24_megapixels_fit_in_memory(tmp_path):
     release.save(tiny.model(full), tmp_path / "model", card="")
     script = f"""
 from pathlib import Path
-from jaxcolor import Colorizer, folders
+from jaxcolor import Colorizer
+from jaxcolor.inference import folders
 folder = Path({str(tmp_path)!r})
-settings = dict(requested=None, overwrite=False)
-jobs = folders.plan([folder / "photo.jpg"], folder / "out", **settings)
+settings = dict(requested=None, existing="refuse")
+jobs = folders.plan([folder / "photo.jpg"], folder / "out", **settings).jobs
 colorizer = Colorizer.load(folder / "model")
 (outcome,) = folders.colorize_files(colorizer, jobs, batch_size=1, **settings)
 assert outcome.target, outcome.reason

@@ -1,10 +1,13 @@
 """Many photographs: names stay, nothing is lost, one bad file spoils only itself."""
 
+import os
+import warnings
 from concurrent import futures
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from jaxcolor import images
@@ -12,7 +15,7 @@ from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from tests import tiny
 
-SETTINGS = {"requested": None, "overwrite": False}
+SETTINGS = {"requested": None, "existing": "refuse"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def _targets(jobs):
 
 def _run(colorizer, inputs, output, *, batch_size=1, **settings):
     settings = SETTINGS | settings
-    jobs = folders.plan(inputs, output, **settings)
+    jobs = folders.plan(inputs, output, **settings).jobs
     return list(
         folders.colorize_files(colorizer, jobs, batch_size=batch_size, **settings)
     )
@@ -80,7 +83,7 @@ def test_one_photograph_may_go_to_a_file(colorizer, tmp_path):
 def test_a_file_that_is_not_named_as_the_format_is_refused(tmp_path):
     source = _write(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="is not named as JPEG"):
-        folders.plan([source], tmp_path / "b.png", requested="jpeg", overwrite=False)
+        folders.plan([source], tmp_path / "b.png", requested="jpeg", existing="refuse")
 
 
 def test_a_format_can_be_asked_for(colorizer, tmp_path):
@@ -92,7 +95,7 @@ def test_a_format_can_be_asked_for(colorizer, tmp_path):
 def test_an_unknown_format_is_refused(tmp_path):
     source = _write(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="no format to write"):
-        folders.plan([source], tmp_path / "out", requested="docx", overwrite=False)
+        folders.plan([source], tmp_path / "out", requested="docx", existing="refuse")
 
 
 def test_existing_files_are_refused_before_work_starts(colorizer, tmp_path):
@@ -101,22 +104,22 @@ def test_existing_files_are_refused_before_work_starts(colorizer, tmp_path):
     with pytest.raises(ValueError, match=r"out/a\.jpg: exists"):
         folders.plan([tmp_path / "in"], tmp_path / "out", **SETTINGS)
     assert (tmp_path / "out" / "a.jpg").read_bytes() == taken
-    _run(colorizer, [tmp_path / "in"], tmp_path / "out", overwrite=True)
+    _run(colorizer, [tmp_path / "in"], tmp_path / "out", existing="replace")
     assert (tmp_path / "out" / "a.jpg").read_bytes() != taken
 
 
 def test_two_inputs_of_one_name_are_refused_even_to_overwrite(tmp_path):
     inputs = [_write(tmp_path / "x" / "a.jpg"), _write(tmp_path / "y" / "a.jpg")]
-    for overwrite in (False, True):
+    for existing in ("refuse", "skip", "replace"):
         with pytest.raises(ValueError, match="would both become"):
-            folders.plan(inputs, tmp_path / "o", requested=None, overwrite=overwrite)
+            folders.plan(inputs, tmp_path / "o", requested=None, existing=existing)
 
 
 def test_two_inputs_that_become_one_name_by_their_format_are_refused(tmp_path):
     inputs = [_write(tmp_path / "a.jpg"), _write(tmp_path / "a.tif")]
-    assert len(folders.plan(inputs, tmp_path / "out", **SETTINGS)) == 2
+    assert len(folders.plan(inputs, tmp_path / "out", **SETTINGS).jobs) == 2
     with pytest.raises(ValueError, match="would both become"):
-        folders.plan(inputs, tmp_path / "out", requested="png", overwrite=False)
+        folders.plan(inputs, tmp_path / "out", requested="png", existing="refuse")
 
 
 def test_a_collision_that_only_pixels_tell_loses_nothing(colorizer, tmp_path):
@@ -134,25 +137,27 @@ def test_a_collision_that_only_pixels_tell_loses_nothing(colorizer, tmp_path):
     assert "the result of another" in bad.reason
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_an_input_is_never_overwritten(tmp_path, overwrite):
+@pytest.mark.parametrize("existing", ["refuse", "skip", "replace"])
+def test_an_input_is_never_overwritten(tmp_path, existing):
     source = _write(tmp_path / "a.jpg")
     for output in (tmp_path, source):
         with pytest.raises(ValueError, match=r"one of the inputs"):
-            folders.plan([source], output, requested=None, overwrite=overwrite)
+            folders.plan([source], output, requested=None, existing=existing)
 
 
 def test_the_same_photograph_twice_is_done_once(tmp_path):
     source = _write(tmp_path / "in" / "a.jpg")
-    jobs = folders.plan([source, tmp_path / "in"], tmp_path / "out", **SETTINGS)
-    assert _targets(jobs) == [tmp_path / "out" / "a.jpg"]
+    plan = folders.plan([source, tmp_path / "in"], tmp_path / "out", **SETTINGS)
+    assert _targets(plan.jobs) == [tmp_path / "out" / "a.jpg"]
 
 
 def test_results_inside_the_input_folder_are_not_colorized_again(tmp_path):
     _write(tmp_path / "a.jpg")
     _write(tmp_path / "out" / "a.jpg")
-    jobs = folders.plan([tmp_path], tmp_path / "out", requested=None, overwrite=True)
-    assert [job.source for job in jobs] == [tmp_path / "a.jpg"]
+    plan = folders.plan(
+        [tmp_path], tmp_path / "out", requested=None, existing="replace"
+    )
+    assert [job.source for job in plan.jobs] == [tmp_path / "a.jpg"]
 
 
 def test_missing_and_empty_inputs_are_refused(tmp_path):
@@ -218,7 +223,7 @@ def test_loading_stays_a_little_ahead(monkeypatch, tmp_path):
     blank = images.Photo(np.zeros((1, 1, 3), np.uint8))
     monkeypatch.setattr(images, "load", lambda path: loads.append(path) or blank)
     jobs = [folders.Job(Path(str(i)), tmp_path, None) for i in range(10)]
-    loaded = folders._loaded(_Immediately(), jobs, ahead=2)
+    loaded = folders._loaded(_Immediately(), jobs, ahead=2, **SETTINGS)
     next(loaded)
     assert len(loads) == 3
     assert len(list(loaded)) == 9
@@ -237,3 +242,141 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path, output):
     (tmp_path / "note.txt").touch()
     with pytest.raises(ValueError, match=r"note\.txt is a file; wanted a folder"):
         folders.plan([photo], tmp_path / output, **SETTINGS)
+
+
+def test_what_exists_is_skipped_if_asked_and_the_rest_is_done(colorizer, tmp_path):
+    for i in range(3):
+        _write(tmp_path / "in" / f"{i}.jpg", seed=i)
+    kept = _write(tmp_path / "out" / "1.jpg", seed=9).read_bytes()
+    settings = SETTINGS | {"existing": "skip"}
+    plan = folders.plan([tmp_path / "in"], tmp_path / "out", **settings)
+    assert plan.existing == (tmp_path / "in" / "1.jpg",)
+    outcomes = _run(colorizer, [tmp_path / "in"], tmp_path / "out", existing="skip")
+    assert [outcome.source.name for outcome in outcomes] == ["0.jpg", "2.jpg"]
+    assert (tmp_path / "out" / "1.jpg").read_bytes() == kept
+    assert _files(tmp_path / "out") == ["0.jpg", "1.jpg", "2.jpg"]
+    done = folders.plan([tmp_path / "in"], tmp_path / "out", **settings)
+    assert done.jobs == ()
+
+
+def test_a_result_whose_format_only_pixels_tell_is_skipped(colorizer, tmp_path):
+    """A TIFF of 16 bits becomes a PNG."""
+    (tmp_path / "in").mkdir()
+    deep = np.full((4, 4), 40_000, np.uint16)
+    Image.fromarray(deep).save(tmp_path / "in" / "a.tif")
+    kept = _write(tmp_path / "out" / "a.png").read_bytes()
+    (outcome,) = _run(colorizer, [tmp_path / "in"], tmp_path / "out", existing="skip")
+    assert outcome.is_skipped
+    assert outcome.reason is None
+    assert (tmp_path / "out" / "a.png").read_bytes() == kept
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip"])
+def test_of_two_runs_at_once_each_file_is_written_by_one(tmp_path, existing):
+    source = _write(tmp_path / "in" / "a.jpg")
+
+    class Slower(Colorizer):
+        """While it works, another run writes the result."""
+
+        def colorize(self, photos):
+            _write(tmp_path / "out" / "a.jpg", seed=5)
+            return photos
+
+    (outcome,) = _run(
+        Slower(tiny.model()), [tmp_path / "in"], tmp_path / "out", existing=existing
+    )
+    theirs = _write(tmp_path / "theirs.jpg", seed=5).read_bytes()
+    assert (tmp_path / "out" / "a.jpg").read_bytes() == theirs
+    assert outcome.source == source
+    assert outcome.target is None
+    assert outcome.is_skipped == (existing == "skip")
+    assert (outcome.reason is None) == outcome.is_skipped
+
+
+def test_temporary_files_of_a_killed_run_are_removed(colorizer, tmp_path):
+    _write(tmp_path / "in" / "deep" / "a.jpg")
+    left = _write(tmp_path / "out" / "deep" / "a.png")
+    left.rename(left.with_name(".jaxcolor-0123456789abcdef.partial"))
+    _run(colorizer, [tmp_path / "in"], tmp_path / "out")
+    assert _files(tmp_path / "out") == ["deep/a.jpg"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of\nmemory"), MemoryError()])
+def test_whatever_the_network_raises_fails_that_photograph_only(tmp_path, error):
+    for i in range(4):
+        _write(tmp_path / "in" / f"{i}.png", seed=i)
+    bad = images.load(tmp_path / "in" / "2.png").rgb
+
+    class Fragile(Colorizer):
+        def colorize(self, photos):
+            if any(np.array_equal(photo, bad) for photo in photos):
+                raise error
+            return photos
+
+    outcomes = _run(
+        Fragile(tiny.model()), [tmp_path / "in"], tmp_path / "out", batch_size=4
+    )
+    assert _files(tmp_path / "out") == ["0.png", "1.png", "3.png"]
+    (failed,) = (outcome for outcome in outcomes if outcome.reason)
+    assert failed.reason.startswith(f"{tmp_path / 'in' / '2.png'}: ")
+    assert "\n" not in failed.reason
+
+
+def test_a_tag_of_one_photograph_does_not_end_the_run(colorizer, tmp_path):
+    """Sizes and resolutions that a format of output cannot hold."""
+    _write(tmp_path / "in" / "a.png")
+    Image.new("RGB", (70_000, 1)).save(tmp_path / "in" / "wide.png")
+    exif = Image.Exif()
+    # Dots per inch across and down, in inches.
+    exif[0x011A], exif[0x011B], exif[0x0128] = 4294967295, 4294967295, 2
+    Image.new("RGB", (9, 9)).save(tmp_path / "in" / "fine.jpg", exif=exif)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outcomes = _run(
+            colorizer, [tmp_path / "in"], tmp_path / "avif", requested="avif"
+        )
+        bad = {outcome.source.name for outcome in outcomes if outcome.reason}
+        assert bad == {"wide.png"}
+        outcomes = _run(
+            colorizer, [tmp_path / "in" / "fine.jpg"], tmp_path / "png", requested="png"
+        )
+    assert outcomes[0].reason is None
+
+
+def test_a_deep_tiff_with_an_absurd_resolution_is_colorized(colorizer, tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        np.full((8, 8, 3), 40_000, np.uint16),
+        photometric="rgb",
+        resolution=(4294967295, 4294967295),
+        resolutionunit="INCH",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (outcome,) = _run(colorizer, [path], tmp_path / "out")
+    assert outcome.reason is None
+    assert _files(tmp_path / "out") == ["a.png"]
+
+
+def test_what_is_found_but_not_read_is_in_the_plan(tmp_path):
+    _write(tmp_path / "in" / "a.jpg")
+    os.mkfifo(tmp_path / "in" / "b.jpg")
+    (tmp_path / "in" / "c.heic").touch()
+    plan = folders.plan([tmp_path / "in"], tmp_path / "out", **SETTINGS)
+    assert [job.source.name for job in plan.jobs] == ["a.jpg"]
+    (unreadable,), (unsupported,) = plan.unreadable, plan.unsupported
+    assert unreadable.endswith("1 not read (not a regular file): b.jpg")
+    assert unsupported.endswith("1 not read (HEIC; export as JPEG): c.heic")
+
+
+def test_a_folder_of_unsupported_photographs_says_what_to_do(tmp_path):
+    (tmp_path / "c.heic").touch()
+    with pytest.raises(ValueError, match=r"no photographs in .*HEIC; export as JPEG"):
+        folders.plan([tmp_path], tmp_path / "out", **SETTINGS)
+
+
+def test_a_fifo_that_is_given_is_refused_at_once(colorizer, tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    (outcome,) = _run(colorizer, [tmp_path / "a.jpg"], tmp_path / "out")
+    assert outcome.reason.endswith("a.jpg: not a regular file")

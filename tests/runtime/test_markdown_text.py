@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxcolor.runtime import markdown_text
+from jaxcolor.runtime import markdown_text, printable
 
 
 def test_a_table_has_words_left_and_numbers_right():
@@ -27,5 +27,5 @@ def test_a_bar_or_a_line_break_in_a_name_does_not_end_a_cell():
     ],
 )
 def test_names_are_shown_whatever_bytes_they_have(name, shown):
-    assert markdown_text.readable(name) == shown
+    assert printable.escape(name) == shown
     shown.encode()

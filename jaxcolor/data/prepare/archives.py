@@ -1,7 +1,7 @@
-"""Photographs in folders and in tars, by where their bytes lie.
+"""Lists photographs in folders and tars, and reads them.
 
-A tar is not unpacked: its headers are gone through once, and a photograph is read from
-where it begins. A tar within a tar, as ImageNet's of the training, is a folder.
+A tar is not unpacked: its headers are read once, and a photograph is read from its
+position. A tar within a tar, as in ImageNet's training set, counts as a folder.
 """
 
 import itertools
@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from jaxcolor.data import decoding, files
+from jaxcolor.data import files
+from jaxcolor.images import finding
 
 TAR = ".tar"
-# They become the folders that ImageNet has when it is unpacked.
+# Named like the folders of the unpacked ImageNet.
 IMAGENET_TAR = re.compile(r"ILSVRC2012_img_(?P<split>train|val|test)")
 
 
@@ -25,8 +26,8 @@ class Member(NamedTuple):
     Attributes:
         name: its path below the source, with forward slashes.
         path: of the file that holds its bytes.
-        offset: of the first of them.
-        size: how many there are; None is all of the file.
+        offset: of the first byte in that file.
+        size: number of bytes; None is the whole file.
     """
 
     name: str
@@ -46,8 +47,8 @@ def listing(
 
     Args:
         source: the folder or the tar.
-        progress: wraps the photographs as they are found, as tqdm.tqdm does: to go
-            through the headers of a large tar takes minutes.
+        progress: wraps the photographs as they are found, as tqdm.tqdm does: reading
+            the headers of a large tar takes minutes.
 
     Raises:
         ValueError: there is no such file or folder, no photograph in it, two of the
@@ -60,11 +61,11 @@ def listing(
         progress(members) if progress else members, key=lambda member: member.name
     )
     if not found:
-        wanted = ".jpg, .png, .webp, .tif, tars of them, and what else Pillow reads"
+        wanted = ".jpg, .png, .webp, .tif, others that Pillow reads, and tars of them"
         raise ValueError(f"no photographs in {source}; looked for {wanted}")
     for one, next_one in itertools.pairwise(found):
         if one.name == next_one.name:
-            raise ValueError(f"{one.name} is twice in {source}")
+            raise ValueError(f"{one.name} occurs twice in {source}")
     return found
 
 
@@ -74,7 +75,7 @@ def read(member: Member) -> bytes:
     Raises:
         OSError: it cannot be read, or has become shorter than it was.
     """
-    with Path(member.path).open("rb") as file:
+    with finding.open_file(member.path) as file:
         if member.size is None:
             return file.read()
         file.seek(member.offset)
@@ -89,9 +90,10 @@ def _is_tar(name: str) -> bool:
 
 
 def _in_folder(root: Path) -> Iterator[Member]:
-    for name in files.find(root):
-        yield Member(name, str(root / name), 0, None)
-    for name in files.find(root, endings=frozenset({TAR})):
+    for name in files.find(root, other_suffixes=frozenset({TAR})):
+        if not _is_tar(name):
+            yield Member(name, str(root / name), 0, None)
+            continue
         inside = posixpath.join(posixpath.dirname(name), _folder_for(root / name))
         yield from _in_tar(root / name, folder=inside)
 
@@ -108,19 +110,19 @@ def _folder_for(tar: Path) -> str:
 
 def _in_tar(path: Path, *, folder: str) -> Iterator[Member]:
     try:
-        with path.open("rb") as file:
+        with finding.open_file(path) as file:
             end = path.stat().st_size
             yield from _members(file, str(path), folder=folder, end=end)
     except tarfile.TarError as error:
         reason = str(error) or type(error).__name__
         raise ValueError(
-            f"{path} is no tar, or a broken or compressed one: {reason}"
+            f"{path} is not a tar, or is broken or compressed: {reason}"
         ) from error
 
 
 def _members(file: IO[bytes], path: str, *, folder: str, end: int) -> Iterator[Member]:
-    """Goes through the tar that begins where the file stands."""
-    # "r:" is without compression, which would have no random access.
+    """Yields the photographs of the tar that begins at the file's position."""
+    # "r:" is without compression, which has no random access.
     with tarfile.open(fileobj=file, mode="r:") as tar:
         for info in tar:
             if info.offset_data + info.size > end:
@@ -134,9 +136,9 @@ def _members(file: IO[bytes], path: str, *, folder: str, end: int) -> Iterator[M
                 within = name[: -len(TAR)]
                 last = info.offset_data + info.size
                 yield from _members(file, path, folder=within, end=last)
-            elif PurePosixPath(below).suffix.lower() in decoding.extensions():
+            elif PurePosixPath(below).suffix.lower() in finding.suffixes():
                 yield Member(name, path, info.offset_data, info.size)
-        # Where a header is broken or cut off, tarfile takes it for the end.
+        # tarfile treats a broken header as the end.
         file.seek(tar.offset)
         if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
             raise tarfile.ReadError("it has no end")

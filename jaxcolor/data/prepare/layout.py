@@ -1,6 +1,6 @@
-"""Which photographs of a listing are for training, validation and test; their classes.
+"""Assigns photographs to the splits of a data set, and to classes.
 
-A folder of photographs is split by the hash of their names, one with folders of its own
+A folder of photographs is split by the hash of their names, a folder that has folders
 for the splits by these, and ImageNet as in the paper.
 """
 
@@ -24,7 +24,7 @@ FOLDERS = {
 """Names of folders that are splits, in lower case."""
 
 BY_HASH, BY_FOLDERS, AS_PAPER = WAYS = ("hash", "folders", "imagenet")
-# Files of ImageNet, and those in folders of its classes.
+# Names of ImageNet's files, with or without the folders of its classes.
 OF_IMAGENET = re.compile(r"\bn\d{8}[/_]|\bILSVRC2012_(val|test)_\d{8}\b")
 # The share of validation and of test, where none is given.
 FRACTION = 0.1
@@ -35,7 +35,7 @@ class Item(NamedTuple):
     """A photograph of a split.
 
     Attributes:
-        member: where its bytes lie.
+        member: the place of its bytes.
         file_name: its path within the folder of its class.
         label: the position of its class, -1 if it is not known.
     """
@@ -46,13 +46,13 @@ class Item(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What goes where.
+    """The assignment of photographs to splits and classes.
 
     Attributes:
-        way: how it was split, of `WAYS`.
-        classes: their names, sorted; none if the photographs are not in classes.
-        items: of each split, sorted by name.
-        left_out: how many photographs are in no split.
+        way: how they were split, one of `WAYS`.
+        classes: names of the classes, sorted; empty where there are none.
+        items: photographs of each split, sorted by name.
+        left_out: number of photographs in no split.
     """
 
     way: str
@@ -113,7 +113,7 @@ def arrange(
         items[place.split].append(_item(place, classes))
     kept = {name: tuple(found) for name, found in items.items() if found}
     layout = Layout(chosen, tuple(classes), kept, len(members) - len(placed))
-    # Of ImageNet, one of its tars may be all that there is.
+    # A part of ImageNet, such as one of its tars, may lack a split.
     wanted = [VALIDATION] * (shares[0] > 0) + [TEST] * (shares[1] > 0) + [TRAIN]
     _refuse_empty(layout, len(members), wanted=wanted if chosen == BY_HASH else [])
     return layout

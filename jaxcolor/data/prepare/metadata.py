@@ -1,23 +1,22 @@
-"""What makes a folder of shards a data set of TensorFlow Datasets."""
+"""Writes the metadata that completes a data set of TensorFlow Datasets."""
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from jaxcolor.data.prepare import planning, shards
 from jaxcolor.data.prepare.planning import Plan
 from jaxcolor.data.prepare.shards import Record
+from jaxcolor.runtime import atomic
 
 REPORT = "report.json"
 DESCRIPTION = "Photographs, prepared for jaxcolor."
 
 
 def finish(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
-    """Writes the metadata and the report, and removes what was never finished.
+    """Writes the metadata and the report, and removes what killed runs left.
 
-    Any process may do so, more than one at a time, too: the bytes are the same. The
-    file that makes it a data set comes last.
+    Several processes may do so at once: they write the same bytes. The file that marks
+    the data set as whole comes last.
 
     Args:
         plan: of the data set.
@@ -36,23 +35,25 @@ def finish(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
                 f" broken: {first} ({broken[first]}) ..."
             )
     shards.write_json(_report(plan, records), folder / REPORT)
-    made = Path(tempfile.mkdtemp(prefix=shards.UNFINISHED, dir=folder))
     try:
-        _write_tfds(plan, made, records)
-        names = sorted(path.name for path in made.iterdir())
-        for name in sorted(names, key=lambda name: name == planning.INFO):
-            (made / name).replace(folder / name)
+        with atomic.scratch(folder) as made:
+            _write_tfds(plan, made, records)
+            names = sorted(path.name for path in made.iterdir())
+            for name in sorted(names, key=lambda name: name == planning.INFO):
+                (made / name).replace(folder / name)
     except FileNotFoundError:
-        # Another process has finished, and removed this one's.
+        # On a file system whose locks other machines do not see, another process may
+        # have finished, and removed this one's files as leftovers.
         if not (folder / planning.INFO).is_file():
             raise
-    _clear(folder)
+    for parent in (folder, folder / shards.RECORDS):
+        atomic.remove_leftovers(parent)
 
 
 def _write_tfds(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> None:
     import tensorflow_datasets as tfds
 
-    # It looks at the names of the shards, not at what is in them.
+    # It reads the names of the shards, not their content.
     stand_ins = [folder / plan.shards[split][0].name for split in records]
     for path in stand_ins:
         path.touch()
@@ -77,13 +78,13 @@ def _write_tfds(plan: Plan, folder: Path, records: dict[str, list[Record]]) -> N
 
 
 def _report(plan: Plan, records: dict[str, list[Record]]) -> dict[str, Any]:
-    """Returns the settings, and of each split what came of its photographs."""
-    told = {}
+    """Returns the settings, and numbers and names of the photographs of each split."""
+    report = {}
     for split, found in records.items():
         broken = {k: v for record in found for k, v in record.broken.items()}
         gray = [name for record in found for name in record.gray]
         converted = {k: v for record in found for k, v in record.converted.items()}
-        told[split] = {
+        report[split] = {
             "photographs": sum(record.length for record in found),
             "bytes": sum(record.bytes for record in found),
             "shards": len(found),
@@ -96,13 +97,4 @@ def _report(plan: Plan, records: dict[str, list[Record]]) -> dict[str, Any]:
             "gray": gray,
             "converted": converted,
         }
-    return {"settings": plan.settings, "splits": told}
-
-
-def _clear(folder: Path) -> None:
-    for parent in (folder, folder / shards.RECORDS):
-        for path in parent.glob(f"{shards.UNFINISHED}*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    return {"settings": plan.settings, "splits": report}

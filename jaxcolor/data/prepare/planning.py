@@ -1,7 +1,7 @@
-"""What a data set that is being prepared will be, and that it stays so.
+"""The plan of a data set that is being prepared.
 
-A plan lies in the folder of the data set from the first shard on: whoever goes on with
-it, after a crash or on another machine, must have the same photographs and options.
+The plan is in the folder of the data set from the first shard on: a run that resumes,
+after a crash or on another machine, must have the same photographs and options.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from jaxcolor.data.prepare.shards import Shard
 
 VERSION = "1.0.0"
 FILE = "plan.json"
-# Of TensorFlow Datasets; where it lies, a data set is whole.
+# File of TensorFlow Datasets, written last: it marks a data set as whole.
 INFO = "dataset_info.json"
 
 
@@ -25,10 +25,10 @@ class Plan(NamedTuple):
 
     Attributes:
         name: of the data set.
-        classes: of its labels; none without.
+        classes: names of its labels; empty without labels.
         recipe: how photographs are stored.
         shards: of each split, in order.
-        settings: all that its bytes follow from, for JSON.
+        settings: everything that determines its bytes, as JSON has it.
     """
 
     name: str
@@ -42,10 +42,10 @@ def make(layout: Layout, *, name: str, recipe: Recipe, shard_photos: int) -> Pla
     """Cuts splits into shards of about the same number of photographs.
 
     Args:
-        layout: what goes where.
+        layout: the photographs of each split.
         name: of the data set.
         recipe: how photographs are stored.
-        shard_photos: at most so many are in a shard.
+        shard_photos: the largest number of photographs in a shard.
     """
     cut: dict[str, tuple[Shard, ...]] = {}
     for split, items in layout.items.items():
@@ -74,10 +74,10 @@ def make(layout: Layout, *, name: str, recipe: Recipe, shard_photos: int) -> Pla
 
 
 def begin(plan: Plan, folder: Path) -> None:
-    """Writes the plan into the folder of the data set, or finds the same one there.
+    """Writes the plan into the folder of the data set, or checks the one there.
 
     Raises:
-        ValueError: there is another one, or a data set that was not prepared so.
+        ValueError: there is another plan, or a data set of another program.
     """
     path = folder / FILE
     if not path.exists():
@@ -87,17 +87,17 @@ def begin(plan: Plan, folder: Path) -> None:
             )
         folder.mkdir(parents=True, exist_ok=True)
         shards.write_json(plan.settings, path)
-    # Read again, for another process may have begun at the same time.
+    # Read again, because another process may have begun at the same time.
     before = json.loads(path.read_text("ascii"))
     if before != plan.settings:
-        told = ", ".join(
+        changes = ", ".join(
             f"{key} {before.get(key)!r}, now {plan.settings.get(key)!r}"
             for key in plan.settings | before
             if before.get(key) != plan.settings.get(key)
         )
         raise ValueError(
-            f"{folder} was begun with other photographs or options: {told}; take the"
-            " same again, or another --name"
+            f"{folder} was begun with other photographs or options: {changes}; use the"
+            " same, or another --name"
         )
 
 

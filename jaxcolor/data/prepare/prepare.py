@@ -1,7 +1,7 @@
-"""Photographs as a data set of TensorFlow Datasets, without TensorFlow.
+"""Prepares photographs as a data set of TensorFlow Datasets, without TensorFlow.
 
-Shards are independent of each other and of who writes them: processes and machines
-share them out by number, and a run that was stopped goes on where it was.
+Shards do not depend on each other, nor on the process that writes them: processes and
+machines share them by number, and a run that was stopped resumes.
 """
 
 import functools
@@ -17,16 +17,15 @@ from concurrent.futures import process
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from jaxcolor.data import imagenet
 from jaxcolor.data.prepare import archives, layout, metadata, planning, shards
 from jaxcolor.data.prepare.layout import Layout
 from jaxcolor.data.prepare.planning import Plan
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.data.prepare.shards import Record, Shard
+from jaxcolor.runtime import progress
 
-# As TensorFlow Datasets has them.
+# The names that TensorFlow Datasets allows.
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -34,9 +33,9 @@ class Division(NamedTuple):
     """How photographs are split, see `layout.arrange`.
 
     Attributes:
-        way: of `layout.WAYS`; None chooses.
-        validation: its share; None is the usual one.
-        test: its share; None is the usual one.
+        way: one of `layout.WAYS`; None chooses by the names.
+        validation: its share; None is the default.
+        test: its share; None is the default.
     """
 
     way: str | None
@@ -45,11 +44,11 @@ class Division(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Which of the shards are written here.
+    """The part of the shards that this process writes.
 
     Attributes:
-        number: those whose number leaves this, divided by `of`.
-        of: how many processes or machines share the work.
+        number: of the part, from 0; it has every `of`-th shard.
+        of: number of processes or machines that share the work.
     """
 
     number: int
@@ -57,17 +56,17 @@ class Part(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What is there in the end.
+    """The state of the data set at the end.
 
     Attributes:
         folder: of the data set.
-        photographs: in it, by split.
-        broken: how many are not in it, for they cannot be decoded.
-        gray: how many are in it with next to no color.
-        converted: how many were no RGB or gray JPEGs.
-        left_out: how many belong to no split.
-        missing: how many shards are not written yet, by others.
-        shards: how many there will be.
+        photographs: number in each split.
+        broken: number left out because they cannot be decoded.
+        gray: number in it with almost no color.
+        converted: number that were not RGB or gray JPEGs.
+        left_out: number that belong to no split.
+        missing: number of shards that others have yet to write.
+        shards: number of all shards.
     """
 
     folder: Path
@@ -92,26 +91,26 @@ def prepare(
     workers: int,
     is_quiet: bool,
 ) -> Outcome:
-    """Writes photographs as a data set, or the shards of it that are this one's part.
+    """Writes photographs as a data set, or this process's part of its shards.
 
-    Shards that are finished are not written again. Whoever finds all of them there
-    writes the metadata, and only then it is a data set. The bytes do not depend on
-    part, workers and interruptions.
+    Shards that are finished are not written again. The process that finds all of them
+    writes the metadata, which completes the data set. The bytes do not depend on part,
+    workers and interruptions.
 
     Args:
         source: a folder or a tar, see `archives.listing` and `layout.arrange`.
-        data_dir: where the data set's folder NAME/1.0.0 is made.
+        data_dir: the data set's folder NAME/1.0.0 is made in it.
         name: of the data set: lower-case letters, digits and underscores.
         recipe: how photographs are stored.
         division: how they are split.
-        shard_photos: at most so many are in a file.
-        part: which of the shards to write.
-        workers: processes; 1 is this one alone.
+        shard_photos: the largest number of photographs in a file.
+        part: the shards to write.
+        workers: number of processes; 1 is this one alone.
         is_quiet: no progress bar.
 
     Raises:
-        ValueError: an argument or a photograph's place makes no sense, or the folder
-            was begun with other ones.
+        ValueError: an argument or the folder of a photograph is not possible, or the
+            data set was begun with others.
         OSError: a file cannot be read or written, or a worker was killed.
     """
     if not NAME.fullmatch(name):
@@ -125,9 +124,9 @@ def prepare(
         )
     if ":/" in str(data_dir):
         raise ValueError(f"got {data_dir}, wanted a folder of this machine")
-    # On a terminal only.
-    hidden = True if is_quiet else None
-    shown = functools.partial(tqdm, unit="photo", desc="listing", disable=hidden)
+    shown = functools.partial(
+        progress.over, unit="photo", title="listing", is_hidden=is_quiet
+    )
     members = archives.listing(source, progress=shown)
     arranged = layout.arrange(members, **division._asdict())
     _tell_missing(arranged)
@@ -153,13 +152,12 @@ def _write(
 ) -> None:
     todo = [shard for shard in mine if not shards.read_record(folder, shard.name)]
     done = sum(len(shard.items) for shard in mine) - sum(len(s.items) for s in todo)
-    hidden = True if is_quiet else None
-    with tqdm(
-        total=sum(len(shard.items) for shard in mine),
-        initial=done,
+    with progress.bar(
+        sum(len(shard.items) for shard in mine),
+        start=done,
         unit="photo",
-        desc=plan.name,
-        disable=hidden,
+        title=plan.name,
+        is_hidden=is_quiet,
     ) as bar:
         for written in _written(todo, plan.recipe, folder, workers=workers):
             bar.update(len(written.items))
@@ -190,7 +188,7 @@ def _written(
                 yield asked.pop(future)
         except process.BrokenProcessPool as error:
             raise OSError(
-                "a worker was killed: is memory short? The same command goes on"
+                "a worker was killed: is memory short? The same command resumes"
             ) from error
         except BaseException:
             # Else the pool waits for the shards that are being written.

@@ -1,4 +1,4 @@
-"""A photograph as it is stored in a prepared data set: a JPEG."""
+"""Converts photographs to the JPEGs of a prepared data set."""
 
 import io
 import warnings
@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from jaxcolor.data import decoding
+from jaxcolor.images import limits
 
 KEEP, SHORT_SIDE, SQUARE = WAYS = ("keep", "short-side", "square")
 # Some cameras put more pictures behind the first one, which readers do not see.
@@ -15,8 +16,8 @@ JPEGS = ("JPEG", "MPO")
 MODES = ("RGB", "L")
 
 # A photograph is gray if no color channel differs from another by more than this in
-# any area of 1/32 of its shorter side: an |a| or |b| of about 5, up to which the
-# training takes a photograph for gray.
+# any area of 1/32 of its shorter side: an |a| or |b| of about 5, up to which training
+# treats a photograph as gray.
 GRAY_LEVELS = 8
 AREAS = 32
 
@@ -27,8 +28,8 @@ class Recipe(NamedTuple):
     Attributes:
         way: 'keep' JPEGs as they are, or resize so that the shorter side, or each
             side ('square', as the paper did), is of the size.
-        size: in pixels; of 'keep', not used.
-        quality: of the JPEGs that are encoded anew, as Pillow counts it.
+        size: in pixels; not used by 'keep'.
+        quality: of the JPEGs that are encoded again, on Pillow's scale.
     """
 
     way: str
@@ -43,7 +44,7 @@ class Recoded(NamedTuple):
         image: a JPEG, RGB or gray.
         was: format and mode of the file, such as 'PNG RGBA' or 'JPEG CMYK', where
             no recipe keeps its bytes.
-        is_gray: whether it has next to no color.
+        is_gray: whether it has almost no color.
     """
 
     image: bytes
@@ -58,27 +59,27 @@ class _Header(NamedTuple):
 
 
 def recode(content: bytes, *, recipe: Recipe) -> Recoded:
-    """Returns a photograph as the recipe wants it; all of its bytes are decoded.
+    """Returns a photograph by the recipe; all of its bytes are decoded.
 
-    A JPEG whose shorter side is not longer than the size is never enlarged, but kept
-    as it is, by 'short-side'; one that is of the size already, by 'square'. What is
-    encoded anew has as many pixels of color as of lightness (4:4:4), for colors are
-    what is learned from it.
+    'short-side' keeps a JPEG whose shorter side is not longer than the size, and never
+    enlarges it; 'square' keeps one that has the size. A photograph that is encoded
+    again has as many pixels of color as of lightness (4:4:4), because networks learn
+    its colors.
 
     Args:
-        content: of a file of any format that Pillow reads.
-        recipe: see there.
+        content: of a file in any format that Pillow reads.
+        recipe: how photographs are stored.
 
     Raises:
         ValueError: it cannot be decoded, for the reason given.
     """
     with warnings.catch_warnings():
-        # Of metadata that is broken. What the pixels are does not depend on it.
+        # Warnings about broken metadata, on which the pixels do not depend.
         warnings.simplefilter("ignore")
         header = _header(content)
         is_jpeg = header.format in JPEGS and header.mode in MODES
         keeps = is_jpeg and _is_small(header.size, recipe)
-        # A JPEG at an eighth of its size still has all of its bytes gone through.
+        # A JPEG at an eighth of its size still has all of its bytes decoded.
         image = decoding.decode(content, at_least=AREAS if keeps else None)
     was = None if is_jpeg else f"{header.format} {header.mode}"
     kept = content if keeps else _encoded(image, recipe)
@@ -86,7 +87,7 @@ def recode(content: bytes, *, recipe: Recipe) -> Recoded:
 
 
 def is_gray(image: Image.Image) -> bool:
-    """Tells whether an RGB image has next to no color, apart from noise."""
+    """Returns whether an RGB image has almost no color, apart from noise."""
     factor = max(1, min(image.size) // AREAS)
     rgb = np.asarray(image.reduce(factor))
     return int(np.ptp(rgb, axis=-1).max()) <= GRAY_LEVELS
@@ -94,8 +95,8 @@ def is_gray(image: Image.Image) -> bool:
 
 def _header(content: bytes) -> _Header:
     try:
-        opened = Image.open(io.BytesIO(content), formats=decoding.formats())
-    # It will not decode, either, for a reason that is told then.
+        opened = limits.open_image(io.BytesIO(content))
+    # Decoding fails as well, and gives the reason.
     except Exception:
         return _Header("", "", (0, 0))
     return _Header(opened.format or "", opened.mode, opened.size)

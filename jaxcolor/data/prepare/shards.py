@@ -1,14 +1,12 @@
 """One file of a prepared data set: a slice of a split, as TFDS reads it.
 
-What is in it depends on nothing but the photographs and the recipe. It appears under
-its name when it is whole, and then a record of what was left out of it.
+Its content depends only on the photographs and the recipe. The file appears under its
+name when it is whole, and then a record of the photographs that were left out.
 """
 
 import contextlib
 import io
 import json
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,20 +14,20 @@ from typing import Any, NamedTuple
 from jaxcolor.data.prepare import archives, recode
 from jaxcolor.data.prepare.layout import Item
 from jaxcolor.data.prepare.recode import Recipe
+from jaxcolor.runtime import atomic
 
 # So that records can be read at random, as TensorFlow Datasets writes them.
 OPTIONS = "group_size:1"
 RECORDS = "shards"
-UNFINISHED = ".unfinished-"
 
 
 class Shard(NamedTuple):
-    """What goes into a file.
+    """The content of a file.
 
     Attributes:
         name: of the file.
         items: the photographs, broken ones too.
-        classes: of the data set; none if it has no labels.
+        classes: of the data set; empty if it has no labels.
     """
 
     name: str
@@ -38,14 +36,14 @@ class Shard(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What came of a shard.
+    """The record of a finished shard.
 
     Attributes:
-        length: how many photographs are in it.
-        bytes: of their records.
-        broken: names and reasons of those that are not.
-        gray: names of those with next to no color.
-        converted: names of those that were no RGB or gray JPEGs, and what they were.
+        length: number of photographs in it.
+        bytes: size of their records.
+        broken: names of the photographs that are not, with the reasons.
+        gray: names of those with almost no color.
+        converted: names of those that were not RGB or gray JPEGs, with their formats.
     """
 
     length: int
@@ -92,27 +90,23 @@ def read_record(folder: Path, name: str) -> Record | None:
 @contextlib.contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
     """Yields a path to write to, which then becomes the one wanted, or is removed."""
-    other = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}-{path.name}")
+    is_filled = False
     try:
-        yield other
-        # Else a crash of the machine could leave the name without the content.
-        with other.open("rb") as file:
-            os.fsync(file.fileno())
-        try:
-            other.replace(path)
-        except FileNotFoundError:
-            # Another process has written the same, and removed all that was unfinished.
-            if not path.is_file():
-                raise
-    finally:
-        other.unlink(missing_ok=True)
+        with atomic.file(path) as temporary:
+            yield temporary
+            is_filled = True
+    except FileNotFoundError:
+        # On a file system whose locks other machines do not see, another process may
+        # have written the same file, and removed this one's temporary as a leftover.
+        if not (is_filled and path.is_file()):
+            raise
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
     """Writes a JSON file, whole or not at all."""
     path.parent.mkdir(exist_ok=True)
-    with unfinished(path) as other:
-        other.write_text(json.dumps(content, indent=1) + "\n", "ascii")
+    with unfinished(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", "ascii")
 
 
 def _record_of(folder: Path, name: str) -> Path:
@@ -148,7 +142,7 @@ def _write(shard: Shard, path: Path, *, recipe: Recipe) -> Record:
             if recoded.was:
                 record.converted[name] = recoded.was
         writer.close()
-    # The writer's, whatever went wrong.
+    # The writer raises this for any problem.
     except RuntimeError as error:
         raise OSError(f"cannot write {shard.name}: {error}") from error
     return record

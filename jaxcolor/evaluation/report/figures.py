@@ -10,6 +10,7 @@ from jaxcolor.evaluation import metric, systems
 from jaxcolor.evaluation.report import html
 from jaxcolor.evaluation.report.html import Example, Figure
 from jaxcolor.evaluation.result_tables import Evaluation
+from jaxcolor.runtime import atomic
 
 REPORT, PLOTS = "report.html", "plots"
 AREAS = ("auc", "rebalanced_auc")
@@ -22,11 +23,9 @@ def write(
     drawn = figures(evaluation)
     (folder / PLOTS).mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
-        (folder / PLOTS / f"{name}.png").write_bytes(figure.png)
+        atomic.write_bytes(folder / PLOTS / f"{name}.png", figure.png)
     page = html.page(evaluation, figures=list(drawn.values()), examples=examples)
-    temporary = folder / f".{REPORT}.partial"
-    temporary.write_text(page)
-    temporary.replace(folder / REPORT)
+    atomic.write_text(folder / REPORT, page)
 
 
 def figures(evaluation: Evaluation) -> dict[str, Figure]:

@@ -14,7 +14,7 @@ from PIL import Image
 from jaxcolor.evaluation import metric, result_tables
 from jaxcolor.evaluation.metric import Metric
 from jaxcolor.evaluation.result_tables import Evaluation
-from jaxcolor.runtime import markdown_text
+from jaxcolor.runtime import printable
 
 QUALITY = 90
 
@@ -206,7 +206,7 @@ def _uri(content: bytes, kind: str) -> str:
 
 def _text(text: str) -> str:
     """Returns text as HTML shows it, whatever bytes a name has."""
-    return html.escape(markdown_text.readable(text))
+    return html.escape(printable.escape(text))
 
 
 def _lines(parts: Sequence[str]) -> str:

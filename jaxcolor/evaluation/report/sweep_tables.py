@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from jaxcolor.evaluation import decoding_grid, registry, result_tables
 from jaxcolor.evaluation.decoding_grid import Cell, Criterion, Sweep
 from jaxcolor.evaluation.metric import Metric
 from jaxcolor.evaluation.result_tables import Number
-from jaxcolor.runtime import markdown_text
+from jaxcolor.runtime import atomic, markdown_text
 
 PLOTS, STRIP = "plots", "strip.png"
 DRAWN = ("heat_maps", "curves")
@@ -41,20 +40,17 @@ def write(sweep: Sweep, folder: Path, criterion: Criterion) -> None:
         "criterion": criterion._asdict() | {"told": decoding_grid.told(criterion)},
         "best": best and best.decoding._asdict(),
     }
-    result_tables.replace(
-        folder / result_tables.RESULTS, json.dumps(results, indent=1) + "\n"
-    )
-    manifest = json.dumps(sweep.manifest, indent=1) + "\n"
-    result_tables.replace(folder / result_tables.MANIFEST, manifest)
-    result_tables.replace(folder / result_tables.TABLE, markdown(sweep, criterion))
-    result_tables.replace(folder / result_tables.CSV, comma_separated(sweep, criterion))
+    atomic.write_json(folder / result_tables.RESULTS, results)
+    atomic.write_json(folder / result_tables.MANIFEST, sweep.manifest)
+    atomic.write_text(folder / result_tables.TABLE, markdown(sweep, criterion))
+    atomic.write_text(folder / result_tables.CSV, comma_separated(sweep, criterion))
     drawn = figures(sweep, criterion)
     for name in DRAWN:
         path = folder / PLOTS / f"{name}.png"
         # That of an earlier grid would pass for this one's.
         path.unlink(missing_ok=True)
         if name in drawn:
-            path.write_bytes(drawn[name])
+            atomic.write_bytes(path, drawn[name])
 
 
 def write_strip(

@@ -5,6 +5,7 @@ tensors and dictionaries of them only, and refuses everything else.
 """
 
 import collections
+import functools
 import io
 import math
 import pickle
@@ -22,6 +23,12 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 """Of the files that can be read."""
+
+# Bytes of all arrays of a file: twice the largest published weights that are read here,
+# those of VGG-16. A compressed file could hold a thousand times its size.
+LARGEST = 2**30
+# Bytes of the pickle that describes them; a thousand tensors take 0.2 MB.
+LARGEST_PICKLE = 2**22
 
 STORAGES = {
     "DoubleStorage": "<f8",
@@ -83,6 +90,9 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            _refuse_large(sum(info.file_size for info in archive.infolist()))
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
 
@@ -99,11 +109,34 @@ def _read_zip(path: Path) -> dict[str, np.ndarray]:
         (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
         folder = pickled.removesuffix("data.pkl")
         if f"{folder}byteorder" in archive.namelist():
-            order = archive.read(f"{folder}byteorder")
+            order = _inflated(archive, f"{folder}byteorder", largest=100)
             if order != b"little":
                 raise ValueError(f"its numbers are {order.decode()}-endian")
-        found = _Unpickler(io.BytesIO(archive.read(pickled))).load()
-        return _arrays(found, lambda each: archive.read(f"{folder}data/{each.key}"))
+        pickle_content = _inflated(archive, pickled, largest=LARGEST_PICKLE)
+        found = _Unpickler(io.BytesIO(pickle_content)).load()
+
+        # Tensors of one storage mostly follow each other.
+        @functools.lru_cache(maxsize=1)
+        def content(storage: _Storage) -> bytes:
+            size = storage.length * storage.dtype.itemsize
+            _refuse_large(size)
+            return _inflated(archive, f"{folder}data/{storage.key}", largest=size)
+
+        return _arrays(found, content)
+
+
+def _inflated(archive: zipfile.ZipFile, name: str, *, largest: int) -> bytes:
+    size = archive.getinfo(name).file_size
+    if size > largest:
+        raise ValueError(f"{name} has {size:,} bytes; wanted {largest:,} or less")
+    with archive.open(name) as file:
+        # Unlike `archive.read`, it inflates no more than this.
+        return file.read(size)
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST:
+        raise ValueError(f"its arrays take {size:,} bytes; wanted {LARGEST:,} or less")
 
 
 def _read_legacy(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
@@ -120,6 +153,7 @@ def _read_legacy(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
         count = int.from_bytes(file.read(8), "little")
         if count != storage.length:
             raise ValueError(f"it has {count} numbers in place of {storage.length}")
+        _refuse_large(count * storage.dtype.itemsize)
         raw[key] = file.read(count * storage.dtype.itemsize)
     return _arrays(found, lambda each: raw[each.key])
 
@@ -169,6 +203,10 @@ def _arrays(found: Any, content: Callable[[_Storage], bytes]) -> dict[str, np.nd
     tensors = {name: x for name, x in found.items() if isinstance(x, _Tensor)}
     if not tensors:
         raise ValueError("it holds no tensors; wanted a state_dict, not a checkpoint")
+    # A view may repeat the numbers of its storage.
+    _refuse_large(
+        sum(math.prod(x.shape) * x.storage.dtype.itemsize for x in tensors.values())
+    )
     return {str(name): _array(tensor, content) for name, tensor in tensors.items()}
 
 

@@ -130,11 +130,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
             run(classes, tmp_path)
     folder = tmp_path / "tiny" / "1.0.0"
     assert not (folder / "dataset_info.json").exists()
-    assert not list(folder.rglob(".unfinished-*"))
-    # As of a process that was killed.
-    (folder / ".unfinished-1-tiny-train").write_text("half a shard")
-    (folder / "shards" / ".unfinished-2.json").write_text("{")
-    (folder / ".unfinished-3").mkdir()
+    assert not list(folder.rglob(".jaxcolor-*"))
+    # Left by a process that was killed.
+    (folder / ".jaxcolor-1.partial").write_text("half a shard")
+    (folder / "shards" / ".jaxcolor-2.partial").write_text("{")
+    (folder / ".jaxcolor-3.partial").mkdir()
     again = []
     monkeypatch.setattr(archives, "read", lambda m: (again.append(m.name), read(m))[1])
     run(classes, tmp_path)
@@ -322,7 +322,7 @@ def test_other_options_or_photographs_are_refused(classes, tmp_path):
         run(root, tmp_path, **half, shard_photos=5)
     # As many of the same names, one of them in another class.
     (root / "sea" / "00.jpg").rename(root / "sky" / "00.jpg")
-    with pytest.raises(ValueError, match=r"options: listing '\w+', now '\w+'; take"):
+    with pytest.raises(ValueError, match=r"options: listing '\w+', now '\w+'; use"):
         run(root, tmp_path, **half)
     assert tree(tmp_path / "tiny") == before
 

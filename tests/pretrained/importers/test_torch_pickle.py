@@ -2,6 +2,7 @@ import base64
 import collections
 import os
 import pickle
+import tracemalloc
 import zipfile
 import zlib
 
@@ -120,6 +121,39 @@ def test_a_tensor_beyond_its_numbers_is_refused():
         tensor = torch_pickle._Tensor(storage, offset, shape, strides)
         with pytest.raises(ValueError, match="lies beyond its numbers"):
             torch_pickle._array(tensor, lambda _: bytes(16))
+
+
+def _bomb(path, name, size):
+    """Writes an archive in which a small file stands for many zeros."""
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open(name, "w", force_zip64=True) as file,
+    ):
+        for _ in range(size // 2**20):
+            file.write(bytes(2**20))
+
+
+@pytest.mark.parametrize("name", ["model.pth", "model.npz"])
+def test_a_file_that_inflates_to_too_much_is_refused_unread(
+    tmp_path, monkeypatch, name
+):
+    inside = "model/data.pkl" if name.endswith("pth") else "a.npy"
+    # Instead of a gigabyte.
+    monkeypatch.setattr(torch_pickle, "LARGEST", 2**25)
+    _bomb(tmp_path / name, inside, 2**26)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"bytes; wanted [\d,]+ or less"):
+        torch_pickle.read(tmp_path / name)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24
+
+
+def test_a_tensor_that_repeats_its_numbers_to_terabytes_is_refused():
+    storage = torch_pickle._Storage("0", np.dtype("<f4"), 1)
+    tensor = torch_pickle._Tensor(storage, 0, (2**20, 2**20), (0, 0))
+    with pytest.raises(ValueError, match="its arrays take 4,398,046,511,104 bytes"):
+        torch_pickle._arrays({"a": tensor}, lambda _: bytes(4))
 
 
 def test_a_cut_file_is_one_line(path, content):
