@@ -1,8 +1,8 @@
 """The rebalancing lambda of the training, three seeds each, on a folder of photographs.
 
-Run:    jaxcolor train --config configs/lambda_sweep.py --workdir runs/one \
+Run:    jaxcolor train --config lambda_sweep --workdir runs/one \
             --config.data.source=PHOTOS
-        jaxcolor sweep-train --config configs/lambda_sweep.py --workdir runs/lambdas \
+        jaxcolor sweep-train --config lambda_sweep --workdir runs/lambdas \
             --config.data.source=PHOTOS
 Expect: of the first, scenes_small's own training; of the second, nine like it, of
     other lambdas and seeds, about an hour each on two CPU cores; a loss
@@ -25,6 +25,6 @@ def get_config() -> ConfigDict:
 def get_hyper(hyper: ModuleType) -> list[dict[str, Any]]:
     """Returns the trainings, by what they change in the config."""
     return hyper.product(
-        hyper.sweep("objective.rebalancing_lambda", [0.25, 0.5, 1.0]),
+        hyper.sweep("objective.training_lambda", [0.25, 0.5, 1.0]),
         hyper.sweep("training.seed", [0, 1, 2]),
     )

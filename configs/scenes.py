@@ -1,6 +1,6 @@
 """The model that was bundled before: small, mostly for scenes, old photographs too.
 
-Run:    jaxcolor train --config configs/scenes.py --workdir runs/box \
+Run:    jaxcolor train --config scenes --workdir runs/box \
             --config.data.source=PHOTOS
 Expect: 640,000 crops, three to four hours on two CPU cores, in as many sittings as you
     like; experiments/README.md tells what came out of 528,000.
@@ -12,7 +12,7 @@ from configs import scenes_small
 
 
 def get_config() -> ConfigDict:
-    """Returns the small training, longer, by Muon, on worn photographs."""
+    """Returns the small training, longer, by Muon, on aged photographs."""
     config = scenes_small.get_config()
     config.training.update(
         steps=20_000, log_every=100, validation_images=512, sheet_every=2000
@@ -32,9 +32,9 @@ def get_config() -> ConfigDict:
         peak=0.02,
         warmup=200,
         cooldown=4000,
-        length=config.training.get_ref("steps"),
+        length=config.training.get_oneway_ref("steps"),
     )
-    config.wear.update(
+    config.degradation.update(
         share=0.5, contrast=0.4, fading=0.15, softness=0.2, grain=3.0, scratches=25.0
     )
     return config

@@ -1,6 +1,6 @@
 """Seconds instead of days: shows that everything is in place, learns next to nothing.
 
-Run:    jaxcolor train --config configs/smoke.py --workdir runs/smoke \
+Run:    jaxcolor train --config smoke --workdir runs/smoke \
             --config.data.source=PHOTOS
 Expect: 20 steps in well under a minute on two CPU cores.
 """

@@ -1,6 +1,6 @@
 """The paper's method on many devices: the same photographs in 32 times fewer steps.
 
-Run:    jaxcolor train --config configs/zhang2016_pod.py --workdir DIR --distributed
+Run:    jaxcolor train --config zhang2016_pod --workdir DIR --distributed
 Expect: 18 million photographs, as many as the paper's, in 14,062 steps; 40 on each of
     32 devices. Not yet trained with this code. docs/scale.md tells how to start it.
 """
@@ -31,7 +31,7 @@ def get_config() -> ConfigDict:
         name="warmup_cosine",
         peak=3.16e-5 * math.sqrt(BATCHES),
         warmup=500,
-        length=config.training.get_ref("steps"),
+        length=config.training.get_oneway_ref("steps"),
     )
     # The statistics average over as many photographs as the paper's.
     config.model.momentum = 0.97

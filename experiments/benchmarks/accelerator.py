@@ -60,7 +60,12 @@ def step_ours(setting: Setting) -> Arm:
     )
     update = jax.jit(
         train_step.make_train_step(
-            network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None
+            network,
+            optimizer,
+            objective,
+            average_decay=0.0,
+            degrade=None,
+            axis_name=None,
         ),
         donate_argnums=0,
     )

@@ -1,4 +1,4 @@
-"""`jaxcolor sweep-train`: a training for each change to a config."""
+"""`jaxcolor sweep-train`: trains every variant that a config defines."""
 
 import shlex
 from argparse import ArgumentParser, Namespace
@@ -12,27 +12,32 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         required=True,
-        type=Path,
-        metavar="FILE",
-        help="a config with get_hyper(hyper), see jaxcolor.training.config.hyper;"
-        " override values of all trainings by --config.NAME=VALUE",
+        metavar="CONFIG",
+        help="the name or the path of a config with get_hyper(hyper), see"
+        " jaxcolor.training.config.hyper; override values of all trainings by"
+        " --config.NAME=VALUE",
     )
     parser.add_argument(
         "--workdir",
         required=True,
         type=Path,
         metavar="DIR",
-        help="for a workdir of each training, table.md, table.csv and losses.png",
+        help="gets a workdir for each training, table.md, table.csv and losses.png",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--index", type=int, metavar="I", help="only this one, from 0: for job arrays"
+        "--index",
+        type=int,
+        metavar="I",
+        help="train only this one, from 0: for job arrays",
     )
     what.add_argument(
-        "--list", action="store_true", help="only print what would be trained"
+        "--list", action="store_true", help="only print the names of the trainings"
     )
     what.add_argument(
-        "--collect", action="store_true", help="only make the table of what there is"
+        "--collect",
+        action="store_true",
+        help="only make the table of the trainings so far",
     )
     flags.add_stopped(parser)
 
@@ -60,18 +65,18 @@ def _sweep_train(arguments: Namespace) -> int:
         command += [f"--workdir={arguments.workdir}", *arguments.overrides]
         if arguments.index is not None:
             command.append(f"--index={arguments.index}")
-        print(f"stopped; to go on: {shlex.join(command)}")
+        print(f"stopped; to resume: {shlex.join(command)}")
         status: int = arguments.status_if_stopped
         return status
-    # Of a job array each would write it; it is collected afterwards.
+    # In a job array every task would write the table; --collect makes it afterwards.
     if arguments.index is None:
         print(training_sweep.collect(configs, arguments.workdir))
     return 0
 
 
 COMMAND = Command(
-    "train once for each change that a config lists, skipping what is finished",
-    "  jaxcolor sweep-train --config configs/lambda_sweep.py --workdir runs/lambdas"
+    "train every variant that a config defines, skipping finished ones",
+    "  jaxcolor sweep-train --config lambda_sweep --workdir runs/lambdas"
     " --config.data.source=photos/",
     _add_sweep_train,
     _sweep_train,

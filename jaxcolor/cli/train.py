@@ -1,4 +1,4 @@
-"""`jaxcolor train`: a training, begun or gone on with."""
+"""`jaxcolor train`: trains a network, or resumes a training."""
 
 import shlex
 from argparse import ArgumentParser, Namespace
@@ -12,16 +12,16 @@ def _add_train(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         required=True,
-        type=Path,
-        metavar="FILE",
-        help="a file of configs/; override its values by --config.NAME=VALUE",
+        metavar="CONFIG",
+        help="the name of a config, such as scenes_small, or the path of a config file;"
+        " override its values by --config.NAME=VALUE",
     )
     parser.add_argument(
         "--workdir",
         required=True,
         type=Path,
         metavar="DIR",
-        help="for checkpoints and logs; a training in it goes on",
+        help="for checkpoints and logs; a training in it is resumed",
     )
     flags.add_stopped(parser)
     flags.add_processes(parser)
@@ -30,10 +30,9 @@ def _add_train(parser: ArgumentParser) -> None:
 def _train(arguments: Namespace) -> int:
     from jaxcolor.runtime import processes
     from jaxcolor.training import loop
-    from jaxcolor.training.config import build, reading
+    from jaxcolor.training.config import reading
 
     config = reading.read(arguments.config, arguments.overrides)
-    build.check_sections(config)
     flags.join(
         arguments,
         heartbeat_seconds=config.parallel.heartbeat_seconds,
@@ -51,15 +50,15 @@ def _train(arguments: Namespace) -> int:
             command += [f"--processes={arguments.processes}", "--process=0"]
         elif processes.are_many():
             command.append("--distributed")
-        print(f"stopped after step {outcome.step}; to go on: {shlex.join(command)}")
+        print(f"stopped after step {outcome.step}; to resume: {shlex.join(command)}")
     elif not arguments.quiet:
         print(f"finished: {arguments.workdir} has step {outcome.step}")
     return status
 
 
 COMMAND = Command(
-    "train a network as a config says, or go on with it",
-    "  jaxcolor train --config configs/scenes_small.py --workdir runs/mine"
+    "train a network as a config says, or resume its training",
+    "  jaxcolor train --config scenes_small --workdir runs/mine"
     " --config.data.source=photos/",
     _add_train,
     _train,

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.training.config import schema
+from jaxcolor.training.config.schema import Config
 
 FEWEST = 50
 """Photographs in color; of fewer, too few are left to judge by."""
@@ -57,7 +58,7 @@ FIXED: dict[str, dict[str, Any]] = {
     # The statistics are fixed: averaged weights have none of their own.
     "average": {"decay": 0.99, "statistics_batches": 0},
     # As the bundled model's: half of the inputs look like what is to be colorized.
-    "wear": {
+    "degradation": {
         "share": 0.5,
         "contrast": 0.4,
         "fading": 0.15,
@@ -106,7 +107,7 @@ def config(
     prior: Path,
     most_steps: int | None,
     seed: int,
-) -> ConfigDict:
+) -> Config:
     """Returns the training: the model's own objective, gently, on aged photographs.
 
     Args:
@@ -121,7 +122,7 @@ def config(
     about = model.description
     length = min(steps(album.training), most_steps or MOST_STEPS)
     arguments = {name: x for name, x in about.arguments.items() if name != "outputs"}
-    return ConfigDict(
+    return schema.bind(
         {
             **FIXED,
             "training": _training(album, length=length, seed=seed),
@@ -137,7 +138,7 @@ def config(
                 "name": "classification",
                 "neighbors": about.neighbors,
                 "sigma": about.sigma,
-                "rebalancing_lambda": about.rebalancing_lambda,
+                "training_lambda": about.rebalancing_lambda,
                 "gray_threshold": 5.0,
             },
             "prior": {"path": str(prior)},
@@ -153,7 +154,7 @@ def config(
             "release": {
                 "size": about.size,
                 "temperature": about.temperature,
-                "decoding_lambda": about.decoding_lambda,
+                "rebalancing_lambda": about.decoding_lambda,
                 "coherence": about.coherence,
             },
         }

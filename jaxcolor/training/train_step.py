@@ -12,12 +12,15 @@ from jaxtyping import Array, Float, Int, PyTree, UInt8
 from jaxcolor.color import cielab
 from jaxcolor.metrics import accuracy
 from jaxcolor.models import layers, layerwise
-from jaxcolor.training.degradation import Spoil
+from jaxcolor.training.degradation import Degrade
 from jaxcolor.training.objectives import Objective, Terms
 
 # Pixels of the photograph, along each axis, for one of the network's output. Targets
-# are picked, not averaged: REFERENCE of the authors' release, a 1x1 stride-4 layer.
+# are picked, not averaged, as by the 1x1 layer of stride 4 of the authors' release.
 OUTPUT_STRIDE = 4
+# Forward passes through the network that a train step costs: one, and the two
+# gradients of each product.
+FORWARD_PASSES = 3
 
 
 class TrainState(NamedTuple):
@@ -69,7 +72,7 @@ def make_train_step(
     objective: Objective,
     *,
     average_decay: float,
-    spoil: Spoil | None,
+    degrade: Degrade | None,
     axis_name: str | None,
     accumulation: int = 1,
     remat: bool = False,
@@ -87,8 +90,8 @@ def make_train_step(
         objective: the loss and what else to log.
         average_decay: kept of the averages each step. Early steps keep less,
             (1 + t) / (10 + t), so that the start is soon forgotten.
-        spoil: what is done to the lightness that the network sees, see `wear`;
-            None for nothing.
+        degrade: artificial aging of the lightness that the network sees, see
+            `degradation.make_degrade`; None for none.
         axis_name: the mapped axis under pmap, over which gradients and terms are
             averaged; None under jit, where the batch is the global one already.
         accumulation: parts that the batch is taken in, one after the other for want
@@ -119,8 +122,8 @@ def make_train_step(
         state: TrainState, rgb: UInt8[Array, "b h w 3"]
     ) -> tuple[TrainState, Terms]:
         lightness, ab = _inputs_and_targets(rgb)
-        if spoil is not None:
-            lightness = spoil(state.step, rgb, lightness)
+        if degrade is not None:
+            lightness = degrade(state.step, rgb, lightness)
 
         gradients, means, batch_stats = _accumulated(
             slopes, state, lightness, ab, parts=accumulation

@@ -22,7 +22,7 @@ from jaxcolor.data import splits
 from jaxcolor.models import layers
 from jaxcolor.pretrained import release
 from jaxcolor.training import interruption
-from jaxcolor.training.config import reading
+from jaxcolor.training.config import reading, schema
 from tests import tiny
 
 SIDE = 32
@@ -207,23 +207,27 @@ def test_crops_are_counted_over_phases():
 def test_a_resolved_config_is_the_config(photo_folder, tmp_path):
     config = tiny.training_config(photo_folder)
     path = tmp_path / "config.json"
-    path.write_text(json.dumps(config.to_dict()))
-    found = reading.read(path, ["--config.training.steps=7"])
-    assert found.training.steps == 7
-    found.training.steps = config.training.steps
-    assert json.dumps(found.to_dict()) == json.dumps(config.to_dict())
+    path.write_text(json.dumps(schema.to_dict(config)))
+    assert reading.read(path, []) == config
+    changed = reading.read(path, ["--config.training.steps=7"])
+    assert changed == schema.changed(config, {"training.steps": 7})
 
 
 def _config(photo_folder):
-    config = tiny.training_config(photo_folder)
-    config.training.update(steps=8, checkpoint_every=100, validation_images=4)
-    config.data.held_out_fraction = 0.5
-    config.model = {"name": "small", "momentum": 0.9}
-    config.initialization.method = "random"
-    config.wear.update(share=0.5, contrast=0.3)
-    config.average.update(decay=0.9, statistics_batches=1)
-    config.schedule.length = 8
-    return config
+    changes = {
+        "training.steps": 8,
+        "training.checkpoint_every": 100,
+        "training.validation_images": 4,
+        "data.held_out_fraction": 0.5,
+        "initialization.method": "random",
+        "degradation.share": 0.5,
+        "degradation.contrast": 0.3,
+        "average.decay": 0.9,
+        "average.statistics_batches": 1,
+    }
+    return tiny.training_config(
+        photo_folder, changes, model={"name": "small", "momentum": 0.9}
+    )
 
 
 def _options(workdir, at_once):
@@ -308,7 +312,7 @@ def test_a_snapshot_of_another_network_is_refused(
     prior = programs.count_prior(parts, training.photographs, training)
     state = programs.first_state(parts, training.photographs, prior)
     path = tmp_path / "state.safetensors"
-    snapshot.write(Snapshot(state, prior, 7, config.to_dict(), RECIPE), path)
+    snapshot.write(Snapshot(state, prior, 7, schema.to_dict(config), RECIPE), path)
     found = snapshot.read(path, state)
     same = jax.tree.map(np.array_equal, jax.device_get(state), found.state)
     assert all(jax.tree.leaves(same))

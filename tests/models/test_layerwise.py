@@ -53,7 +53,7 @@ def make_step(optimizer, **options):
         optimizer,
         objectives.regression(),
         average_decay=0.9,
-        spoil=None,
+        degrade=None,
         axis_name=None,
         **options,
     )
