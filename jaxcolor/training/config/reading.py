@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -23,8 +23,8 @@ WANTED = "wanted overrides such as --config.SECTION.SETTING=VALUE"
 PACKAGE = Path(str(jaxcolor.__file__)).parent
 FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")
 
-# Sections by name, each a dictionary of settings, or ml_collections' like of these.
-Fields = MutableMapping[str, Any]
+# Settings by section: a dictionary of dictionaries, or a ConfigDict.
+Fields = Any
 
 
 class Override(NamedTuple):
@@ -211,7 +211,7 @@ def _set(fields: Fields, section: str, setting: str, value: Any) -> None:
 def _plain(fields: Fields) -> Mapping[str, Any]:
     if isinstance(fields, dict):
         return fields
-    plain: dict[str, Any] = fields.to_dict()  # type: ignore[attr-defined]  # ConfigDict's
+    plain: dict[str, Any] = fields.to_dict()
     return plain
 
 

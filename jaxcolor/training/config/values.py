@@ -84,8 +84,8 @@ def check_range(
     fields: Mapping[str, Any],
     names: Sequence[str],
     *,
-    low: float,
-    high: float = math.inf,
+    low: int | float,
+    high: int | float = math.inf,
     is_above: bool = False,
     is_below: bool = False,
 ) -> None:

@@ -1,4 +1,5 @@
 import os
+import re
 
 import jax
 import numpy as np
@@ -52,15 +53,17 @@ def test_settings_by_layer_are_taken():
 def test_a_network_larger_than_the_memory_is_refused_in_a_line(monkeypatch):
     wide = config(model__width=64.0)
     monkeypatch.setattr(os, "sysconf", lambda name: 2**20)
-    with pytest.raises(ValueError, match="config.model makes a network whose") as told:
+    with pytest.raises(
+        ValueError, match=r"config\.model makes a network whose"
+    ) as told:
         build.check(wide)
     assert "\n" not in str(told.value)
     # At width 64 the 32,230,393 parameters are about 64² times as many, of which there
     # are five arrays: parameters, gradients, two moments, averages; 4 bytes each.
-    size = float(
-        str(told.value).partition("take ")[2].partition(" GB")[0].replace(",", "")
+    (size,) = re.findall(r"take ([\d,]+) GB", str(told.value))
+    assert float(size.replace(",", "")) == pytest.approx(
+        32_230_393 * 64**2 * 5 * 4 / 1e9, rel=0.05
     )
-    assert size == pytest.approx(32_230_393 * 64**2 * 5 * 4 / 1e9, rel=0.05)
 
 
 def test_a_network_that_fits_the_memory_is_taken(monkeypatch):
