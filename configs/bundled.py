@@ -11,7 +11,7 @@ Expect: two CPU cores, about 50 crops of 96 pixels a second, pip install
 
 from ml_collections import ConfigDict
 
-from configs import scenes_small
+from . import scenes_small
 
 # Blocks that work on small patches of gray: what ImageNet taught them serves as it is,
 # and most of the time of an encoder's backward pass is theirs.

@@ -7,7 +7,7 @@ Expect: AuC 91.2 and rebalanced AuC 64.4 percent (paper, table 1); brownish, as 
 
 from ml_collections import ConfigDict
 
-from configs import zhang2016
+from . import zhang2016
 
 
 def get_config() -> ConfigDict:

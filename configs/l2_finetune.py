@@ -8,7 +8,7 @@ Expect: AuC 91.5 and rebalanced AuC 66.2 percent (paper, table 1). Not yet train
 
 from ml_collections import ConfigDict
 
-from configs import l2
+from . import l2
 
 
 def get_config() -> ConfigDict:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs import scenes
+from . import scenes
 
 
 def get_config() -> ConfigDict:

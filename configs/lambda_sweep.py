@@ -14,7 +14,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs import scenes_small
+from . import scenes_small
 
 
 def get_config() -> ConfigDict:

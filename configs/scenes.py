@@ -8,7 +8,7 @@ Expect: 640,000 crops, three to four hours on two CPU cores, in as many sittings
 
 from ml_collections import ConfigDict
 
-from configs import scenes_small
+from . import scenes_small
 
 
 def get_config() -> ConfigDict:

@@ -7,7 +7,7 @@ Expect: 20 steps in well under a minute on two CPU cores.
 
 from ml_collections import ConfigDict
 
-from configs import scenes_small
+from . import scenes_small
 
 
 def get_config() -> ConfigDict:

@@ -8,7 +8,7 @@ Expect: AuC 91.6 and rebalanced AuC 65.1 percent (paper, table 1); duller than t
 
 from ml_collections import ConfigDict
 
-from configs import zhang2016
+from . import zhang2016
 
 
 def get_config() -> ConfigDict:

@@ -9,7 +9,7 @@ import math
 
 from ml_collections import ConfigDict
 
-from configs import zhang2016
+from . import zhang2016
 
 # The paper's batch is 40; this many of them are one.
 BATCHES = 32

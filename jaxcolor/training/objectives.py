@@ -1,4 +1,4 @@
-"""What networks are trained for: losses on ab, and what is logged beside them."""
+"""Objectives of trainings: losses on ab, and the numbers logged with them."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ Terms = dict[str, Array]
 
 
 class Objective(NamedTuple):
-    """What a network is trained for.
+    """The loss of a training, and how its outputs become ab.
 
     Attributes:
         terms: from outputs (b h w n) and true ab (b h w 2) to per-image means, a

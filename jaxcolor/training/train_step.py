@@ -81,26 +81,26 @@ def make_train_step(
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
 
-    Where the loss, the gradient or what would come of it is not finite, only the step
-    advances; the term "skipped" is 1 then, and 0 otherwise.
+    Where the loss, the gradient or the update is not finite, only the step advances;
+    the term "skipped" is 1 then, and 0 otherwise.
 
     Args:
         network: built with the same `axis_name`.
         optimizer: of the parameters.
-        objective: the loss and what else to log.
-        average_decay: kept of the averages each step. Early steps keep less,
+        objective: the loss and other numbers to log.
+        average_decay: share of the averages kept each step. Early steps keep less,
             (1 + t) / (10 + t), so that the start is soon forgotten.
         degrade: artificial aging of the lightness that the network sees, see
             `degradation.make_degrade`; None for none.
         axis_name: the mapped axis under pmap, over which gradients and terms are
             averaged; None under jit, where the batch is the global one already.
-        accumulation: parts that the batch is taken in, one after the other for want
-            of memory; on CPU side by side, for speed. The gradient is that of the
-            whole batch, but for what batch normalization sees: a part.
-        remat: keep only what leaves each block of the network, and compute the rest
-            again for the gradient: less memory, a third more work.
-        is_frozen: whether the parameter of a name has no gradient; None for no
-            parameter. The optimizer has to leave these as they are.
+        accumulation: number of parts that the batch is split into, computed one after
+            the other to save memory; on CPU side by side, for speed. The gradient is that of the
+            whole batch, except that batch normalization sees one part.
+        remat: keep only the outputs of each block of the network, and recompute the
+            rest for the gradient: less memory, a third more work.
+        is_frozen: whether the parameter with a name has no gradient; None for no
+            parameter. The optimizer has to leave these unchanged.
         fixed_statistics: see `layers.fixed_statistics`.
     """
     apply = _make_apply(network, remat=remat, fixed_statistics=fixed_statistics)

@@ -48,9 +48,9 @@ def read(config: str | Path, overrides: Sequence[str]) -> Config:
 
     Args:
         config: the path of a Python file with `get_config()`, which may import its
-            siblings by the name of their folder, as in `from configs import zhang2016`;
-            or of the JSON file of a whole config, in which no value follows another;
-            or the name of one of `known()`.
+            siblings, as in `from . import base`, and the project's configs, as in
+            `from jaxcolor.configs import zhang2016`; or of the JSON file of a whole
+            config, in which no value follows another; or the name of one of `known()`.
         overrides: such as "--config.training.steps=100", "--noconfig.pipeline.flip".
 
     Raises:
@@ -234,24 +234,26 @@ def _of_file(path: Path) -> Fields:
 
 
 def _module_of(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    folder = path.resolve().parent
+    name = f"{folder.name}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     # A file with another ending has no loader.
     if spec is None or spec.loader is None:
         raise ValueError("it is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    with _package(path.resolve().parent):
+    own = next((one for one in FOLDERS if one.is_dir()), folder)
+    with _package("jaxcolor.configs", own), _package(folder.name, folder):
         spec.loader.exec_module(module)
     return module
 
 
 @contextlib.contextmanager
-def _package(folder: Path) -> Iterator[None]:
-    """Context in which a folder is a package of its own name, such as `configs`.
+def _package(name: str, folder: Path) -> Iterator[None]:
+    """Context in which a folder is a package, such as `configs`.
 
-    Not by a path of modules: what else lies beside the folder, such as the packages of
-    an installed jaxcolor, must not be found there.
+    Not by a path of modules: other folders beside it, such as the packages of an
+    installed jaxcolor, must not become modules.
     """
-    name = folder.name
 
     def taken() -> dict[str, ModuleType]:
         start = f"{name}."

@@ -53,11 +53,8 @@ def test_settings_by_layer_are_taken():
 def test_a_network_larger_than_the_memory_is_refused_in_a_line(monkeypatch):
     wide = config(model__width=64.0)
     monkeypatch.setattr(os, "sysconf", lambda name: 2**20)
-    with pytest.raises(
-        ValueError, match=r"config\.model makes a network whose"
-    ) as told:
+    with pytest.raises(ValueError, match=r"^config\.model makes a .*$") as told:
         build.check(wide)
-    assert "\n" not in str(told.value)
     # At width 64 the 32,230,393 parameters are about 64² times as many, of which there
     # are five arrays: parameters, gradients, two moments, averages; 4 bytes each.
     (size,) = re.findall(r"take ([\d,]+) GB", str(told.value))

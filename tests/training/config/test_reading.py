@@ -141,8 +141,13 @@ def _project(folder: Path, *, seed: int) -> Path:
     (folder / "base.py").write_text(text.replace("seed=0", f"seed={seed}"))
     path = folder / "mine.py"
     path.write_text(
-        f"from {folder.name} import base\n"
-        "def get_config():\n    return base.get_config()\n"
+        f"from . import base\nfrom {folder.name} import base as same\n"
+        "from jaxcolor.configs import bundled\n"
+        "def get_config():\n"
+        "    assert same is base\n"
+        "    config = base.get_config()\n"
+        "    config.layers = bundled.get_config().layers\n"
+        "    return config\n"
     )
     return path
 
@@ -151,7 +156,9 @@ def test_configs_of_ones_own_may_import_their_siblings(tmp_path):
     # The second has the same names as the first, and as the project's.
     for seed in (3, 4):
         path = _project(tmp_path / str(seed) / "configs", seed=seed)
-        assert reading.read(path, ["--config.training.steps=300"]).training.seed == seed
+        config = reading.read(path, ["--config.training.steps=300"])
+        assert config.training.seed == seed
+        assert "encoder" in config.layers.rates
     assert reading.read("smoke", []).training.seed == 0
 
 
@@ -190,7 +197,12 @@ def test_an_installed_package_finds_its_configs_from_anywhere(tmp_path):
         ("--config.model.widht=1.0", 'Did you mean "width" instead of "widht"'),
         ("--config.model.width=1e6", "config.model.width is 1000000.0; wanted above 0"),
         ("--config.prior.path=nowhere.json", "there is no prior at nowhere.json"),
-        ("--config.initialization.checkpoint=nowhere", "nowhere"),
+        # Noticed last, after the prior.
+        pytest.param(
+            "--config.initialization.checkpoint=nowhere",
+            "nowhere",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_refused_config_ends_with_status_2_and_leaves_nothing(
