@@ -114,14 +114,12 @@ Image(plots.png(plots.bins_and_prior(bins.centers, shares, source=source)))
 # the smallest; any of its values can be overridden. A training that is stopped goes on
 # by the same command: run the cell again.
 #
-# In a terminal: `jaxcolor train --config configs/smoke.py --workdir WORKDIR
+# In a terminal: `jaxcolor train --config smoke --workdir WORKDIR
 # --config.data.source=PHOTOS --config.training.steps=300`.
 
 # %%
-# Beside the notebooks, or in what Colab has cloned.
-configs = Path("../configs" if Path("../configs").is_dir() else "clone/configs")
 workdir = WORK / f"workdir_{STEPS}"
-command = ["train", "--config", f"{configs}/smoke.py", "--workdir", f"{workdir}"]
+command = ["train", "--config", "smoke", "--workdir", f"{workdir}"]
 overrides = [
     f"--config.data.source={training}",
     f"--config.prior.path={WORK}/prior.json",

@@ -95,8 +95,8 @@ def make_train_step(
         axis_name: the mapped axis under pmap, over which gradients and terms are
             averaged; None under jit, where the batch is the global one already.
         accumulation: number of parts that the batch is split into, computed one after
-            the other to save memory; on CPU side by side, for speed. The gradient is that of the
-            whole batch, except that batch normalization sees one part.
+            the other to save memory; on CPU side by side, for speed. The gradient is
+            that of the whole batch, except that batch normalization sees one part.
         remat: keep only the outputs of each block of the network, and recompute the
             rest for the gradient: less memory, a third more work.
         is_frozen: whether the parameter with a name has no gradient; None for no
