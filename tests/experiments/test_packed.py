@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -25,6 +28,7 @@ from jaxcolor.training import interruption
 from jaxcolor.training.config import reading, schema
 from tests import tiny
 
+ROOT = Path(__file__).parents[2]
 SIDE = 32
 OWN_BYTES = Packing(part_bytes=60_000, quality=None, short_side=None, left_out={})
 RECIPE = {
@@ -211,6 +215,23 @@ def test_a_resolved_config_is_the_config(photo_folder, tmp_path):
     assert reading.read(path, []) == config
     changed = reading.read(path, ["--config.training.steps=7"])
     assert changed == schema.changed(config, {"training.steps": 7})
+
+
+def test_a_resolved_config_needs_no_library_for_configs_input_or_checkpoints(tmp_path):
+    path, again = tmp_path / "config.json", tmp_path / "again.json"
+    path.write_text(json.dumps(schema.to_dict(reading.read("bundled", []))))
+    script = (
+        "import sys\n"
+        "for name in ('ml_collections', 'grain', 'orbax', 'tensorboardX',"
+        " 'array_record', 'tensorflow_datasets'):\n"
+        "    sys.modules[name] = None\n"
+        "from experiments.packed import train\n"
+        "sys.exit(train.main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", script, f"--config={path}", f"--resolve={again}"]
+    subprocess.run([*command, "--config.training.seed=3"], check=True, cwd=ROOT)
+    wanted = schema.changed(reading.read("bundled", []), {"training.seed": 3})
+    assert reading.read(again, []) == wanted
 
 
 def _config(photo_folder):

@@ -93,7 +93,7 @@ def test_patience_ends_a_training_and_a_resumed_one_at_the_same_step(
     assert loop.train(config, parts, is_quiet=True) == ended
     assert log_of(whole) == log_of(parts)
     assert checkpoints.restore_model(parts, step=None)[1]["step"] == 3
-    # With more patience it goes on: that is a part of the length.
+    # With more patience it is resumed: patience is a part of the length.
     config = schema.changed(config, {"training.patience": 3})
     assert not training_sweep.is_finished(config, parts)
     outcome = loop.train(config, parts, is_quiet=True)

@@ -373,6 +373,14 @@ def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_
     assert np.abs(left.astype(int).mean() - right.astype(int).mean()) < 20
 
 
+def test_the_wait_for_the_compiler_is_announced(photo_folder, tmp_path, caplog):
+    names = ("steps", "log_every", "checkpoint_every")
+    changes = {f"training.{name}": 1 for name in names} | {"schedule.warmup": 0}
+    with caplog.at_level("INFO", logger="jaxcolor"):
+        loop.train(tiny.training_config(photo_folder, changes), tmp_path, is_quiet=True)
+    assert "compiling the first step" in caplog.text
+
+
 def test_a_start_that_failed_does_not_bind_the_next_one(photo_folder, tmp_path):
     nowhere = {"prior.path": str(tmp_path / "nowhere.json")}
     wrong = tiny.training_config(photo_folder, nowhere)
