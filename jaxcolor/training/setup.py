@@ -71,8 +71,10 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
         ValueError: the config cannot be trained here, or differs from the workdir's.
     """
     build.check(config)
+    is_new = processes.agree(not (workdir / workdirs.CONFIG).exists())
+    # Before the workdir is cleared: the given prior may be in it.
+    given = workdirs.given_prior(config) if is_new else None
     processes.first_then_all(lambda: workdirs.check_config(config, workdir))
-    given = workdirs.given_prior(config)
     split = workdirs.settle_split(config, workdir)
     prior = workdirs.settle_prior(
         config, workdir, split.training, given=given, is_quiet=is_quiet

@@ -179,7 +179,7 @@ def settle_prior(
         config: of the training.
         workdir: of the training; gets prior.json at the first start.
         training: the photographs to count.
-        given: see `given_prior`.
+        given: see `given_prior`, where it was read already.
         is_quiet: no progress bar.
     """
     if not isinstance(config.objective, Classification):
@@ -189,15 +189,19 @@ def settle_prior(
     if processes.agree(path.exists()):
         _appears(path)
         return priors.read(path)
-    prior = given or priors.estimate(
-        training,
-        config.gamut.make(),
-        neighbors=config.objective.neighbors,
-        sigma=config.objective.sigma,
-        resize=config.pipeline.resize,
-        squash=config.pipeline.squash,
-        name=config.data.source,
-        is_quiet=is_quiet,
+    prior = (
+        given
+        or given_prior(config)
+        or priors.estimate(
+            training,
+            config.gamut.make(),
+            neighbors=config.objective.neighbors,
+            sigma=config.objective.sigma,
+            resize=config.pipeline.resize,
+            squash=config.pipeline.squash,
+            name=config.data.source,
+            is_quiet=is_quiet,
+        )
     )
     if processes.is_first():
         priors.write(prior, path)

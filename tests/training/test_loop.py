@@ -373,6 +373,17 @@ def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_
     assert np.abs(left.astype(int).mean() - right.astype(int).mean()) < 20
 
 
+def test_a_given_prior_is_taken_once(uninterrupted, photo_folder, tmp_path):
+    given = tmp_path / "given.json"
+    given.write_text((uninterrupted / "prior.json").read_text())
+    config = tiny.training_config(photo_folder, {"prior.path": str(given)})
+    first = setup.prepare(config, tmp_path / "work", is_quiet=True)
+    given.unlink()
+    # A start that resumes takes that of the workdir.
+    again = setup.prepare(config, tmp_path / "work", is_quiet=True)
+    np.testing.assert_array_equal(again.prior.counts, first.prior.counts)
+
+
 def test_the_wait_for_the_compiler_is_announced(photo_folder, tmp_path, caplog):
     names = ("steps", "log_every", "checkpoint_every")
     changes = {f"training.{name}": 1 for name in names} | {"schedule.warmup": 0}

@@ -40,8 +40,11 @@ def test_a_config_lists_its_trainings():
 def test_a_change_of_what_is_no_setting_is_one_line(tmp_path):
     path = tmp_path / "mine.py"
     text = CONFIG.read_text().replace("training.seed", "training.sed")
+    # Away from its siblings.
+    text = text.replace("from . import", "from jaxcolor.configs import")
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"mine\.py") as raised:
+    told = r"mine\.py: there is no setting training\.sed\. Did you mean \"seed\""
+    with pytest.raises(ValueError, match=told) as raised:
         reading.read_sweep(path, [])
     assert "\n" not in str(raised.value)
     path.write_text(text.partition("def get_hyper")[0])

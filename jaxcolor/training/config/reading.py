@@ -192,7 +192,10 @@ def _setting(fields: Fields, name: str) -> tuple[str, str, Any]:
         raise ValueError(f"there is no section {section}. {told}")
     if not setting:
         raise ValueError(f"{section} is a section; {WANTED}")
-    kinds = schema.kinds_of(section, _plain(fields)[section])
+    plain = _plain(fields)[section]
+    if not isinstance(plain, Mapping):
+        raise ValueError(f"config.{section} is {plain!r}; wanted a section")
+    kinds = schema.kinds_of(section, plain)
     if setting not in kinds:
         told = values.did_you_mean(setting, kinds)
         raise ValueError(f"there is no setting {section}.{setting}. {told}")

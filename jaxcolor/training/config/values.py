@@ -3,6 +3,7 @@
 import ast
 import difflib
 import math
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,8 @@ WANTED = {
     float: "a number",
     str: "a text",
 }
+# Devices count in 32 bits.
+MOST, LARGEST = 2**31 - 1, sys.float_info.max
 YES, NO = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -119,13 +122,13 @@ def check_range(
             raise ValueError(f"{name} is {value}; wanted {wanted}")
 
 
-def check_choice(value: str, known: Iterable[str], *, name: str) -> None:
+def check_choice(value: Any, known: Iterable[str], *, name: str) -> None:
     """Refuses a word that is not among the known ones.
 
     Raises:
         ValueError: naming it and those.
     """
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} is {value!r}; wanted one of {', '.join(known)}")
 
 
@@ -133,9 +136,12 @@ def _scalar(value: Any, kind: Any, *, name: str) -> Any:
     # To Python, True is an integer.
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is float and is_number:
-        if not math.isfinite(value):
+        # An integer may be beyond all floats.
+        if not abs(value) <= LARGEST:
             raise ValueError(f"{name} is {value}; wanted a finite number")
         return float(value)
+    if kind is int and is_number and abs(value) > MOST:
+        raise ValueError(f"{name} is {value}; wanted at most 2^31 - 1")
     fits = {
         bool: isinstance(value, bool),
         int: is_number and isinstance(value, int),

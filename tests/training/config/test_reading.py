@@ -129,9 +129,10 @@ def test_a_config_that_fails_is_one_line(tmp_path, content):
 def test_json_that_is_no_config_is_one_line(tmp_path, content):
     path = tmp_path / "broken.json"
     path.write_text(content)
-    with pytest.raises(ValueError, match=r"broken|config") as raised:
-        reading.read(path, [])
-    assert "\n" not in str(raised.value)
+    for overrides in ([], ["--config.training.steps=3"]):
+        with pytest.raises(ValueError, match=r"broken|config") as raised:
+            reading.read(path, overrides)
+        assert "\n" not in str(raised.value)
 
 
 def _project(folder: Path, *, seed: int) -> Path:
