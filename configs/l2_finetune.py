@@ -12,8 +12,8 @@ from . import l2
 
 
 def get_config() -> ConfigDict:
-    """Returns the regression, its trunk taken over from a trained full method."""
+    """Returns the regression, which starts from the trunk of a trained full method."""
     config = l2.get_config()
-    # All but the head, which has two outputs here.
+    # All arrays except the head, which has two outputs here.
     config.initialization.update(checkpoint="runs/zhang2016", partial=True)
     return config

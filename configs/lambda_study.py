@@ -1,13 +1,13 @@
-"""Trained with and without rebalancing, from two seeds: for experiments.rebalancing.
+"""Training with and without rebalancing, two seeds each: for experiments.rebalancing.
 
 Run:    jaxcolor train --config lambda_study --workdir runs/one \
             --config.data.source=PHOTOS
         jaxcolor sweep-train --config lambda_study --workdir runs/study \
             --config.data.source=PHOTOS
-Expect: of the first, one training of 32,000 crops of 64 pixels, five to ten minutes on
-    two CPU cores; of the second, four such, of two lambdas and two seeds;
+Expect: the first command trains on 32,000 crops of 64 pixels, five to ten minutes on
+    two CPU cores; the second makes four such trainings, of two lambdas and two seeds.
     experiments/rebalancing.py makes tables and figures of them, and
-    experiments/README.md tells what was found.
+    experiments/README.md has the findings.
 """
 
 from types import ModuleType
@@ -19,9 +19,9 @@ from . import scenes
 
 
 def get_config() -> ConfigDict:
-    """Returns the training of the `scenes` model, made short."""
+    """Returns a short version of the training of the `scenes` model."""
     config = scenes.get_config()
-    # What the schedule's length refers to, too.
+    # The length of the schedule follows, since it refers to the steps.
     config.training.steps = 1000
     config.training.update(checkpoint_every=500, validation_images=256, sheet_every=0)
     config.pipeline.update(resize=64, crop=64)
@@ -32,7 +32,7 @@ def get_config() -> ConfigDict:
 
 
 def get_hyper(hyper: ModuleType) -> list[dict[str, Any]]:
-    """Returns the trainings, by what they change in the config."""
+    """Returns the changes to the config, one set for each training."""
     return hyper.product(
         hyper.sweep("objective.training_lambda", [0.5, 1.0]),
         hyper.sweep("training.seed", [0, 1]),

@@ -1,12 +1,12 @@
-"""The rebalancing lambda of the training, three seeds each, on a folder of photographs.
+"""A sweep of the training lambda, three seeds each, on a folder of photographs.
 
 Run:    jaxcolor train --config lambda_sweep --workdir runs/one \
             --config.data.source=PHOTOS
         jaxcolor sweep-train --config lambda_sweep --workdir runs/lambdas \
             --config.data.source=PHOTOS
-Expect: of the first, scenes_small's own training; of the second, nine like it, of
-    other lambdas and seeds, about an hour each on two CPU cores; a loss
-    weighted by another lambda is another loss, so compare by `jaxcolor evaluate`.
+Expect: the first command runs scenes_small's own training; the second runs nine like
+    it, with other lambdas and seeds, about an hour each on two CPU cores. Losses with
+    different lambdas are not comparable, so compare models with `jaxcolor evaluate`.
 """
 
 from types import ModuleType
@@ -23,7 +23,7 @@ def get_config() -> ConfigDict:
 
 
 def get_hyper(hyper: ModuleType) -> list[dict[str, Any]]:
-    """Returns the trainings, by what they change in the config."""
+    """Returns the changes to the config, one set for each training."""
     return hyper.product(
         hyper.sweep("objective.training_lambda", [0.25, 0.5, 1.0]),
         hyper.sweep("training.seed", [0, 1, 2]),

@@ -1,9 +1,9 @@
-"""The model that was bundled before: small, mostly for scenes, old photographs too.
+"""The previous bundled model: small, mostly for scenes, for old photographs too.
 
-Run:    jaxcolor train --config scenes --workdir runs/box \
+Run:    jaxcolor train --config scenes --workdir runs/scenes \
             --config.data.source=PHOTOS
-Expect: 640,000 crops, three to four hours on two CPU cores, in as many sittings as you
-    like; experiments/README.md tells what came out of 528,000.
+Expect: 640,000 crops in three to four hours on two CPU cores; it can be stopped and
+    resumed at any time. experiments/README.md has the results of 528,000.
 """
 
 from ml_collections import ConfigDict
@@ -12,7 +12,7 @@ from . import scenes_small
 
 
 def get_config() -> ConfigDict:
-    """Returns the small training, longer, by Muon, on aged photographs."""
+    """Returns a longer small training, with Muon, on artificially aged photographs."""
     config = scenes_small.get_config()
     config.training.update(
         steps=20_000, log_every=100, validation_images=512, sheet_every=2000

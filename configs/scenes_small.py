@@ -2,8 +2,8 @@
 
 Run:    jaxcolor train --config scenes_small --workdir runs/scenes_small \
             --config.data.source=PHOTOS
-Expect: on 13,000 photographs of scenes rebalanced AuC 71.5 percent where gray has 63.0,
-    colorfulness 1.07 of the truth's; experiments/README.md tells the rest.
+Expect: on 13,000 photographs of scenes, rebalanced AuC 71.5 percent (gray: 63.0) and
+    relative colorfulness 1.07; experiments/README.md has the other results.
 """
 
 from ml_collections import ConfigDict
@@ -31,8 +31,8 @@ def get_config() -> ConfigDict:
         data_dir=placeholder(str),
     )
     config.pipeline = dict(
-        # Smaller than the photographs' 128 pixels: half the time, and the scales reach
-        # up to the size at which they are colorized.
+        # Smaller than the photographs' 128 pixels, which halves the time. The scales
+        # reach up to the size at which photographs are colorized.
         resize=96,
         squash=False,
         scales=(1.0, 1.35),

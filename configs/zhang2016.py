@@ -5,7 +5,8 @@ Expect: the paper's 450,000 steps of 40 photographs took 10.5 days on one Titan 
     (its author's report); validation KL 1.8835 nats per pixel on the first 10,000
     validation photographs at 256 pixels (the published check value, a summed loss of
     7715), AuC 89.5 and rebalanced AuC 67.3 percent (paper, table 1). Not yet trained
-    with this code. ImageNet must be prepared for TFDS, in array_record format.
+    with this code. Prepare ImageNet first, as imagenet2012 in array_record format:
+    docs/data.md.
 """
 
 from ml_collections import ConfigDict
@@ -32,15 +33,15 @@ def get_config() -> ConfigDict:
     )
     config.data = dict(
         source="tfds:imagenet2012:train",
-        # The paper's: photographs 1 to 10,000, by the numbers of their files. Records
-        # are in another order.
+        # The paper's: photographs 1 to 10,000 by the numbers in their file names, for
+        # which all records of the split are read. Their order is another one.
         validation="imagenet-validation:tfds:imagenet2012:validation",
         held_out_fraction=0.0,
         data_dir=placeholder(str),
     )
     config.pipeline = dict(
         resize=256,
-        # As the authors' database was made: aspect is given up.
+        # As in the authors' database: the aspect ratio is not kept.
         squash=True,
         scales=(1.0, 1.0),
         crop=176,

@@ -12,7 +12,7 @@ from . import zhang2016
 
 
 def get_config() -> ConfigDict:
-    """Returns the full method with every color weighted alike."""
+    """Returns the full method without reweighting."""
     config = zhang2016.get_config()
     # At lambda = 1 all weights are one; gray photographs count, too.
     config.objective.training_lambda = 1.0

@@ -1,8 +1,8 @@
 """The paper's method on many devices: the same photographs in 32 times fewer steps.
 
 Run:    jaxcolor train --config zhang2016_pod --workdir DIR --distributed
-Expect: 18 million photographs, as many as the paper's, in 14,062 steps; 40 on each of
-    32 devices. Not yet trained with this code. docs/scale.md tells how to start it.
+Expect: 18 million photographs, as many as in the paper, in 14,062 steps of 40 on each
+    of 32 devices. Not yet trained with this code. docs/scale.md says how to start it.
 """
 
 import math
@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from . import zhang2016
 
-# The paper's batch is 40; this many of them are one.
+# How many of the paper's batches of 40 make one batch here.
 BATCHES = 32
 
 
@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
         checkpoint_every=500,
         sheet_every=1000,
     )
-    # For Adam the rate grows with the root of the batch (Malladi et al. 2022,
+    # With Adam the rate scales with the square root of the batch (Malladi et al. 2022,
     # arXiv:2205.10287); the warm-up is for the second moments, which start at zero.
     config.schedule = dict(
         name="warmup_cosine",
@@ -33,7 +33,7 @@ def get_config() -> ConfigDict:
         warmup=500,
         length=config.training.get_oneway_ref("steps"),
     )
-    # The statistics average over as many photographs as the paper's.
+    # So the running statistics average over as many photographs as in the paper.
     config.model.momentum = 0.97
     config.average.update(decay=0.999, statistics_batches=8)
     config.parallel.update(compute_dtype="bfloat16", replicas_every=500)

@@ -13,14 +13,14 @@
 # %% [markdown]
 # # The ab plane and its bins
 #
-# The network sees how light each pixel of a photograph is and says, for each pixel,
-# how likely each of 313 colors is. This notebook shows where these colors come from and
-# how common each one is: figure 3 of
+# The network sees the lightness of each pixel of a photograph and predicts, for each
+# pixel, the probability of each of 313 colors. This notebook shows where these colors
+# come from and how common each one is: figure 3 of
 # [Zhang, Isola and Efros 2016](https://arxiv.org/abs/1603.08511), drawn from your own
 # photographs.
 
 # %%
-# Gets and installs jaxcolor where it is missing, as on Colab.
+# Clones and installs jaxcolor if it is not installed, as on Colab.
 import importlib.util
 import subprocess
 import sys
@@ -49,8 +49,8 @@ from jaxcolor.training import priors
 # %% [markdown]
 # ## Photographs
 #
-# Put your own folder here. As long as it is `None`, seven photographs of scikit-image
-# and scikit-learn are written into a new one.
+# Put the path of your own folder here. If it is `None`, the notebook writes seven
+# sample photographs, which ship with scikit-image and scikit-learn, into a new folder.
 
 # %%
 PHOTOS = None
@@ -71,17 +71,17 @@ if PHOTOS is None:
         Pillow.fromarray(pixels).save(f"{PHOTOS}/{name}.jpg", quality=95)
 
 # %% [markdown]
-# ## Lightness and color, apart
+# ## Separate lightness and color
 #
-# In CIELAB a color is three numbers: lightness L\* from 0 (black) to 100 (white), a\*
-# from green to red, and b\* from blue to yellow. Equal steps look about equally large.
-# A black-and-white photograph is L\*; what is to be found are a\* and b\*.
+# In CIELAB a color has three numbers: lightness L\* from 0 (black) to 100 (white), a\*
+# from green to red, and b\* from blue to yellow. Equal distances look about equally
+# large. A black-and-white photograph has only L\*; the network predicts a\* and b\*.
 
 # %%
 flower = load_sample_image("flower.jpg")
 lab = np.asarray(cielab.rgb8_to_lab(flower))
 gray = np.asarray(cielab.lab_to_rgb(lab * [1, 0, 0]))
-# The colors alone, all at the lightness 60.
+# Only the colors, all at lightness 60.
 color = np.asarray(cielab.lab_to_rgb(cielab.clip_chroma(lab * [0, 1, 1] + [60, 0, 0])))
 parts = {
     "photograph": flower,
@@ -93,9 +93,15 @@ Image(plots.jpeg(plots.photographs(parts, columns=3, marked={})))
 # %% [markdown]
 # ## The gamut
 #
-# A screen shows sRGB, which has not all values of a\* and b\*, and at each lightness
-# others: saturated blue is dark, saturated yellow is light. White stands for what sRGB
-# does not have.
+# A screen shows sRGB, which contains only some values of a\* and b\*, and different
+# ones at each lightness: saturated blue is dark, saturated yellow is light. White areas
+# are outside of sRGB.
+#
+# In all figures of the ab plane, a\* is vertical and b\* horizontal, although textbooks
+# usually draw a\* to the right. This follows the paper's figure 3, and the order of an
+# array indexed `[a, b]`, whose first axis is drawn vertically. So the red end of
+# a\* is at the top and the green end at the bottom; blue is on the left, yellow on the
+# right.
 
 # %%
 Image(plots.jpeg(plots.planes([15.0, 40.0, 65.0, 90.0])))
@@ -103,19 +109,19 @@ Image(plots.jpeg(plots.planes([15.0, 40.0, 65.0, 90.0])))
 # %% [markdown]
 # ## The bins
 #
-# Lay a lattice over the plane, with a point at every tenth unit. Draw the outline of
-# all colors of sRGB, at whatever lightness: the convex hull of their a\* and b\*. A
-# point is a bin if it is a corner of a lattice cell that the outline reaches into. That
-# leaves 313 bins, in the order of the authors' file.
+# Put a lattice over the plane, with a point every 10 units. Draw the outline of all
+# colors of sRGB, at any lightness: the convex hull of their a\* and b\*. A point is a
+# bin if it is a corner of a lattice cell that overlaps the hull. This gives 313 bins,
+# in the order of the authors' file.
 
 # %%
 bins = gamut.from_srgb(spacing=10.0)
 len(bins.centers)
 
 # %% [markdown]
-# Which of them are the nearest bin of some color? The cube of RGB, in steps of 3
-# levels, tells. The other bins get their share only as neighbors, when a color is
-# encoded softly (see the next notebook).
+# Which bins are the nearest bin of some color? The next cell tests the whole RGB cube
+# in steps of 3 levels. The other bins occur only as neighbors, in the soft encoding of
+# a color (see the next notebook).
 
 # %%
 levels = np.arange(0, 256, 3, dtype=np.uint8)
@@ -126,7 +132,8 @@ figure = plots.bins_and_outline(bins.centers, gamut.outline(), is_reached=is_rea
 Image(plots.png(figure))
 
 # %% [markdown]
-# The spacing is a choice: finer bins say colors more precisely, and are more to learn.
+# The spacing is a choice: finer bins represent colors more precisely, but there are
+# more of them to learn.
 
 # %%
 {
@@ -137,8 +144,8 @@ Image(plots.png(figure))
 # %% [markdown]
 # ## The prior of your photographs
 #
-# `jaxcolor prior` counts how often each bin occurs: of each photograph, made 256 pixels
-# wide and high, in every fourth pixel of every fourth row. The same in a terminal:
+# `jaxcolor prior` counts how often each bin occurs. It resizes each photograph to 256 x
+# 256 pixels and counts every fourth pixel of every fourth row. The same in a terminal:
 # `jaxcolor prior PHOTOS -o prior.json`.
 
 # %%
@@ -165,14 +172,14 @@ print(f"the 10 most common bins: {shares[order[:10]].sum():.0%} of the pixels")
 # %% [markdown]
 # ## The prior at a lightness
 #
-# What colors are likely depends on how light a pixel is; that alone already tells a
-# network something. Here each pixel's soft code is counted for one band of lightness
-# only.
+# Which colors are likely depends on how light a pixel is, so lightness alone already
+# tells a network something. Here the soft encodings of the pixels are counted
+# separately in four bands of lightness.
 
 # %%
 known = Pillow.registered_extensions()
 paths = [p for p in sorted(Path(PHOTOS).rglob("*")) if p.suffix.lower() in known]
-# A hundred are enough.
+# A hundred photographs are enough.
 pixels = np.concatenate(
     [
         np.asarray(Pillow.open(path).convert("RGB"))[::4, ::4].reshape(-1, 3)
@@ -195,8 +202,10 @@ Image(plots.png(plots.histograms(bands, bins.centers)))
 # %% [markdown]
 # ## To try
 #
-# - A folder of your own: of one season, of one painter, of one city. What is missing?
-# - `gamut.from_srgb(spacing=5.0)` above: which of these bins are empty in your folder?
+# - Use a folder of your own: one season, one painter, one city. Which colors are
+#   missing?
+# - Use `gamut.from_srgb(spacing=5.0)` above. Which of these bins are empty in your
+#   folder?
 #
 # Next: [how one pixel's color becomes a distribution, and
 # back](02_soft_encoding_and_annealed_mean.ipynb).

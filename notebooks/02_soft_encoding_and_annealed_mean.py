@@ -13,12 +13,13 @@
 # %% [markdown]
 # # Soft encoding and the annealed mean
 #
-# A pixel's journey: its color becomes a distribution over bins, which is what a network
-# learns; a network's distribution becomes a color again. Sections 2.1 and 2.3 of
-# [Zhang, Isola and Efros 2016](https://arxiv.org/abs/1603.08511).
+# This notebook follows one pixel. Its color becomes a distribution over bins, the
+# target of the network; the distribution that a network predicts becomes a color again.
+# This is sections 2.1 and 2.3 of [Zhang, Isola and Efros
+# 2016](https://arxiv.org/abs/1603.08511).
 
 # %%
-# Gets and installs jaxcolor where it is missing, as on Colab.
+# Clones and installs jaxcolor if it is not installed, as on Colab.
 import importlib.util
 import subprocess
 import sys
@@ -46,7 +47,7 @@ bins = gamut.from_srgb(spacing=10.0)
 # %% [markdown]
 # ## One pixel
 #
-# On the saucer of this cup, at the ring:
+# The ring marks a pixel on the saucer of this cup:
 
 # %%
 photo = data.coffee()
@@ -65,9 +66,9 @@ print(f"L* = {lightness:.1f}, a* = {ab[0]:.1f}, b* = {ab[1]:.1f}")
 # %% [markdown]
 # ## From a color to a distribution
 #
-# The nearest bin alone would lose where between the bins the color lies, and would call
-# the bin beside it as wrong as the opposite one. So the target is spread over the 10
-# nearest bins, each weighted by a Gaussian of its distance, with σ = 5:
+# The nearest bin alone would lose the position of the color between the bins, and would
+# treat the bin next to it as just as wrong as the opposite one. So the target is spread
+# over the 10 nearest bins, each weighted by a Gaussian of its distance, with σ = 5:
 #
 # $$z_q \propto \exp\left(-\frac{d_q^2}{2\sigma^2}\right), \qquad \sum_q z_q = 1.$$
 
@@ -80,7 +81,7 @@ for n, weight in zip(code.indices, code.weights, strict=True):
     )
 
 # %% [markdown]
-# In the figures, a square's area is the share of its bin.
+# In the figures, the area of a square is the probability of its bin.
 
 # %%
 target = np.asarray(encode.densify(code, bins=len(bins.centers)))
@@ -89,17 +90,18 @@ marks = {title: {"its color": np.asarray(ab)}}
 Image(plots.png(plots.distributions({title: target}, bins.centers, marks=marks)))
 
 # %% [markdown]
-# The mean of the code is close to the color itself, though no bin is:
+# The mean of the soft encoding is close to the color itself, although no bin is:
 
 # %%
 returned = decode.mean(jnp.log(target), bins)
 print("color:", ab, "mean of its code:", returned)
 
 # %% [markdown]
-# ## Two answers to one question
+# ## Two possible colors
 #
-# A network cannot know that the saucer is red. Say that of the saucers it saw 70
-# percent were red and 30 blue, and that it answers so.
+# A network cannot know that the saucer is red. Suppose that 70 percent of the saucers
+# in its training photographs were red and 30 percent blue, and that it predicts exactly
+# that.
 
 # %%
 blue = ab - jnp.array([50.0, 80.0])
@@ -107,16 +109,16 @@ other = encode.densify(
     encode.soft_encode(blue, bins, neighbors=10, sigma=5.0), bins=len(bins.centers)
 )
 unsure = 0.7 * target + 0.3 * np.asarray(other)
-# A bin of share 0 has the logit -inf.
+# A bin of probability 0 has the logit -inf.
 logits = jnp.log(unsure)
 
 # %% [markdown]
-# - The **mean** lies between the two, where no saucer ever was. That is what a network
-#   learns that is trained to be near the truth on average: brown and gray.
-# - The **mode** is the center of the likeliest bin: as vivid as that is, but it jumps
-#   from one pixel to the next where two answers are nearly as likely.
-# - The **annealed mean** is the mean after each share is raised to the power 1/T and
-#   all are scaled to sum to one:
+# - The **mean** lies between the two, where no saucer is. A network that is trained to
+#   be close to the true color on average learns this: brown and gray.
+# - The **mode** is the center of the most likely bin. It is as vivid as that bin, but
+#   it jumps from one pixel to the next where two colors are almost equally likely.
+# - The **annealed mean** is the mean after each probability is raised to the power 1/T
+#   and all are normalized:
 #
 # $$f_T(z) = \frac{\exp(\log(z)/T)}{\sum_q \exp(\log(z_q)/T)}.$$
 
@@ -134,8 +136,8 @@ Image(plots.png(plots.distributions({title: unsure}, bins.centers, marks=marks))
 # %% [markdown]
 # ## The temperature
 #
-# At T = 1 nothing is sharpened; towards 0 the likeliest bin takes all. The mean moves
-# along.
+# T = 1 leaves the distribution as it is; for T near 0 the most likely bin has all of
+# the probability. The mean moves accordingly.
 
 # %%
 panels, marks = {}, {}
@@ -148,15 +150,15 @@ for temperature in (1.0, 0.38, 0.1):
 Image(plots.png(plots.distributions(panels, bins.centers, marks=marks)))
 
 # %% [markdown]
-# Drag the slider. (It needs a running notebook and ipywidgets; without, the
-# figure above stands for it.)
+# Drag the slider. (It needs a running notebook and ipywidgets; otherwise, see the
+# figure above.)
 
 
 # %%
 def show(temperature):
     sharp = np.asarray(jnp.exp(logits / temperature))
     title = f"T = {temperature:.2f}"
-    panels = {"as the network says": unsure, title: sharp / sharp.sum()}
+    panels = {"as predicted": unsure, title: sharp / sharp.sum()}
     ab_of = decode.annealed_mean(logits, bins, temperature=temperature)
     marks = {title: {"annealed mean": np.asarray(ab_of)}}
     display(Image(plots.png(plots.distributions(panels, bins.centers, marks=marks))))
@@ -173,7 +175,7 @@ else:
     ipywidgets.interact(show, temperature=slider)
 
 # %% [markdown]
-# How colorful the answer is, its chroma, and how far it is from the red that is true:
+# The chroma of the result, and its distance from the true color, red:
 
 # %%
 temperatures = np.linspace(0.04, 1.2, 59)
@@ -196,11 +198,11 @@ figure = plots.lines(
 Image(plots.png(figure))
 
 # %% [markdown]
-# ## What a network says
+# ## The prediction of a network
 #
-# The bundled model, on this photograph. It gives a distribution for every cell of
-# 4 × 4 pixels of the view that it sees: logits, the logarithms of shares that need not
-# sum to one yet.
+# Now the bundled model predicts colors for this photograph. It gives a distribution for
+# every cell of 4 × 4 pixels of the view that it sees, as logits: logarithms of
+# probabilities that are not normalized yet.
 
 # %%
 colorizer = Colorizer.load()
@@ -224,19 +226,21 @@ panels = {title: says / says.sum()}
 Image(plots.png(plots.distributions(panels, bins.centers, marks=marks)))
 
 # %% [markdown]
-# As the notebook comes, on the saucer: most is on reds, and some on purple, blue and
-# green. These pull the mean towards gray. The annealed mean, which hardly sees them,
-# lies beside the mode, a little paler than the saucer is.
+# On the saucer (the pixel of this notebook as published), most of the probability is on
+# reds, and some on purple, blue and green. These pull the mean towards gray. They
+# hardly affect the annealed mean, which lies close to the mode and is a little paler
+# than the saucer.
 #
-# Its entropy tells how unsure it is: 0 nats if one bin takes all, log 313 = 5.7 if all
-# are alike. The soft code that it was to learn has some entropy of its own.
+# The entropy of the distribution measures the uncertainty of the network: 0 nats if one
+# bin has all of the probability, log 313 = 5.7 if all bins are equal. The soft
+# encoding, the target of the training, has an entropy of its own.
 
 # %%
 print(f"the bundled model: {decode.entropy(cell):.2f} nats")
 print(f"the soft code: {decode.entropy(jnp.log(target)):.2f} nats")
 
 # %% [markdown]
-# The three readings of the same outputs, as pictures:
+# The same outputs, decoded in three ways:
 
 # %%
 readings = {
@@ -250,8 +254,9 @@ Image(plots.jpeg(plots.photographs(pictures, columns=3, marked={})))
 # %% [markdown]
 # ## To try
 #
-# - Move the ring: `row, column = 60, 560` is the table. Is the network less unsure?
-# - Make the two answers equally likely. Where does the annealed mean go, at what T?
-# - `neighbors=1`: the hard code. What is its mean now?
+# - Move the ring: `row, column = 60, 560` is the table. Is the network more certain
+#   there?
+# - Make the two colors equally likely. Where is the annealed mean, at which T?
+# - Set `neighbors=1`: the hard encoding. What is its mean?
 #
-# Next: [why rare colors have to be weighted up](03_rebalancing.ipynb).
+# Next: [why rare colors need larger weights](03_rebalancing.ipynb).

@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Rebalancing
 #
-# Most pixels of most photographs are nearly gray: sky, walls, pavement. A network that
-# counts each pixel alike learns to answer gray. The paper weights each pixel by how
-# rare its color is; λ says how much. Section 2.2 of [Zhang, Isola and Efros
+# Most pixels of most photographs are nearly gray: sky, walls, pavement. If all pixels
+# weigh the same, a network learns to predict gray. The paper weights each pixel by how
+# rare its color is; λ controls how much. This is section 2.2 of [Zhang, Isola and Efros
 # 2016](https://arxiv.org/abs/1603.08511).
 
 # %%
-# Gets and installs jaxcolor where it is missing, as on Colab.
+# Clones and installs jaxcolor if it is not installed, as on Colab.
 import importlib.util
 import subprocess
 import sys
@@ -51,14 +51,14 @@ LAMBDAS = (0.0, 0.5, 1.0)
 # %% [markdown]
 # ## From the prior to weights
 #
-# The prior $p$ is the share of each bin in the photographs of the training; here, of
-# the bundled model. A bin's weight is
+# The prior $p$ is the share of each bin in the training photographs; here, those of the
+# bundled model. The weight of a bin is
 #
 # $$w_q \propto \left((1 - \lambda)\, p_q + \frac{\lambda}{Q}\right)^{-1},
 # \qquad \sum_q p_q w_q = 1,$$
 #
-# where $Q$ is the number of bins that are not empty. At λ = 1 every weight is one; at λ
-# = 0 it is the inverse of the share. The paper takes λ = 0.5.
+# where $Q$ is the number of bins that are not empty. At λ = 1 all weights are one; at λ
+# = 0 a weight is the inverse of the share. The paper uses λ = 0.5.
 
 # %%
 model = release.load("bundled")
@@ -77,7 +77,7 @@ curves = {
 }
 figure = plots.lines(
     curves,
-    x="share of the bin in the training's pixels",
+    x="share of the bin in the training pixels",
     y="weight of the bin",
     is_logarithmic=True,
     verticals={},
@@ -85,14 +85,14 @@ figure = plots.lines(
 Image(plots.png(figure))
 
 # %% [markdown]
-# At λ = 0 the rarest bin weighs a billion times as much as gray: a few odd pixels
-# would drive the training. The uniform part bends the line: at λ = 0.5, whatever is
-# rarer than about 1/Q weighs the same.
+# At λ = 0 the rarest bin weighs a billion times as much as gray: a few outlier pixels
+# would dominate the training. The uniform part bends the curve: at λ = 0.5, all bins
+# that are rarer than about 1/Q weigh nearly the same.
 
 # %% [markdown]
 # ## On a photograph
 #
-# A pixel takes the weight of its nearest bin.
+# The weight of a pixel is that of its nearest bin.
 
 # %%
 photo = load_sample_image("china.jpg")[::2, ::2][:208, :320]
@@ -110,7 +110,7 @@ figure = plots.maps(panels, columns=2, unit="weight", is_logarithmic=True)
 Image(plots.jpeg(figure))
 
 # %% [markdown]
-# How much of all weight is on pixels of which chroma?
+# How is the total weight distributed over pixels of low and high chroma?
 
 # %%
 chroma = np.hypot(*np.moveaxis(np.asarray(ab), -1, 0))
@@ -123,15 +123,16 @@ for low, high in ((0, 10), (10, 30), (30, 60), (60, 150)):
     print(f"chroma {low:3} to {high:3}: {told}")
 
 # %% [markdown]
-# ## What it does to the gradient
+# ## The effect on the gradient
 #
-# The loss is the mean over pixels of weight × cross entropy, so its gradient by a
-# pixel's logits is
+# The loss is the mean over pixels of weight × cross entropy, so its gradient with
+# respect to the logits of a pixel is
 #
 # $$\frac{\partial L}{\partial \ell} = \frac{w}{N}\,(\mathrm{softmax}(\ell) - z).$$
 #
-# Take a network that has learnt the prior and nothing else: the same logits everywhere.
-# The maps show the length of that gradient at each pixel: where the photograph pulls.
+# Consider a network that has learned only the prior: the same logits everywhere. The
+# maps show the length of this gradient at each pixel: which parts of the photograph
+# drive the training.
 
 # %%
 cells = ab[::4, ::4]
@@ -142,7 +143,7 @@ pull = {
     f"λ = {x}": np.linalg.norm(gradient(logits, code, w[::4, ::4]), axis=-1)
     for x, w in weight.items()
 }
-# Each map is relative to its own mean: the size of a step is the optimizer's affair.
+# Each map is relative to its own mean: the optimizer sets the size of a step.
 pull = {name: length / length.mean() for name, length in pull.items()}
 
 # %%
@@ -150,12 +151,12 @@ figure = plots.maps(pull, columns=3, unit="relative gradient", is_logarithmic=Tr
 Image(plots.jpeg(figure))
 
 # %% [markdown]
-# ## What is learnt first
+# ## What is learned first
 #
-# The best answer that does not look at the photograph is, nearly, the prior times the
-# weights, scaled to sum to one. A training learns it within its first steps. At λ = 1
-# it is mostly gray; the smaller λ, the more alike are all colors. Their annealed means
-# are not far apart: what differs is how much there is for the rare colors.
+# The best prediction that ignores the photograph is, approximately, the prior times the
+# weights, normalized. A training learns it within its first steps. At λ = 1 it is
+# mostly gray; the smaller λ is, the more equal all colors are. The annealed means are
+# close to each other: the difference is the probability of the rare colors.
 
 # %%
 constant = {f"λ = {x}": prior * w / (prior * w).sum() for x, w in weights.items()}
@@ -170,21 +171,21 @@ Image(plots.png(plots.distributions(constant, bins.centers, marks=marks)))
 # %%
 for x, w in weights.items():
     loss = rebalance.constant_predictor_loss(jnp.asarray(prior * w))
-    print(f"λ = {x}: the constant answer's loss is {loss:.2f} nats per pixel")
+    print(f"λ = {x}: the constant prediction has a loss of {loss:.2f} nats per pixel")
 
 # %% [markdown]
-# A training that stays at this loss has learnt nothing from its photographs; `jaxcolor
-# train` logs it beside the loss.
+# A training that stays at this loss has learned nothing from its photographs. `jaxcolor
+# train` logs this value beside the loss.
 
 # %% [markdown]
-# ## What it does to pictures
+# ## The effect on pictures
 #
-# Of a pixel that may have any of some colors, each with its probability, training with
-# weights $w$ teaches these probabilities times $w$, scaled to sum to one. So a trained
-# network can be moved to another λ: multiply by the ratio of the weights, and scale.
-# That is exact for a perfect network and targets of one bin; how near it comes to
-# training at that λ, `experiments/README.md` tells. The bundled model was trained
-# at λ = 1, without weights; its card says with which it is decoded.
+# If the color of a pixel is uncertain, training with weights $w$ teaches a network the
+# probabilities times $w$, normalized. So a trained network can be decoded with another
+# λ: multiply its distribution by the ratio of the weights, and normalize. This is exact
+# for a perfect network and targets of one bin; `experiments/README.md` measures how
+# close it is to training at that λ. The bundled model was trained at λ = 1, without
+# weights; its card says with which λ it is decoded.
 
 # %%
 photo = data.rocket()
@@ -201,9 +202,9 @@ for name, picture in pictures.items():
 # %% [markdown]
 # ## To try
 #
-# - Another photograph: which of its parts gain weight?
-# - The prior of your own photographs, from [the first notebook](01_ab_space.ipynb), in
-#   place of `model.prior`.
-# - Read the model at λ = 0 and at a higher temperature. Do they cancel?
+# - Use another photograph: which of its parts gain weight?
+# - Use the prior of your own photographs, from [the first notebook](01_ab_space.ipynb),
+#   in place of `model.prior`.
+# - Decode with λ = 0 and a higher temperature. Do the effects cancel?
 #
 # Next: [your own photograph](04_colorize.ipynb).

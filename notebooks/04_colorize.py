@@ -13,14 +13,14 @@
 # %% [markdown]
 # # Colorize a photograph
 #
-# The model that comes with jaxcolor, on your photograph: how vivid, how sure, and what
-# else it could have been. It saw 26,000 photographs of people, animals, rooms, streets
-# and landscapes: expect natural skin, lawns and skies, and likely colors for clothes
-# and cars. What it paints is a guess; say so wherever a picture could be taken for a
-# document.
+# This notebook colorizes your photograph with the bundled model: how vivid the colors
+# are, how certain the model is, and which other colors it considers. The model was
+# trained on 26,000 photographs of people, animals, rooms, streets and landscapes:
+# expect natural skin, lawns and skies, and common colors for clothes and cars. The
+# colors are a guess; say so wherever a picture could be mistaken for a document.
 
 # %%
-# Gets and installs jaxcolor where it is missing, as on Colab.
+# Clones and installs jaxcolor if it is not installed, as on Colab.
 import importlib.util
 import subprocess
 import sys
@@ -47,7 +47,7 @@ from jaxcolor.color import decode
 # %% [markdown]
 # ## Your photograph
 #
-# Put its path here: JPEG, PNG or TIFF, of any size, in color or not.
+# Put its path here: JPEG, PNG or TIFF, of any size, in color or black-and-white.
 
 # %%
 PHOTO = None
@@ -59,26 +59,26 @@ photo.shape, photo.dtype
 # %% [markdown]
 # ## In color
 #
-# Only the lightness of the photograph is looked at, and it stays as it is. The first
-# call compiles the network, which takes some seconds.
+# The model uses only the lightness of the photograph, and the result keeps it. The
+# first call compiles the network, which takes a few seconds.
 
 # %%
 colorizer = Colorizer.load()
 colored = colorizer(photo)
 nothing = jnp.zeros((*colorizer.logits_of(photo).shape[:2], 2))
 gray = colorizer.paint(photo, nothing)
-pictures = {"lightness": gray, "colorized": colored, "as it was": photo}
+pictures = {"lightness": gray, "colorized": colored, "original": photo}
 Image(plots.jpeg(plots.photographs(pictures, columns=3, marked={})))
 
 # %% [markdown]
-# To keep it: `images.save` writes a `Photo`, with what its file said about it; in a
+# To save the result, `images.save` writes a `Photo` with the metadata of its file. In a
 # terminal, `jaxcolor colorize PHOTO -o DIR` does all of this.
 
 # %% [markdown]
 # ## Temperature
 #
-# The network runs once; its distributions are read at several temperatures. At 1 they
-# give their mean, smooth and often paler; towards 0 the likeliest bin, patchy.
+# The network runs once; its distributions are decoded with several temperatures. T = 1
+# gives the mean, smooth and often paler; T near 0 gives the most likely bin, patchy.
 
 # %%
 logits = colorizer.logits_of(photo)
@@ -92,8 +92,9 @@ Image(plots.jpeg(plots.photographs(pictures, columns=3, marked={})))
 # %% [markdown]
 # ## Lambda
 #
-# How much rare colors count, see [rebalancing](03_rebalancing.ipynb). The temperature
-# is the model's own.
+# The rebalancing λ of decoding controls how vivid the colors are: the lower, the more
+# weight rare colors get, see [rebalancing](03_rebalancing.ipynb). At 0 they are
+# unnatural, at 1 muted. The temperature is the model's own.
 
 # %%
 pictures = {
@@ -102,11 +103,12 @@ pictures = {
 Image(plots.jpeg(plots.photographs(pictures, columns=3, marked={})))
 
 # %% [markdown]
-# ## How sure is it?
+# ## How certain is it?
 #
-# The entropy of each distribution, in nats: 0 where one bin takes all, log 313 = 5.7
-# where all are alike. It is high where the photograph leaves the color open, and where
-# the network has not learnt enough; the map does not tell which.
+# The map shows the entropy of each distribution, in nats: 0 where one bin has all of
+# the probability, log 313 = 5.7 where all bins are equal. It is high where the
+# photograph does not determine the color, and where the network has not learned enough;
+# the map cannot distinguish the two.
 
 # %%
 entropy = np.asarray(decode.entropy(logits))
@@ -114,24 +116,32 @@ figure = plots.maps({"entropy": entropy}, columns=1, unit="nats", is_logarithmic
 Image(plots.jpeg(figure))
 
 # %% [markdown]
-# ## What else could it be?
+# ## Samples, and why they are not alternatives
 #
-# Instead of the mean, draw a color. Drawn for each pixel by itself, the picture is
-# noise: each pixel is likely, their company is not. Drawn with one chance for all of
-# the picture, pixels that the network takes for the same thing get the same color, and
-# every pixel alone is still distributed as the network says: exactly so towards T = 0;
-# here, at 0.38, what is drawn is softened.
+# Instead of taking the mean, draw a color from each distribution. If every pixel is
+# drawn independently, each color is likely, but neighbors do not match: noise. (The
+# coherence of the bundled model averages this noise away when `paint` enlarges it, so
+# the first picture looks like a mean.) The other pictures share one random number for
+# each bin among all pixels, so pixels with similar distributions get the same color.
+# For T near 0, each pixel separately still follows its distribution; here, at 0.38, the
+# draws are softened.
+#
+# These draws are not alternative colorizations. The network predicts one distribution
+# per pixel and does not model which colors occur together. A shared random number
+# favors the same few bins everywhere, so most draws are a tint over large parts of the
+# picture, such as a purple sky and a purple temple, and not a red roof in one draw and
+# a green one in the next. They show which colors have some probability, and where.
 
 # %%
 independent = decode.sample(jax.random.key(0), logits, bins)
-pictures = {"each pixel by itself": colorizer.paint(photo, independent)}
+pictures = {"independent pixels": colorizer.paint(photo, independent)}
 for n in range(5):
     ab = decode.sample_coherently(jax.random.key(n), logits, bins, temperature=0.38)
     pictures[f"draw {n}"] = colorizer.paint(photo, ab)
 Image(plots.jpeg(plots.photographs(pictures, columns=3, marked={})))
 
 # %% [markdown]
-# Where do the draws differ? The spread of twenty, in CIELAB units:
+# Where do the draws differ? The map shows the spread of twenty draws, in CIELAB units:
 
 # %%
 draw = jax.vmap(
@@ -147,7 +157,8 @@ Image(plots.jpeg(figure))
 # %% [markdown]
 # ## To try
 #
-# - An old photograph of your family. Where is the model sure, and is it right there?
-# - `Colorizer.load(size=384)`: the network sees more detail, and less of it at once.
+# - Use an old photograph of your family. Where is the model certain, and is it right?
+# - `Colorizer.load(size=384)`: the network sees more detail, but each of its outputs
+#   depends on a smaller part of the photograph.
 #
 # Next: [a model of your own](05_train_on_your_photos.ipynb).

@@ -13,12 +13,13 @@
 # %% [markdown]
 # # Train on your photographs
 #
-# From a folder of photographs to a model that can be passed on, by the commands of
-# jaxcolor. Every cell says what the same is in a terminal. This is a small network on
-# small pictures, for minutes: it shows the way, not what the method can do.
+# This notebook goes from a folder of photographs to a model that can be shared, with
+# the commands of jaxcolor. Each section gives the same command for a terminal. It
+# trains a small network on small pictures for minutes: it shows the steps, not what the
+# method can do.
 
 # %%
-# Gets and installs jaxcolor where it is missing, as on Colab.
+# Clones and installs jaxcolor if it is not installed, as on Colab.
 import importlib.util
 import subprocess
 import sys
@@ -51,10 +52,10 @@ from jaxcolor.training import priors
 # %% [markdown]
 # ## Parameters
 #
-# `PHOTOS` is your folder, and `TEST` another one, of photographs that are not in it;
-# `None` stands for crops of photographs of scikit-image and scikit-learn. `STEPS` is
-# how long the training takes: 300 are minutes on two CPU cores. The environment
-# variable `JAXCOLOR_STEPS` shortens it.
+# `PHOTOS` is your folder, and `TEST` is another folder with photographs that are not in
+# the first. `None` stands for crops of sample photographs that ship with scikit-image
+# and scikit-learn. `STEPS` is the length of the training: 300 steps take minutes on two
+# CPU cores. The environment variable `JAXCOLOR_STEPS` changes it.
 
 # %%
 PHOTOS = None
@@ -65,8 +66,8 @@ WORK = Path("runs/train_notebook")
 # %% [markdown]
 # ## Photographs
 #
-# Two of those seven are kept apart, to test with. Crops of one photograph are all on
-# one side: else the test would ask for what was learnt by heart.
+# Two of the seven sample photographs are reserved for the test. All crops of one
+# photograph are on one side: otherwise the test would reward memorized photographs.
 
 # %%
 whole = {
@@ -94,9 +95,9 @@ test = str(WORK / "test") if TEST is None else TEST
 # %% [markdown]
 # ## Prior
 #
-# How common each color is in what the network learns from, to weight rare ones up. The
-# training would count it by itself; here we look at it.
-# In a terminal: `jaxcolor prior PHOTOS -o prior.json --resize 64`.
+# The prior says how common each color is in the training photographs, so that rare
+# colors can get larger weights. The training would count it itself; here we plot it. In
+# a terminal: `jaxcolor prior PHOTOS -o prior.json --resize 64`.
 
 # %%
 command = ["prior", training, "-o", f"{WORK}/prior.json"]
@@ -110,9 +111,9 @@ Image(plots.png(plots.bins_and_prior(bins.centers, shares, source=source)))
 # %% [markdown]
 # ## Train
 #
-# A config is a Python file that has all numbers of a training. `configs/smoke.py` is
-# the smallest; any of its values can be overridden. A training that is stopped goes on
-# by the same command: run the cell again.
+# A config is a Python file that contains all numbers of a training. `configs/smoke.py`
+# is the smallest; any of its values can be overridden. The same command resumes a
+# training that was stopped: run the cell again.
 #
 # In a terminal: `jaxcolor train --config smoke --workdir WORKDIR
 # --config.data.source=PHOTOS --config.training.steps=300`.
@@ -129,10 +130,10 @@ overrides = [
 assert cli.main([*command, *overrides, "--quiet"]) == 0
 
 # %% [markdown]
-# ## What was learnt
+# ## What was learned
 #
-# The loss beside that of the best constant answer, which does not look at the
-# photograph it is asked about: below it, the network has learnt to look.
+# The plot shows the loss beside that of the best constant prediction, which ignores the
+# photograph. A network with a smaller loss has learned something from the photographs.
 
 # %%
 log = [json.loads(line) for line in (workdir / "log.jsonl").read_text().splitlines()]
@@ -140,7 +141,7 @@ train = [line for line in log if line["kind"] == "train"]
 steps = [line["step"] for line in train]
 curves = {
     "loss": (steps, [line["loss"] for line in train]),
-    "loss of a constant answer": (steps, [line["constant_loss"] for line in train]),
+    "loss of a constant prediction": (steps, [line["constant_loss"] for line in train]),
 }
 figure = plots.lines(
     curves, x="step", y="nats per pixel", is_logarithmic=False, verticals={}
@@ -148,21 +149,22 @@ figure = plots.lines(
 Image(plots.png(figure))
 
 # %% [markdown]
-# The training holds some pictures out by itself. Of each: its lightness, colorized, and
-# as it was. (Of a folder of photographs nothing of them was seen. Of crops, others of
-# the same photographs were: these look better than they should.)
+# The training sets some pictures aside for validation. Each is shown as its lightness,
+# colorized, and as the original. (In your own folder, these are photographs that the
+# network has not seen. Of the sample crops, the network has seen other crops of the
+# same photographs, so these look better than they should.)
 
 # %%
 sheet = sorted((workdir / "sheets").glob("*.png"))[-1]
-rows = {"held out": np.asarray(Pillow.open(sheet))}
+rows = {"validation photographs": np.asarray(Pillow.open(sheet))}
 Image(plots.jpeg(plots.photographs(rows, columns=1, marked={})))
 
 # %% [markdown]
 # ## Evaluate
 #
-# On photographs that the training has not seen, against gray and the bundled model.
-# Rebalanced AuC counts every color alike, and gray loses it; in the raw AuC gray does
-# well, for most pixels are nearly gray.
+# Compare the model with gray and with the bundled model, on photographs that the
+# training has not seen. The rebalanced AuC weights all colors equally, and gray scores
+# badly; in the raw AuC gray does well, because most pixels are nearly gray.
 #
 # In a terminal: `jaxcolor evaluate TEST --model WORKDIR --model bundled --size 64 -o
 # results/`, whose `report.html` shows the best and the worst pictures.
@@ -176,16 +178,16 @@ accuracy, *others = printed.getvalue().split("### Colors")
 Markdown(accuracy)
 
 # %% [markdown]
-# Expect no wonder: crops of five photographs, as this notebook comes, teach nothing
-# about a cat or a rocket, and the network may do worse than gray, which at least is
-# never far off. The bundled model has seen 26,000 photographs.
+# Do not expect much: crops of five photographs, the default of this notebook, teach
+# nothing about a cat or a rocket, and the network may do worse than gray, which is
+# never far from the true color. The bundled model has seen 26,000 photographs.
 
 # %% [markdown]
 # ## Release
 #
-# A folder with weights, config and model card, as model hubs have it: all that it takes
-# to colorize, and nothing else.
-# In a terminal: `jaxcolor release WORKDIR -o models/mine`.
+# A released model is a folder with weights, config and model card, in the layout of
+# model hubs. It contains all that is needed to colorize, and nothing else. In a
+# terminal: `jaxcolor release WORKDIR -o models/mine`.
 
 # %%
 command = ["release", f"{workdir}", "-o", f"{WORK}/mine", "--name", "mine"]
@@ -195,7 +197,7 @@ assert cli.main([*command, "--overwrite", "--quiet"]) == 0
 # %% [markdown]
 # ## Use
 #
-# On a picture of the folder that it was trained on, and on one that it has not seen.
+# Colorize a picture from the training folder, and one that the model has not seen.
 
 # %%
 mine = Colorizer.load(WORK / "mine")
@@ -204,15 +206,15 @@ pictures = {}
 for title, folder in (("training", training), ("test", test)):
     paths = [p for p in sorted(Path(folder).rglob("*")) if p.suffix.lower() in known]
     rgb = np.asarray(Pillow.open(paths[len(paths) // 2]).convert("RGB"))
-    pictures |= {f"{title}: colorized": mine(rgb), f"{title}: as it was": rgb}
+    pictures |= {f"{title}: colorized": mine(rgb), f"{title}: original": rgb}
 Image(plots.jpeg(plots.photographs(pictures, columns=2, marked={})))
 
 # %% [markdown]
-# ## To go on
+# ## Next steps
 #
 # - A thousand photographs of one kind, such as your own travels, teach more than five
-#   of five kinds. `configs/scenes_small.py` is the training for that: an hour on two
+#   photographs of five kinds. Use `--config scenes_small` for them: an hour on two
 #   cores.
-# - A folder of your own and `JAXCOLOR_STEPS=3000`: when does the loss on photographs
-#   held out (`"kind": "validation"` in the log) stop falling, while that of the
-#   training falls on?
+# - Use a folder of your own and `JAXCOLOR_STEPS=3000`. When does the validation loss
+#   (`"kind": "validation"` in the log) stop falling, while the training loss still
+#   falls?

@@ -9,6 +9,7 @@ photograph can be painted in parts.
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
@@ -51,6 +52,8 @@ EPSILON = 1e-3
 GUIDED_SHARE = 0.5
 # Features of a length below it have no direction.
 SHORTEST = 1e-6
+# Of the search for principal axes: more change no measure of the evaluation.
+ITERATIONS = 4
 
 
 def colors(
@@ -127,18 +130,23 @@ def diffuse(
         [shown, _unit(features, inside, components=settings.components)], axis=-1
     )
     weights = coherence * _weights(_flat(maps, margin), row, settings)
-    spread = _flat(ab, margin)
-    for n, distance in enumerate(settings.distances):
+
+    def average(spread: Array, found: tuple[Array, Array]) -> tuple[Array, None]:
+        weights, distance = found
         total, whole = spread[:, first : first + count], jnp.ones(count)
-        for each, (down, across) in zip(weights[n], DIRECTIONS, strict=True):
+        for each, (down, across) in zip(weights, DIRECTIONS, strict=True):
             step = distance * (down * row + across)
             for towards, begin in ((step, first), (-step, first - step)):
                 # The weight of a step back is that of the step that led here.
-                part = each[begin : begin + count]
-                start = first + towards
-                total += part[None] * spread[:, start : start + count]
+                part = lax.dynamic_slice_in_dim(each, begin, count)
+                there = lax.dynamic_slice_in_dim(spread, first + towards, count, axis=1)
+                total += part[None] * there
                 whole += part
-        spread = spread.at[:, first : first + count].set(total / whole[None])
+        return spread.at[:, first : first + count].set(total / whole[None]), None
+
+    # A loop: written out, the distances would take XLA twice as long to compile.
+    distances = jnp.array(settings.distances)
+    spread, _ = lax.scan(average, _flat(ab, margin), (weights, distances))
     inner = spread[:, first : first + count].reshape(2, height, row)
     return jnp.moveaxis(inner[..., :width], 0, -1)
 
@@ -211,11 +219,44 @@ def _unit(
     flat = jnp.where(counts, flat - mean[None], 0.0)
     if channels > components:
         product = jnp.matmul(flat.T, flat, precision="highest")
-        # Ascending, so that the last ones are the principal ones.
-        axes = jnp.linalg.eigh(product)[1][:, -components:]
+        axes = principal_axes(product, count=components)
         flat = jnp.matmul(flat, axes, precision="highest")
     length = jnp.sqrt(jnp.maximum(jnp.square(flat).sum(axis=-1), SHORTEST**2))
     return (flat / length[:, None]).reshape(height, width, -1)
+
+
+def principal_axes(product: Float[Array, "c c"], *, count: int) -> Float[Array, "c k"]:
+    """Returns orthonormal axes that nearly span the principal subspace.
+
+    Cosines need the subspace and not its axes, and these only roughly. `jnp.linalg`
+    would load SciPy at the start, a third of a second, and its LAPACK takes longer.
+
+    Args:
+        product: symmetric, with no negative eigenvalue.
+        count: of the axes.
+
+    Source:
+        Golub and Van Loan 2013, "Matrix computations", sections 5.2.8 (modified
+        Gram-Schmidt, here twice) and 8.2.4 (orthogonal iteration).
+    """
+    scaled = product / jnp.maximum(jnp.trace(product), SHORTEST)
+
+    # Sums of products: XLA takes longer to compile products of small matrices.
+    def iterate(_: Array, axes: Array) -> Array:
+        grown = (scaled[:, :, None] * axes[None]).sum(axis=1)
+
+        def append(n: Array, found: Array) -> Array:
+            axis = grown[:, n]
+            for _ in range(2):
+                along = (found * axis[:, None]).sum(axis=0)
+                axis -= (found * along[None]).sum(axis=1)
+            square = jnp.maximum(jnp.square(axis).sum(), SHORTEST**4)
+            return found.at[:, n].set(axis * lax.rsqrt(square))
+
+        return lax.fori_loop(0, count, append, jnp.zeros_like(axes))
+
+    start = np.random.default_rng(0).normal(size=(len(product), count))
+    return lax.fori_loop(0, ITERATIONS, iterate, jnp.asarray(start, jnp.float32))
 
 
 def _weights(

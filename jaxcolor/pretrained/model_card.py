@@ -1,18 +1,18 @@
-"""The text that goes with a released model: its `README.md`."""
+"""The model card of a released model: the text of its `README.md`."""
 
 import json
 
 from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
 
-# What no model of this kind can do, whatever it was trained on.
+# True of every model of this kind, whatever it was trained on.
 LIMITS = """\
-- The colors are a plausible guess, not the truth: lightness does not tell whether a
-  dress was red or green. Say so wherever a colorized photograph could be taken for a
-  document.
-- What is rare in the training photographs gets the colors of what is common there.
-- Color is predicted at a quarter of the network's resolution, so it can spill over
-  the edges of small things. Lightness, and with it all detail, is the photograph's own.
+- The colors are a plausible guess, not the truth: lightness does not determine whether
+  a dress was red or green. Say so wherever a colorized photograph could be mistaken for
+  a document.
+- Objects that are rare in the training photographs get the colors of common ones.
+- Color is predicted at a quarter of the network's resolution, so it can spill over the
+  edges of small objects. Lightness, and with it all detail, is that of the photograph.
 """
 
 
@@ -31,12 +31,12 @@ def text(
     Args:
         description: of the model.
         name: of the model.
-        data: a sentence on the photographs it was trained on.
-        prior: a sentence on where its prior comes from; None for an "ab" head.
+        data: a sentence on the training photographs.
+        prior: a sentence on the source of the prior; None for an "ab" head.
         results: Markdown, such as the table of `jaxcolor evaluate`; None if unknown.
         license_name: as model hubs write it, such as "apache-2.0"; None if undecided.
-        notes: Markdown with sections of its own, which follow the others: failure
-            cases, what not to use it for, how it was trained ...
+        notes: Markdown with sections of its own, added at the end: failure cases,
+            uses that are out of scope, how the model was trained ...
     """
     parts = [
         _front_matter(license_name),
@@ -69,12 +69,13 @@ def _front_matter(license_name: str | None) -> str:
 
 def _method(description: Description) -> str:
     if description.head == descriptions.AB:
-        what = "a regression of ab"
+        what = "ab of each cell directly"
     else:
-        what = "a distribution over the bins of the ab plane for each pixel"
+        what = "a distribution over the bins of the ab plane for each cell"
     return (
-        f"The network `{description.network}` predicts {what}; after R. Zhang, P. Isola"
-        " and A. Efros, *Colorful Image Colorization*, ECCV 2016 (arXiv:1603.08511)."
+        f"The network `{description.network}` predicts {what}. The method follows R."
+        " Zhang, P. Isola and A. Efros, *Colorful Image Colorization*, ECCV 2016"
+        " (arXiv:1603.08511)."
     )
 
 
@@ -82,9 +83,10 @@ def _use(description: Description) -> str:
     options = ""
     if description.head == descriptions.BINS:
         options = (
-            "\n`--temperature` 1 gives the mean of what is likely, smooth and often"
-            " paler; towards\n0 the likeliest color, patchy and often more vivid."
-            " `--rebalancing-lambda` 1 leans\nto common colors, 0 to rare ones.\n"
+            "\n`--rebalancing-lambda`, from 0 to 1: lower is more vivid, higher more"
+            " muted.\n`--temperature`: 1 gives the mean of the predicted distribution,"
+            " smooth and often\npaler; values near 0 give the most likely color, patchy"
+            " and often more vivid.\n"
         )
     return f"""\
 ```sh
@@ -95,7 +97,7 @@ jaxcolor colorize photograph.jpg --model FOLDER_OF_THIS_FILE -o colorized/
 from jaxcolor import Colorizer
 
 colorizer = Colorizer.load("FOLDER_OF_THIS_FILE")
-rgb = colorizer("photograph.jpg")  # an array of the photograph's own size
+rgb = colorizer("photograph.jpg")  # an array of the same size
 ```
 {options}"""
 
@@ -103,15 +105,15 @@ rgb = colorizer("photograph.jpg")  # an array of the photograph's own size
 def _numbers(description: Description) -> str:
     rows = [
         ("network", f"`{description.network}`"),
-        ("its arguments", f"`{json.dumps(description.arguments)}`"),
-        ("network size, long side", f"{description.size} pixels"),
+        ("arguments of the network", f"`{json.dumps(description.arguments)}`"),
+        ("long side that the network sees", f"{description.size} pixels"),
     ]
     if description.head == descriptions.BINS:
         rows += [
             ("spacing of the bins", f"{description.spacing:g}"),
-            ("soft code", f"{description.neighbors} bins, σ {description.sigma:g}"),
-            ("λ of the training", f"{description.rebalancing_lambda:g}"),
-            ("λ of decoding", f"{description.decoding_lambda:g}"),
+            ("soft encoding", f"{description.neighbors} bins, σ {description.sigma:g}"),
+            ("training λ", f"{description.rebalancing_lambda:g}"),
+            ("rebalancing λ (decoding)", f"{description.decoding_lambda:g}"),
             ("temperature", f"{description.temperature:g}"),
         ]
     rows.append(("coherence", f"{description.coherence:g}"))

@@ -139,18 +139,22 @@ def test_two_objects_keep_their_colors_and_noise_goes():
     assert np.abs(found - true).mean() < 0.2 * np.abs(noisy - true).mean()
 
 
-def test_principal_components_are_those_of_the_singular_values():
-    given = _map((20, 15), (20, 15), channels=30)
-    features = given["features"].reshape(-1, 30).astype(np.float64)
-    centered = features - features.mean(axis=0)
-    left, values, _ = np.linalg.svd(centered, full_matrices=False)
-    best = left[:, :16] * values[:16]
-    best /= np.linalg.norm(best, axis=1, keepdims=True)
-    found = coherence._unit(
-        jnp.asarray(given["features"]), jnp.asarray(given["inside"]), components=16
-    ).reshape(-1, 16)
-    # Cosines, as axes are free to turn within themselves; float32.
-    np.testing.assert_allclose(found @ found.T, best @ best.T, atol=1e-3)
+def test_principal_axes_span_what_the_singular_vectors_span():
+    rng = np.random.default_rng(0)
+    # Variances that fall by half from axis to axis, as features' do or faster.
+    features = rng.normal(size=(300, 30)) * 0.5 ** (np.arange(30) / 2)
+    features @= np.linalg.qr(rng.normal(size=(30, 30)))[0]
+    _, values, right = np.linalg.svd(features, full_matrices=False)
+    product = (features.T @ features).astype(np.float32)
+    axes = np.asarray(coherence.principal_axes(jnp.asarray(product), count=16))
+    # float32.
+    np.testing.assert_allclose(axes.T @ axes, np.eye(16), atol=1e-5)
+    kept = np.square(features @ axes).sum()
+    most = np.square(values[:16]).sum()
+    assert 0.999 * most < kept < 1.00001 * most
+    # The first half, far above the rest, is all in; four iterations.
+    inside = np.linalg.norm(right[:8] @ axes, axis=1)
+    np.testing.assert_allclose(inside, 1, atol=1e-3)
 
 
 @pytest.mark.parametrize("level", [0.0, 7.5])
