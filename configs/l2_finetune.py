@@ -1,6 +1,6 @@
 """The paper's regression of ab, fine-tuned from its full method: "Ours (L2, ft)".
 
-Run:    jaxcolor train --config configs/l2_finetune.py --workdir runs/l2_finetune \
+Run:    jaxcolor train --config l2_finetune --workdir runs/l2_finetune \
             --config.initialization.checkpoint=runs/zhang2016
 Expect: AuC 91.5 and rebalanced AuC 66.2 percent (paper, table 1). Not yet trained with
     this code.
@@ -8,7 +8,7 @@ Expect: AuC 91.5 and rebalanced AuC 66.2 percent (paper, table 1). Not yet train
 
 from ml_collections import ConfigDict
 
-from configs import l2
+from . import l2
 
 
 def get_config() -> ConfigDict:

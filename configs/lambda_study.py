@@ -1,8 +1,8 @@
 """Training with and without rebalancing, two seeds each: for experiments.rebalancing.
 
-Run:    jaxcolor train --config configs/lambda_study.py --workdir runs/one \
+Run:    jaxcolor train --config lambda_study --workdir runs/one \
             --config.data.source=PHOTOS
-        jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
+        jaxcolor sweep-train --config lambda_study --workdir runs/study \
             --config.data.source=PHOTOS
 Expect: the first command trains on 32,000 crops of 64 pixels, five to ten minutes on
     two CPU cores; the second makes four such trainings, of two lambdas and two seeds.
@@ -15,7 +15,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs import scenes
+from . import scenes
 
 
 def get_config() -> ConfigDict:
@@ -26,7 +26,7 @@ def get_config() -> ConfigDict:
     config.training.update(checkpoint_every=500, validation_images=256, sheet_every=0)
     config.pipeline.update(resize=64, crop=64)
     config.schedule.update(warmup=50, cooldown=600)
-    config.wear.share = 0.0
+    config.degradation.share = 0.0
     config.average.decay = 0.99
     return config
 
@@ -34,6 +34,6 @@ def get_config() -> ConfigDict:
 def get_hyper(hyper: ModuleType) -> list[dict[str, Any]]:
     """Returns the changes to the config, one set for each training."""
     return hyper.product(
-        hyper.sweep("objective.rebalancing_lambda", [0.5, 1.0]),
+        hyper.sweep("objective.training_lambda", [0.5, 1.0]),
         hyper.sweep("training.seed", [0, 1]),
     )

@@ -1,8 +1,8 @@
 """A sweep of the training lambda, three seeds each, on a folder of photographs.
 
-Run:    jaxcolor train --config configs/lambda_sweep.py --workdir runs/one \
+Run:    jaxcolor train --config lambda_sweep --workdir runs/one \
             --config.data.source=PHOTOS
-        jaxcolor sweep-train --config configs/lambda_sweep.py --workdir runs/lambdas \
+        jaxcolor sweep-train --config lambda_sweep --workdir runs/lambdas \
             --config.data.source=PHOTOS
 Expect: the first command runs scenes_small's own training; the second runs nine like
     it, with other lambdas and seeds, about an hour each on two CPU cores. Losses with
@@ -14,7 +14,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs import scenes_small
+from . import scenes_small
 
 
 def get_config() -> ConfigDict:
@@ -25,6 +25,6 @@ def get_config() -> ConfigDict:
 def get_hyper(hyper: ModuleType) -> list[dict[str, Any]]:
     """Returns the changes to the config, one set for each training."""
     return hyper.product(
-        hyper.sweep("objective.rebalancing_lambda", [0.25, 0.5, 1.0]),
+        hyper.sweep("objective.training_lambda", [0.25, 0.5, 1.0]),
         hyper.sweep("training.seed", [0, 1, 2]),
     )

@@ -1,6 +1,6 @@
 """The previous bundled model: small, mostly for scenes, for old photographs too.
 
-Run:    jaxcolor train --config configs/scenes.py --workdir runs/scenes \
+Run:    jaxcolor train --config scenes --workdir runs/scenes \
             --config.data.source=PHOTOS
 Expect: 640,000 crops in three to four hours on two CPU cores; it can be stopped and
     resumed at any time. experiments/README.md has the results of 528,000.
@@ -8,7 +8,7 @@ Expect: 640,000 crops in three to four hours on two CPU cores; it can be stopped
 
 from ml_collections import ConfigDict
 
-from configs import scenes_small
+from . import scenes_small
 
 
 def get_config() -> ConfigDict:
@@ -32,9 +32,9 @@ def get_config() -> ConfigDict:
         peak=0.02,
         warmup=200,
         cooldown=4000,
-        length=config.training.get_ref("steps"),
+        length=config.training.get_oneway_ref("steps"),
     )
-    config.wear.update(
+    config.degradation.update(
         share=0.5, contrast=0.4, fading=0.15, softness=0.2, grain=3.0, scratches=25.0
     )
     return config

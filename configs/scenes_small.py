@@ -1,23 +1,21 @@
 """A small network on a folder of photographs: an hour on two CPU cores.
 
-Run:    jaxcolor train --config configs/scenes_small.py --workdir runs/scenes_small \
+Run:    jaxcolor train --config scenes_small --workdir runs/scenes_small \
             --config.data.source=PHOTOS
 Expect: on 13,000 photographs of scenes, rebalanced AuC 71.5 percent (gray: 63.0) and
     relative colorfulness 1.07; experiments/README.md has the other results.
 """
 
-from ml_collections import ConfigDict, FieldReference
+from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 
 def get_config() -> ConfigDict:
     """Returns the paper's method at a quarter of its width, on small photographs."""
     config = ConfigDict()
-    # A reference: the schedule follows when the steps are overridden.
-    steps = FieldReference(5000)
     config.training = dict(
         seed=0,
-        steps=steps,
+        steps=5000,
         batch_size=32,
         log_every=50,
         checkpoint_every=500,
@@ -49,7 +47,7 @@ def get_config() -> ConfigDict:
         name="classification",
         neighbors=10,
         sigma=5.0,
-        rebalancing_lambda=0.5,
+        training_lambda=0.5,
         gray_threshold=5.0,
     )
     config.prior = dict(path=placeholder(str))
@@ -65,11 +63,17 @@ def get_config() -> ConfigDict:
     config.optimizer = dict(
         name="adamw", b1=0.9, b2=0.99, eps=1e-8, weight_decay=0.01, clip_norm=5.0
     )
-    config.schedule = dict(name="warmup_cosine", peak=1e-3, warmup=200, length=steps)
+    config.schedule = dict(
+        name="warmup_cosine",
+        peak=1e-3,
+        warmup=200,
+        # Follows when the steps are overridden; not the other way around.
+        length=config.training.get_oneway_ref("steps"),
+    )
     # All layers alike; frozen ones and slower ones are named here.
     config.layers = dict(rates={}, warmup={}, fixed_statistics=())
     # What is learnt from is as it is; old photographs are not, see degradation.py.
-    config.wear = dict(
+    config.degradation = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )
     config.average = dict(decay=0.999, statistics_batches=8)
@@ -82,6 +86,6 @@ def get_config() -> ConfigDict:
         replicas_every=0,
     )
     config.release = dict(
-        size=176, temperature=0.38, decoding_lambda=0.5, coherence=0.0
+        size=176, temperature=0.38, rebalancing_lambda=0.5, coherence=0.0
     )
     return config

@@ -1,6 +1,6 @@
 """A few steps of a tiny network: checks that everything works; it learns very little.
 
-Run:    jaxcolor train --config configs/smoke.py --workdir runs/smoke \
+Run:    jaxcolor train --config smoke --workdir runs/smoke \
             --config.data.source=PHOTOS
 Expect: 20 steps in about three minutes on two CPU cores, most of them to compile; a
     second start uses the cached programs and takes less.
@@ -8,7 +8,7 @@ Expect: 20 steps in about three minutes on two CPU cores, most of them to compil
 
 from ml_collections import ConfigDict
 
-from configs import scenes_small
+from . import scenes_small
 
 
 def get_config() -> ConfigDict:

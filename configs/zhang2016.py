@@ -1,6 +1,6 @@
 """Zhang et al. 2016, the full method: classification with rebalancing, on ImageNet.
 
-Run:    jaxcolor train --config configs/zhang2016.py --workdir runs/zhang2016
+Run:    jaxcolor train --config zhang2016 --workdir runs/zhang2016
 Expect: the paper's 450,000 steps of 40 photographs took 10.5 days on one Titan X
     (its author's report); validation KL 1.8835 nats per pixel on the first 10,000
     validation photographs at 256 pixels (the published check value, a summed loss of
@@ -56,7 +56,7 @@ def get_config() -> ConfigDict:
         # The paper's text says 5; its code, and its author, say 10.
         neighbors=10,
         sigma=5.0,
-        rebalancing_lambda=0.5,
+        training_lambda=0.5,
         gray_threshold=5.0,
     )
     config.prior = dict(path=placeholder(str))
@@ -82,7 +82,7 @@ def get_config() -> ConfigDict:
     # All layers alike; frozen ones and slower ones are named here.
     config.layers = dict(rates={}, warmup={}, fixed_statistics=())
     # What is learnt from is as it is; old photographs are not, see degradation.py.
-    config.wear = dict(
+    config.degradation = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )
     config.average = dict(decay=0.0, statistics_batches=0)
@@ -95,6 +95,6 @@ def get_config() -> ConfigDict:
         replicas_every=5000,
     )
     config.release = dict(
-        size=256, temperature=0.38, decoding_lambda=0.5, coherence=0.0
+        size=256, temperature=0.38, rebalancing_lambda=0.5, coherence=0.0
     )
     return config

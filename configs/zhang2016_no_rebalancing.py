@@ -1,6 +1,6 @@
 """Zhang et al. 2016 without rebalancing: the paper's "class".
 
-Run:    jaxcolor train --config configs/zhang2016_no_rebalancing.py \
+Run:    jaxcolor train --config zhang2016_no_rebalancing \
             --workdir runs/zhang2016_no_rebalancing
 Expect: AuC 91.6 and rebalanced AuC 65.1 percent (paper, table 1); duller than the
     full method. Not yet trained with this code.
@@ -8,14 +8,14 @@ Expect: AuC 91.6 and rebalanced AuC 65.1 percent (paper, table 1); duller than t
 
 from ml_collections import ConfigDict
 
-from configs import zhang2016
+from . import zhang2016
 
 
 def get_config() -> ConfigDict:
     """Returns the full method without reweighting."""
     config = zhang2016.get_config()
     # At lambda = 1 all weights are one; gray photographs count, too.
-    config.objective.rebalancing_lambda = 1.0
+    config.objective.training_lambda = 1.0
     config.objective.gray_threshold = -1.0
-    config.release.decoding_lambda = 1.0
+    config.release.rebalancing_lambda = 1.0
     return config

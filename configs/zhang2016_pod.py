@@ -1,6 +1,6 @@
 """The paper's method on many devices: the same photographs in 32 times fewer steps.
 
-Run:    jaxcolor train --config configs/zhang2016_pod.py --workdir DIR --distributed
+Run:    jaxcolor train --config zhang2016_pod --workdir DIR --distributed
 Expect: 18 million photographs, as many as in the paper, in 14,062 steps of 40 on each
     of 32 devices. Not yet trained with this code. docs/scale.md says how to start it.
 """
@@ -9,7 +9,7 @@ import math
 
 from ml_collections import ConfigDict
 
-from configs import zhang2016
+from . import zhang2016
 
 # How many of the paper's batches of 40 make one batch here.
 BATCHES = 32
@@ -31,7 +31,7 @@ def get_config() -> ConfigDict:
         name="warmup_cosine",
         peak=3.16e-5 * math.sqrt(BATCHES),
         warmup=500,
-        length=config.training.get_ref("steps"),
+        length=config.training.get_oneway_ref("steps"),
     )
     # So the running statistics average over as many photographs as in the paper.
     config.model.momentum = 0.97

@@ -11,7 +11,7 @@ of a pixel (its color, or no more than the colors of all); trained models, read 
 either lambda; their errors by how saturated the true color is; and what each trades
 for what over all lambdas it could be read at.
 
-Run:    jaxcolor sweep-train --config configs/lambda_study.py --workdir runs/study \
+Run:    jaxcolor sweep-train --config lambda_study --workdir runs/study \
             --config.data.source=PHOTOS --config.prior.path=PRIOR.json
         python -m experiments.rebalancing TEST --trainings runs/study -o runs/reweighted
 Expect: table.md, results.json, chroma.png, frontier.png and vividness.png; four

@@ -119,10 +119,8 @@ Image(plots.png(plots.bins_and_prior(bins.centers, shares, source=source)))
 # --config.data.source=PHOTOS --config.training.steps=300`.
 
 # %%
-# Beside the folder of the notebooks, or in the clone that Colab made.
-configs = Path("../configs" if Path("../configs").is_dir() else "clone/configs")
 workdir = WORK / f"workdir_{STEPS}"
-command = ["train", "--config", f"{configs}/smoke.py", "--workdir", f"{workdir}"]
+command = ["train", "--config", "smoke", "--workdir", f"{workdir}"]
 overrides = [
     f"--config.data.source={training}",
     f"--config.prior.path={WORK}/prior.json",

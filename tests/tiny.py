@@ -8,7 +8,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ml_collections import ConfigDict
 
 from configs import smoke
 from jaxcolor.color.decode import Decoding
@@ -16,6 +15,8 @@ from jaxcolor.color.heads import Bins, Regression
 from jaxcolor.models.zhang2016 import Zhang2016
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.descriptions import Description
+from jaxcolor.training.config import schema
+from jaxcolor.training.config.schema import Config
 
 STEPS = 12
 """Of a training."""
@@ -71,22 +72,37 @@ def model(description=BINS, **changes):
     return release.assemble(description, **(parts | changes))
 
 
-def training_config(photo_folder: Path) -> ConfigDict:
-    """A training of some seconds on photographs in a folder."""
-    config = smoke.get_config()
-    config.training.update(
-        steps=STEPS,
-        batch_size=8,
-        log_every=2,
-        checkpoint_every=3,
-        validation_images=8,
-        sheet_every=0,
-        keep=3,
-        patience=0,
-    )
-    config.data.update(source=str(photo_folder), held_out_fraction=0.3)
-    config.pipeline.update(resize=32, crop=32)
-    config.gamut.spacing = 20.0
-    config.objective.update(neighbors=5, sigma=10.0)
-    config.schedule.warmup = 1
-    return config
+def training_config(photo_folder: Path, changes=(), **sections) -> Config:
+    """A training of some seconds on photographs in a folder.
+
+    Args:
+        photo_folder: of the photographs.
+        changes: values by names such as "training.steps".
+        sections: whole sections, in place of smoke's; None to leave one out.
+    """
+    fields = smoke.get_config().to_dict()
+    values = {
+        "training.steps": STEPS,
+        "training.batch_size": 8,
+        "training.log_every": 2,
+        "training.checkpoint_every": 3,
+        "training.validation_images": 8,
+        "training.sheet_every": 0,
+        "training.keep": 3,
+        "training.patience": 0,
+        "data.source": str(photo_folder),
+        "data.held_out_fraction": 0.3,
+        "pipeline.resize": 32,
+        "pipeline.crop": 32,
+        "gamut.spacing": 20.0,
+        "objective.neighbors": 5,
+        "objective.sigma": 10.0,
+        "schedule.warmup": 1,
+    } | dict(changes)
+    # As in a config file, the schedule follows the steps.
+    values["schedule.length"] = values["training.steps"]
+    for name, value in values.items():
+        section, _, setting = name.partition(".")
+        fields[section][setting] = value
+    fields |= sections
+    return schema.bind({name: x for name, x in fields.items() if x is not None})

@@ -56,7 +56,12 @@ def step_ours(setting: Setting) -> Arm:
     objective = objectives.of_head(head, prior, gray_threshold=5.0)
     update = jax.jit(
         train_step.make_train_step(
-            network, optimizer, objective, average_decay=0.0, spoil=None, axis_name=None
+            network,
+            optimizer,
+            objective,
+            average_decay=0.0,
+            degrade=None,
+            axis_name=None,
         ),
         donate_argnums=0,
     )

@@ -7,7 +7,7 @@ import jax
 
 from experiments.packed import recipe as recipes
 from jaxcolor.runtime import devices
-from jaxcolor.training.setup import TRAINED
+from jaxcolor.training import train_step
 from jaxcolor.training.train_step import TrainState
 
 # That each phase is timed for, at least.
@@ -39,7 +39,9 @@ def phases(
         compiled = time.monotonic() - before
         step = _seconds(program, state, running.photographs) / at_once
         speed = phase.batch / step
-        operations = TRAINED * running.parts.network.flops(phase.crop, phase.crop)
+        operations = train_step.FORWARD_PASSES * running.parts.network.flops(
+            phase.crop, phase.crop
+        )
         found.append(
             {
                 "crop": phase.crop,

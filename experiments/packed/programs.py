@@ -14,14 +14,15 @@ import numpy as np
 import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, UInt8
-from ml_collections import ConfigDict
 
 from experiments.packed import photographs as packed
 from experiments.packed.photographs import Groups, Named, Photographs
 from experiments.packed.recipe import Phase, Recipe, Validation
 from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.training import degradation, initial_variables, priors, train_step
-from jaxcolor.training.config import build, schema
+from jaxcolor.training.config import build
+from jaxcolor.training.config.schema import Config
+from jaxcolor.training.config.schema.method import Classification
 from jaxcolor.training.objectives import Objective
 from jaxcolor.training.priors import Prior
 from jaxcolor.training.train_step import TrainState
@@ -47,7 +48,7 @@ class Parts(NamedTuple):
         key: of everything random.
     """
 
-    config: ConfigDict
+    config: Config
     recipe: Recipe
     groups: Groups
     network: nn.Module
@@ -55,17 +56,16 @@ class Parts(NamedTuple):
     key: PRNGKeyArray
 
 
-def parts(config: ConfigDict, recipe: Recipe, training: Named) -> Parts:
+def parts(config: Config, recipe: Recipe, training: Named) -> Parts:
     """Builds the parts.
 
     Raises:
         ValueError: the config or the recipe is wrong.
     """
     build.check(config)
-    if config.objective.name != build.CLASSIFICATION:
+    if not isinstance(config.objective, Classification):
         raise ValueError(
-            f"config.objective.name is {config.objective.name!r};"
-            f" wanted {build.CLASSIFICATION!r}"
+            "config.objective.name is 'regression'; wanted 'classification'"
         )
     return Parts(
         config=config,
@@ -103,18 +103,15 @@ def make_steps(
         count: of the steps.
     """
     config = parts.config
-    devices: schema.Parallel = build.section_of(config, "parallel")
     update = train_step.make_train_step(
         parts.network,
         parts.optimizer,
         objective,
         average_decay=config.average.decay,
-        spoil=degradation.make_spoil(
-            build.section_of(config, "wear"), seed=config.training.seed
-        ),
+        degrade=degradation.make_degrade(config.degradation, seed=config.training.seed),
         axis_name=None,
-        accumulation=devices.accumulation,
-        remat=devices.remat,
+        accumulation=config.parallel.accumulation,
+        remat=config.parallel.remat,
     )
     stream = jax.random.fold_in(parts.key, TRAINING)
 
@@ -172,9 +169,12 @@ def first_state(
 
 def count_prior(parts: Parts, photographs: Photographs, training: Named) -> Prior:
     """Counts the soft codes of crops that are chosen and cut as those to train on."""
-    bins = build.section_of(parts.config, "gamut")
+    task = parts.config.objective
+    # `parts` has seen to it.
+    assert isinstance(task, Classification)
+    assert parts.config.gamut is not None
+    bins, neighbors, sigma = parts.config.gamut.make(), task.neighbors, task.sigma
     phase = parts.recipe.phases[-1]
-    neighbors, sigma = parts.config.objective.neighbors, parts.config.objective.sigma
     stream = jax.random.fold_in(parts.key, PRIOR)
     stride = parts.network.output_stride
 

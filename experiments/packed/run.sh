@@ -5,24 +5,17 @@
 #
 # SECONDS are those of the training's steps; the machine is busy for some minutes more.
 # ARGUMENTs go to experiments.packed.train, such as --config.training.seed=1 or
-# --resume FILE. WHEELS names a folder of wheels to install first (default: .whl),
-# WORKDIR where the training goes (default: runs/packed), and OUT, if it is set, a
-# folder for at most 8 files of at most 15 MB: log, pictures, speeds, the model, and the
-# whole state in pieces where there is room. STEPS=N trains N steps instead of as many
+# --resume FILE. WORKDIR says where the training goes (default: runs/packed), and OUT, if
+# it is set, a folder for at most 8 files of at most 15 MB: log, pictures, speeds, the
+# model, and the whole state in pieces where there is room. STEPS=N trains N steps instead of as many
 # as fit into SECONDS. BENCHMARK=1 also compares the paper's network with PyTorch.
 set -euo pipefail
 config=$1 recipe=$2 photographs=$3 seconds=$4
 shift 4
-wheels=${WHEELS:-.whl} workdir=${WORKDIR:-runs/packed} piece=15000000
+workdir=${WORKDIR:-runs/packed} piece=15000000
 python=${PYTHON:-python3}
 export PYTHONUNBUFFERED=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 
-if compgen -G "$wheels/*.whl" > /dev/null; then
-    site=$(mktemp -d)
-    "$python" -m pip install -q --no-index --no-deps --no-compile --target "$site" \
-        "$wheels"/*.whl
-    export PYTHONPATH="$PYTHONPATH:$site"
-fi
 # The versions in a model's record are those of installed packages.
 if ! "$python" -c 'import importlib.metadata as m; m.version("jaxcolor")' 2> /dev/null
 then

@@ -1,9 +1,9 @@
 """Trains on packed photographs that all lie in the memory of one device.
 
-    python -m experiments.packed.train --config configs/scenes_small.py \
+    python -m experiments.packed.train --config scenes_small \
         --recipe experiments/packed/recipe.json --photographs packed --workdir W
 
-Choosing photographs, cropping, color, wear, the network and the update are one program
+Choosing photographs, cropping, color, aging, the network and the update are one program
 of the device; the host only counts. It needs no input pipeline (grain, array_record,
 tensorflow_datasets) and no Orbax: a training saves `W/state.safetensors`, and the same
 command resumes from it with the numbers of a training that was not interrupted.
@@ -27,7 +27,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
-from ml_collections import ConfigDict
 
 from experiments.packed import measure, programs, snapshot
 from experiments.packed import photographs as packed
@@ -43,7 +42,8 @@ from jaxcolor.pretrained import model_card, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import atomic, compilation_cache, versions
 from jaxcolor.training import interruption, priors, workdirs
-from jaxcolor.training.config import build, reading
+from jaxcolor.training.config import build, reading, schema
+from jaxcolor.training.config.schema import Config
 from jaxcolor.training.priors import Prior
 from jaxcolor.training.train_step import TrainState
 
@@ -263,7 +263,7 @@ class Training:
                 jax.device_get(state),
                 self.prior,
                 self.crops,
-                self.parts.config.to_dict(),
+                schema.to_dict(self.parts.config),
                 recipes.to_json(self.parts.recipe),
             ),
             self.workdir / STATE,
@@ -284,7 +284,7 @@ class Training:
             provenance={
                 "step": step,
                 "crops": self.crops,
-                "config": self.parts.config.to_dict(),
+                "config": schema.to_dict(self.parts.config),
                 "recipe": recipes.to_json(self.parts.recipe),
                 "prior": counted,
                 "versions": versions.recorded(),
@@ -317,7 +317,7 @@ class Training:
 
 
 def measured(
-    config: ConfigDict, recipe: Recipe, folder: Path, workdir: Path, options: Options
+    config: Config, recipe: Recipe, folder: Path, workdir: Path, options: Options
 ) -> dict[str, Any]:
     """Returns how fast the training would be, and how many steps fit its seconds."""
     compilation_cache.keep(least_seconds=1.0)
@@ -337,15 +337,15 @@ def measured(
 
 
 def train(
-    config: ConfigDict, recipe: Recipe, folder: Path, workdir: Path, options: Options
+    config: Config, recipe: Recipe, folder: Path, workdir: Path, options: Options
 ) -> int:
     """Trains, and returns the last step that was made.
 
     SIGTERM and Ctrl-C finish the steps in progress, save, release and return.
 
     Args:
-        config: every section that `build.FACTORIES` names; `data` and `pipeline` count
-            for nothing here, but for `data.held_out_fraction`.
+        config: its sections `data` and `pipeline` have no effect here, except for
+            `data.held_out_fraction`.
         recipe: in their place.
         folder: of packed photographs.
         workdir: gets log.jsonl, state.safetensors, prior.json, sheets/ and model/.
@@ -369,7 +369,7 @@ def train(
         )
         # The host's copy is gigabytes.
         training = training._replace(photographs=running.photographs)
-        atomic.write_json(workdir / CONFIG, config.to_dict())
+        atomic.write_json(workdir / CONFIG, schema.to_dict(config))
         atomic.write_json(workdir / RECIPE, recipes.to_json(recipe))
         own = workdir / STATE
         resume = options.resume or (own if own.exists() else None)
@@ -421,7 +421,7 @@ def _loop(
 def _write_line(running: Training, log: Log, meter: Meter, step: int) -> None:
     config = running.parts.config
     numbers = meter.numbers()
-    numbers["learning_rate"] = float(build.schedule(config)(step - 1))
+    numbers["learning_rate"] = float(config.schedule.make()(step - 1))
     numbers["crops"] = running.crops
     log.write(step, "train", numbers)
 
@@ -455,7 +455,10 @@ def _end(running: Training, state: TrainState, log: Log, options: Options) -> No
 def _tell_changes(found: Snapshot, parts: Parts) -> None:
     """Tells which settings are not those of the snapshot."""
     old = workdirs.flat({"config": found.config, "recipe": found.recipe})
-    now = {"config": parts.config.to_dict(), "recipe": recipes.to_json(parts.recipe)}
+    now = {
+        "config": schema.to_dict(parts.config),
+        "recipe": recipes.to_json(parts.recipe),
+    }
     # As JSON has it: tuples are lists there.
     new = workdirs.flat(json.loads(json.dumps(now)))
     for name in sorted(set(old) | set(new)):
@@ -471,7 +474,7 @@ def _short(value: float) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m experiments.packed.train")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--config", required=True, metavar="CONFIG")
     parser.add_argument("--recipe", type=Path, metavar="FILE")
     parser.add_argument("--photographs", type=Path, metavar="DIR")
     parser.add_argument("--workdir", type=Path, metavar="DIR")
@@ -494,7 +497,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = reading.read(arguments.config, overrides)
         if arguments.resolve is not None:
-            atomic.write_json(arguments.resolve, config.to_dict())
+            atomic.write_json(arguments.resolve, schema.to_dict(config))
             return 0
         if None in (arguments.recipe, arguments.photographs, arguments.workdir):
             raise ValueError("wanted --recipe, --photographs and --workdir")

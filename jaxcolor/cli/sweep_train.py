@@ -12,10 +12,10 @@ def _add_sweep_train(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         required=True,
-        type=Path,
-        metavar="FILE",
-        help="a config with get_hyper(hyper), see jaxcolor.training.config.hyper;"
-        " override values of all trainings with --config.NAME=VALUE",
+        metavar="CONFIG",
+        help="the name or the path of a config with get_hyper(hyper), see"
+        " jaxcolor.training.config.hyper; override values of all trainings with"
+        " --config.NAME=VALUE",
     )
     parser.add_argument(
         "--workdir",
@@ -63,10 +63,10 @@ def _sweep_train(arguments: Namespace) -> int:
         command += [f"--workdir={arguments.workdir}", *arguments.overrides]
         if arguments.index is not None:
             command.append(f"--index={arguments.index}")
-        print(f"stopped; to go on: {shlex.join(command)}")
+        print(f"stopped; to resume: {shlex.join(command)}")
         status: int = arguments.status_if_stopped
         return status
-    # In a job array each job would write it; it is collected afterwards.
+    # In a job array every task would write the table; --collect makes it afterwards.
     if arguments.index is None:
         print(training_sweep.collect(configs, arguments.workdir))
     return 0
@@ -74,7 +74,7 @@ def _sweep_train(arguments: Namespace) -> int:
 
 COMMAND = Command(
     "train every variant that a config defines, skipping finished ones",
-    "  jaxcolor sweep-train --config configs/lambda_sweep.py --workdir runs/lambdas"
+    "  jaxcolor sweep-train --config lambda_sweep --workdir runs/lambdas"
     " --config.data.source=photos/",
     _add_sweep_train,
     _sweep_train,

@@ -12,9 +12,9 @@ def _add_train(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         required=True,
-        type=Path,
-        metavar="FILE",
-        help="a config file; override its values with --config.NAME=VALUE",
+        metavar="CONFIG",
+        help="the name of a config, such as scenes_small, or the path of a config file;"
+        " override its values with --config.NAME=VALUE",
     )
     parser.add_argument(
         "--workdir",
@@ -30,10 +30,9 @@ def _add_train(parser: ArgumentParser) -> None:
 def _train(arguments: Namespace) -> int:
     from jaxcolor.runtime import processes
     from jaxcolor.training import loop
-    from jaxcolor.training.config import build, reading
+    from jaxcolor.training.config import reading
 
     config = reading.read(arguments.config, arguments.overrides)
-    build.check_sections(config)
     flags.join(
         arguments,
         heartbeat_seconds=config.parallel.heartbeat_seconds,
@@ -51,7 +50,7 @@ def _train(arguments: Namespace) -> int:
             command += [f"--processes={arguments.processes}", "--process=0"]
         elif processes.are_many():
             command.append("--distributed")
-        print(f"stopped after step {outcome.step}; to go on: {shlex.join(command)}")
+        print(f"stopped after step {outcome.step}; to resume: {shlex.join(command)}")
     elif not arguments.quiet:
         print(f"finished: {arguments.workdir} has step {outcome.step}")
     return status
@@ -59,7 +58,7 @@ def _train(arguments: Namespace) -> int:
 
 COMMAND = Command(
     "train a network as a config says, or resume a training",
-    "  jaxcolor train --config configs/scenes_small.py --workdir runs/mine"
+    "  jaxcolor train --config scenes_small --workdir runs/mine"
     " --config.data.source=photos/",
     _add_train,
     _train,

@@ -1,4 +1,4 @@
-"""A trained model, taken to a user's own photographs."""
+"""Fine-tuning of a trained model on a user's own photographs."""
 
 from jaxcolor.finetuning.finetune import Outcome, Request, sheet_of, tune
 

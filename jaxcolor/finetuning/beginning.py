@@ -1,4 +1,4 @@
-"""The first step's weights: the model, under a prior that knows the photographs."""
+"""Initial weights of a fine-tuning: the model, under a prior of the photographs."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.training.priors import Prior
 
 MODEL_COUNTS_AS = 100
-"""Photographs that the model's own prior counts as, beside those that are counted."""
+"""Number of photographs that the model's own prior weighs as much as."""
 
 
 def bins_of(model: Pretrained) -> Bins:
@@ -31,12 +31,12 @@ def bins_of(model: Pretrained) -> Bins:
 def mixed(counted: Prior, model: Pretrained, *, name: str) -> Prior:
     """Returns the posterior mean of the shares of the bins.
 
-    Under a Dirichlet distribution around the model's prior, the larger the set the
-    less that counts.
+    Under a Dirichlet distribution around the model's prior: the larger the set, the
+    less the model's prior counts.
 
     Args:
-        counted: on the photographs.
-        model: whose prior it is mixed with.
+        counted: prior of the photographs.
+        model: with the other prior.
         name: of the model, for the record.
     """
     assert model.prior is not None
@@ -52,8 +52,8 @@ def under(model: Pretrained, prior: Float[np.ndarray, " q"]) -> Pretrained:
     """Returns the model with another prior and the same posterior.
 
     Its outputs are a posterior times the class weights of the training, which follow
-    the prior: where that changes, the bias of the last layer makes up for it. At a
-    lambda of 1 there are no weights and nothing to make up for.
+    from the prior: the bias of the last layer compensates for their change. At a
+    lambda of 1 all weights are 1, and the bias stays as it is.
     """
     head = bins_of(model)
     was, now = (np.asarray(head.class_weights(x)) for x in (model.prior, prior))

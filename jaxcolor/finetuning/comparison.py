@@ -1,4 +1,4 @@
-"""Before and after: two models on photographs set aside, in numbers and pictures."""
+"""Comparison of two models on photographs set aside: numbers and pictures."""
 
 from typing import NamedTuple
 
@@ -20,10 +20,10 @@ from jaxcolor.runtime import markdown_text
 
 BEFORE, AFTER = "before", "after"
 SHOWN = 8
-"""Photographs of the contact sheet, a row each."""
+"""Number of photographs of the contact sheet, one a row."""
 SHEET_COLUMNS = (systems.GRAY, BEFORE, AFTER, systems.TRUTH)
 
-# Columns of the table, and how they are headed and written.
+# Columns of the table: their heads and formats.
 COLUMNS = {
     "auc": ("AuC, %", ".2f"),
     "rebalanced_auc": ("rebalanced AuC, %", ".2f"),
@@ -34,14 +34,14 @@ LARGEST_SIZE, SPACING, BATCH, RESAMPLES = 256, 10.0, 8, 1000
 
 
 class Comparison(NamedTuple):
-    """What came out.
+    """The results of a comparison.
 
     Attributes:
         table: Markdown.
         verdict: a sentence.
         sheet: rows of photographs, see `SHEET_COLUMNS`.
-        difference: of the NLL, after less before, nats.
-        interval: its 95 percent.
+        difference: of the NLL, after minus before, nats.
+        interval: its 95 percent interval.
     """
 
     table: str
@@ -57,10 +57,10 @@ def compare(
     """Measures two models with the same bins on photographs.
 
     Args:
-        before: the model that was fine-tuned.
-        after: what became of it.
-        source: photographs that neither has learnt from.
-        on_done: as of `evaluate.evaluate`, which sees each photograph twice.
+        before: the model before fine-tuning.
+        after: the fine-tuned model.
+        source: photographs that neither was trained on.
+        on_done: as in `evaluate.evaluate`, which sees each photograph twice.
     """
     multiple = after.network.input_multiple
     size = min(after.description.size, LARGEST_SIZE) // multiple * multiple
@@ -120,8 +120,8 @@ def verdict(
 def _system(model: Pretrained) -> System:
     """Returns a model as `systems.of_colorizer`, but its logits at a lambda of 1.
 
-    There they are the posterior itself, of which a likelihood can be asked; moved to
-    the lambda of decoding, they overstate what is rare.
+    There they are the posterior itself, which has a likelihood; moved to the lambda of
+    decoding, they overstate rare colors.
     """
     colorizer = Colorizer(model)
     posterior = Colorizer(model, rebalancing_lambda=1.0)
@@ -158,7 +158,7 @@ def _table(found: Evaluation, protocol: Protocol) -> str:
 def _sheet(
     measured: dict[str, System], source: Source, protocol: Protocol
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Returns rows of gray, before, after and truth, of photographs of all parts."""
+    """Returns rows of gray, before, after and truth, spread over the photographs."""
     count = min(SHOWN, len(source))
     few = sources.Part(source, np.arange(count) * len(source) // count)
     pictures: dict[str, list[np.ndarray]] = {name: [] for name in SHEET_COLUMNS}

@@ -1,4 +1,4 @@
-"""From a folder of photographs to a released model that knows them."""
+"""Fine-tunes a model on a folder of photographs, and releases it."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import atomic, progress
 from jaxcolor.training import loop, priors, workdirs
 
-# In the workdir, beside what a training writes.
+# Names in the workdir, beside those of a training.
 PHOTOGRAPHS, START, PRIOR, RECORD = (
     "photographs",
     "start",
@@ -28,14 +28,14 @@ PHOTOGRAPHS, START, PRIOR, RECORD = (
 
 
 class Request(NamedTuple):
-    """What is wanted.
+    """A fine-tuning, as it is requested.
 
     Attributes:
         photographs: a folder of them.
         model: to start from, see `release.load`.
         name: of that model, for people.
         output: a new folder for the released model.
-        workdir: of the training; one that was stopped goes on.
+        workdir: of the training, which is resumed if it was stopped.
         most_steps: None for as many as suit the number of photographs.
         seed: of the training.
         is_quiet: no progress bars.
@@ -52,7 +52,7 @@ class Request(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came out.
+    """How a fine-tuning ended.
 
     Attributes:
         step: of the released weights, or the last one of a training that was stopped.
@@ -66,7 +66,7 @@ class Outcome(NamedTuple):
 
 
 def sheet_of(output: Path) -> Path:
-    """Returns where the contact sheet goes: beside the model, which may be shared."""
+    """Returns the path of the contact sheet: beside the model, which may be shared."""
     return output.with_name(f"{output.name}.png")
 
 
@@ -74,8 +74,8 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
     """Trains, measures before and after, and releases the best of the training.
 
     Args:
-        request: what is wanted.
-        tell: is given a line on the photographs, before the training.
+        request: the fine-tuning.
+        tell: gets a line on the photographs, before the training.
 
     Raises:
         ValueError: the output exists, the model has no bins, the photographs are too
@@ -153,7 +153,7 @@ def _album(request: Request) -> Album:
                 progress=shown,
             )
     except ValueError:
-        # Of photographs that will not do nothing is left.
+        # Photographs that are refused leave no files.
         with contextlib.suppress(OSError):
             request.workdir.rmdir()
         raise
@@ -166,9 +166,9 @@ def _begin(request: Request, model: Pretrained, folder: Path) -> None:
     if (folder / START).exists():
         return
     head = beginning.bins_of(model)
-    learnt = sources.folder(folder / PHOTOGRAPHS / albums.TRAINING)
+    learned = sources.folder(folder / PHOTOGRAPHS / albums.TRAINING)
     counted = priors.estimate(
-        learnt,
+        learned,
         head.gamut,
         neighbors=head.neighbors,
         sigma=head.sigma,
@@ -188,7 +188,7 @@ def _release(
     request: Request, tuned: Pretrained, album: Album, found: Comparison
 ) -> None:
     provenance = _without(tuned.provenance, f"{request.workdir.absolute()}/")
-    # Else as all of the photographs are called.
+    # Replaces the record of the photographs.
     provenance |= {
         "finetuned_from": {
             "name": request.name,
@@ -221,7 +221,7 @@ def _release(
 
 
 def _without(value: Any, prefix: str) -> Any:
-    """Returns JSON without a prefix of its strings: a path that tells of a machine."""
+    """Returns JSON whose strings lack a prefix: a path, which is private."""
     if isinstance(value, dict):
         return {name: _without(x, prefix) for name, x in value.items()}
     return value.removeprefix(prefix) if isinstance(value, str) else value

@@ -1,45 +1,47 @@
-"""The training that takes a model to a user's photographs, by their number."""
+"""The config of a fine-tuning, for a model and a number of photographs."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.finetuning import beginning
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.training.config import schema
+from jaxcolor.training.config.schema import Config
 
 FEWEST = 50
-"""Photographs in color; of fewer, too few are left to judge by."""
+"""Least number of photographs in color: of fewer, too few can be set aside."""
 
 COPIES = Recipe("short-side", size=256, quality=95)
-"""How the photographs are kept: no model sees more of them."""
+"""How the photographs are copied: no model uses more pixels."""
 
-# Set aside for validation: a share, but at least so many.
+# Share of the photographs set aside for validation, and their least number.
 SET_ASIDE, LEAST_SET_ASIDE = 0.1, 8
 MOST_VALIDATED = 512
 
 BATCH = 16
 # Passes over the photographs, within bounds of the steps.
 EPOCHS, FEWEST_STEPS, MOST_STEPS = 10, 200, 2000
-# Validations in a training, and how many in a row may be no better.
+# Number of validations in a training, and how many in a row may be no better.
 VALIDATIONS, PATIENCE = 10, 3
 
-# Side of the crops in pixels at most, as the bundled model was trained on, and up to
-# how many times that the photographs are enlarged.
+# Largest side of the crops in pixels, as for the bundled model, and the largest factor
+# by which photographs are enlarged.
 CROP, LARGEST_SCALE = 96, 2.0
-# A tenth of the rate that the bundled model is trained at, and steps of its rise.
+# A tenth of the bundled model's learning rate, and the steps of its rise.
 PEAK, WARMUP = 1.5e-4, 20
 
-# A pretrained encoder stays as it is where so few photographs would spoil it.
+# A pretrained encoder is frozen where there are fewer photographs, and otherwise learns
+# at this factor of the rate.
 ENCODER, FREEZE_BELOW, ENCODER_RATE = "encoder", 500, 0.1
 
 FIXED: dict[str, dict[str, Any]] = {
-    # Only for weights that no checkpoint gives: there are none.
+    # Without effect: all weights come from a checkpoint.
     "initialization": {
         "method": "random",
         "images": 0,
@@ -55,10 +57,10 @@ FIXED: dict[str, dict[str, Any]] = {
         "weight_decay": 0.02,
         "clip_norm": 2.0,
     },
-    # The statistics are fixed: averaged weights have none of their own.
+    # The statistics are fixed, so averaged weights need none of their own.
     "average": {"decay": 0.99, "statistics_batches": 0},
-    # As the bundled model's: half of the inputs look like what is to be colorized.
-    "wear": {
+    # As for the bundled model: half of the inputs look like old photographs.
+    "degradation": {
         "share": 0.5,
         "contrast": 0.4,
         "fading": 0.15,
@@ -75,7 +77,7 @@ FIXED: dict[str, dict[str, Any]] = {
         "replicas_every": 0,
     },
 }
-"""Sections that are the same for every model and any number of photographs."""
+"""Sections that are the same for every model and number of photographs."""
 
 
 def set_aside(photographs: int) -> int:
@@ -89,7 +91,7 @@ def steps(photographs: int) -> int:
 
 
 def side(description: Description, *, multiple: int) -> int:
-    """Returns the side of the crops: what the model sees, or less.
+    """Returns the side of the crops: the size of the model's input, or less.
 
     Args:
         description: of the model.
@@ -107,22 +109,22 @@ def config(
     prior: Path,
     most_steps: int | None,
     seed: int,
-) -> ConfigDict:
+) -> Config:
     """Returns the training: the model's own objective, gently, on aged photographs.
 
     Args:
         model: to start from.
         album: how many photographs there are.
         photographs: "training" and "validation" folders.
-        start: the released model that has the weights of the first step.
-        prior: the file that it was made by.
-        most_steps: instead of those that go with the number of photographs.
+        start: the released model with the initial weights.
+        prior: the file with its prior.
+        most_steps: upper limit of the steps; None for one by the number of photographs.
         seed: of the training.
     """
     about, head = model.description, beginning.bins_of(model)
     length = min(steps(album.training), most_steps or MOST_STEPS)
     arguments = {name: x for name, x in about.arguments.items() if name != "outputs"}
-    return ConfigDict(
+    return schema.bind(
         {
             **FIXED,
             "training": _training(album, length=length, seed=seed),
@@ -138,7 +140,7 @@ def config(
                 "name": "classification",
                 "neighbors": head.neighbors,
                 "sigma": head.sigma,
-                "rebalancing_lambda": head.training_lambda,
+                "training_lambda": head.training_lambda,
                 "gray_threshold": 5.0,
             },
             "prior": {"path": str(prior)},
@@ -154,7 +156,7 @@ def config(
             "release": {
                 "size": about.size,
                 "temperature": about.decoding.temperature,
-                "decoding_lambda": about.decoding.rebalancing_lambda,
+                "rebalancing_lambda": about.decoding.rebalancing_lambda,
                 "coherence": about.decoding.coherence,
             },
         }
@@ -163,7 +165,7 @@ def config(
 
 def _training(album: Album, *, length: int, seed: int) -> dict[str, Any]:
     every = max(1, length // VALIDATIONS)
-    # As few as the devices can share.
+    # The next number that the devices can share.
     batch = -(-BATCH // jax.device_count()) * jax.device_count()
     return {
         "seed": seed,
@@ -198,6 +200,6 @@ def _layers(model: Pretrained, photographs: int) -> dict[str, Any]:
     rates = {}
     if ENCODER in model.variables["params"]:
         rates[ENCODER] = 0.0 if photographs < FREEZE_BELOW else ENCODER_RATE
-    # The statistics of a few photographs are noise: those of the model's many stay.
+    # The statistics of few photographs are noisy: the model's own are kept.
     fixed = ("",) if model.variables["batch_stats"] else ()
     return {"rates": rates, "warmup": {}, "fixed_statistics": fixed}

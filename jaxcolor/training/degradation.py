@@ -1,9 +1,10 @@
-"""What time does to photographs, done to the lightness that a network learns from.
+"""Artificial aging of the lightness that a network is trained on.
 
-Old photographs are faded, grainy, soft and scratched; those to learn from are not. So
-the network is shown worn lightness, and still has to find the true ab.
+Old photographs are faded, grainy, soft and scratched; those to train on are not. So the
+network is shown aged lightness, and still has to predict the true ab.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,25 +12,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt8
 
-# From the step, photographs and their lightness to the lightness that is learnt from.
-Spoil = Callable[
+# From the step, photographs and their lightness to the lightness to train on.
+Degrade = Callable[
     [Int[Array, ""], UInt8[Array, "b h w 3"], Float[Array, "b h w"]],
     Float[Array, "b h w"],
 ]
 
 # Lightness is in [0, 100].
 WHITE = 100.0
-# Scratches that a photograph can have; each is there or not by a coin.
+# The most scratches of a photograph; each is there or not at random.
 SCRATCHES = 3
 # Columns by which a scratch leans from top to bottom, at most, over the width.
 LEAN = 0.1
 
 
-class Wear(NamedTuple):
-    """How worn photographs are at most; each is between 0 and that, by chance.
+class Degradation(NamedTuple):
+    """The section `degradation`: how aged photographs are at most, drawn at random.
 
     Attributes:
-        share: of the photographs are worn, the others stay as they are; in [0, 1].
+        share: of the photographs that are aged, the others stay as they are; in [0, 1].
         contrast: lightness is raised to a power from exp(-contrast) to exp(contrast),
             white being 1.
         fading: black rises and white falls by this share of the range; below 0.5.
@@ -46,53 +47,66 @@ class Wear(NamedTuple):
     grain: float
     scratches: float
 
+    def check(self) -> None:
+        """Refuses negative numbers, and those that would leave no photograph.
 
-def make_spoil(wear: Wear, *, seed: int) -> Spoil | None:
-    """Returns what wears a batch of photographs; None for no wear at all.
+        Raises:
+            ValueError: naming the first of them.
+        """
+        below = {"share": 1.0, "fading": 0.49, "softness": 1 / 3}
+        for name, value in self._asdict().items():
+            highest = below.get(name, math.inf)
+            if not 0 <= value <= highest:
+                wanted = f"from 0 to {highest:.2f}" if name in below else "0 or more"
+                raise ValueError(f"{name} is {value}; wanted {wanted}")
+
+
+def make_degrade(degradation: Degradation, *, seed: int) -> Degrade | None:
+    """Returns the function that ages a batch of photographs; None to age none.
 
     What happens to a photograph follows from the seed, the step and its pixels.
     """
-    if wear.share == 0:
+    if degradation.share == 0:
         return None
 
-    def spoil(
+    def degrade(
         step: Int[Array, ""], rgb: UInt8[Array, "b h w 3"], lightness: Array
     ) -> Float[Array, "b h w"]:
         keys = keys_of(jax.random.fold_in(jax.random.key(seed), step), rgb)
-        return jax.vmap(lambda key, x: worn(key, x, wear))(keys, lightness)
+        return jax.vmap(lambda key, x: aged(key, x, degradation))(keys, lightness)
 
-    return spoil
+    return degrade
 
 
-def worn(
-    key: PRNGKeyArray, lightness: Float[Array, "h w"], wear: Wear
+def aged(
+    key: PRNGKeyArray, lightness: Float[Array, "h w"], degradation: Degradation
 ) -> Float[Array, "h w"]:
     """Returns the lightness of a photograph as if it were old.
 
     Args:
-        key: of all chances.
+        key: random seed.
         lightness: L* in [0, 100].
-        wear: how much.
+        degradation: how aged it is at most.
 
     Returns:
         L* in [0, 100].
     """
     keys = jax.random.split(key, 6)
-    contrast = jax.random.uniform(keys[0], (), minval=-1.0) * wear.contrast
+    contrast = jax.random.uniform(keys[0], (), minval=-1.0) * degradation.contrast
     x = (jnp.clip(lightness, 0, WHITE) / WHITE) ** jnp.exp(contrast)
-    black, white = jax.random.uniform(keys[1], (2,)) * wear.fading
+    black, white = jax.random.uniform(keys[1], (2,)) * degradation.fading
     x = WHITE * (black + (1 - white - black) * x)
-    x = _softened(x, jax.random.uniform(keys[2], ()) * wear.softness)
-    x = x + _grain(keys[3], x.shape) * wear.grain
-    x = x + _scratches(keys[4], x.shape) * wear.scratches
-    is_worn = jax.random.uniform(keys[5], ()) < wear.share
-    return jnp.where(is_worn, jnp.clip(x, 0, WHITE), lightness)
+    x = _softened(x, jax.random.uniform(keys[2], ()) * degradation.softness)
+    x = x + _grain(keys[3], x.shape) * degradation.grain
+    x = x + _scratches(keys[4], x.shape) * degradation.scratches
+    is_aged = jax.random.uniform(keys[5], ()) < degradation.share
+    return jnp.where(is_aged, jnp.clip(x, 0, WHITE), lightness)
 
 
 def keys_of(key: PRNGKeyArray, rgb: UInt8[Array, "b h w 3"]) -> Key[Array, " b"]:
-    """Returns a key for each photograph that depends on its pixels, not on its place.
+    """Returns a key for each photograph that depends on its pixels, not its position.
 
-    So neither the number of devices nor the order of a batch changes what is learnt.
+    So neither the number of devices nor the order of a batch changes what is learned.
     """
 
     def of_photograph(pixels: UInt8[Array, "h w 3"]) -> PRNGKeyArray:

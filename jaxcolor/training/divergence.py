@@ -1,4 +1,4 @@
-"""What stops a training that is beyond help."""
+"""Checks that stop a training whose numbers are not sound."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -9,9 +9,9 @@ from jaxtyping import PyTree
 from jaxcolor.color.heads import Terms
 from jaxcolor.runtime import devices, processes
 
-# Skipped steps in a row that are no accident any more.
+# Skipped steps in a row at which a training stops.
 PATIENCE = 10
-# Steps that the devices may be ahead of what is looked at here: looking at the newest
+# Steps that the devices may be ahead of the loss that is checked: to check the newest
 # would make each step wait for the one before.
 LAG = 4
 # Names of photographs that an error lists.
@@ -22,7 +22,7 @@ class Guard:
     """Counts the steps in a row that were skipped for numbers that are not finite."""
 
     def __init__(self, names_at: Callable[[int], Sequence[str]]) -> None:
-        """Starts with none skipped.
+        """Starts with no skipped step.
 
         Args:
             names_at: from a step to the names of its photographs.
@@ -32,25 +32,25 @@ class Guard:
         self._in_a_row = 0
 
     def add(self, step: int, terms: Terms) -> None:
-        """Looks at a step's terms, some steps later.
+        """Adds a step's terms, and checks those of some steps before.
 
         Raises:
-            ArithmeticError: too many in a row were skipped; tells of the last one.
+            ArithmeticError: too many in a row were skipped; names the last one.
         """
         self._waiting.append((step, terms))
         if len(self._waiting) > LAG:
-            self._look(*self._waiting.popleft())
+            self._check(*self._waiting.popleft())
 
     def end(self) -> None:
-        """Looks at what waits.
+        """Checks the losses that have arrived.
 
         Raises:
             ArithmeticError: as `add`.
         """
         while self._waiting:
-            self._look(*self._waiting.popleft())
+            self._check(*self._waiting.popleft())
 
-    def _look(self, step: int, terms: Terms) -> None:
+    def _check(self, step: int, terms: Terms) -> None:
         self._in_a_row = self._in_a_row + 1 if float(terms["skipped"]) else 0
         if self._in_a_row < PATIENCE:
             return
@@ -60,7 +60,7 @@ class Guard:
             f"{PATIENCE} steps in a row had a loss or a gradient that is not finite;"
             f" at step {step} the loss is {float(terms['loss'])}, the norm of the"
             f" gradient {float(terms['gradient_norm'])}; the last checkpoint is sound:"
-            " go on from it with a smaller rate, or look at the photographs"
+            " resume from it with a smaller rate, or look at the photographs"
             f" {', '.join(names[:LISTED])}{more}"
         )
 
@@ -80,6 +80,6 @@ def check_replicas(state: PyTree, step: int) -> None:
         differing = sorted({int(p) for p, _ in np.argwhere(found != found.flat[0])})
         raise ArithmeticError(
             f"after step {step} the devices' copies of the state differ; those of"
-            f" process 0's first device from some of processes {differing}; the last"
-            " checkpoint before is to be gone on from"
+            f" process 0's first device from some of processes {differing}; resume"
+            " from the checkpoint before"
         )

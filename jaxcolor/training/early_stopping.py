@@ -1,10 +1,10 @@
-"""When a training ends before its last step: validation no longer improves."""
+"""Early stopping: a training ends when its validation loss no longer improves."""
 
 from typing import NamedTuple
 
 
 class Standing(NamedTuple):
-    """What the validations of a training came to.
+    """The best validation of a training so far.
 
     Attributes:
         best: the smallest loss; None before the first validation.

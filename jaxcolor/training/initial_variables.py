@@ -1,4 +1,4 @@
-"""The variables that a training starts from: random, rescaled, or taken over."""
+"""Initial variables of a training: random, rescaled, or of a trained model."""
 
 import logging
 from collections.abc import Callable
@@ -8,50 +8,56 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree, UInt8
-from ml_collections import ConfigDict
 
 from jaxcolor.color import cielab
 from jaxcolor.models import initialization
 from jaxcolor.models.interface import Network
-from jaxcolor.models.lite_fpn import LiteFpn
 from jaxcolor.pretrained import release
 from jaxcolor.pretrained.importers import efficientnet_lite_weights
-from jaxcolor.training.config import build, schema
+from jaxcolor.training.config import build
+from jaxcolor.training.config.schema import Config
 
 LOGGER = logging.getLogger(__name__)
 
-# Names of arrays that do not fit, in a message.
-TOLD = 3
+# Channels of the photographs that the network sees.
+GRAY = 1
+# Number of arrays that a message names.
+NAMED = 3
 
 
 def variables(
-    config: ConfigDict,
+    config: Config,
     network: Network,
     fresh: PyTree,
     *,
     prior: Float[np.ndarray, " q"] | None,
     photographs: Callable[[int], UInt8[np.ndarray, "b h w 3"]],
 ) -> PyTree:
-    """Returns the variables before the first step, as the config's section says.
+    """Returns the variables before the first step, as the config's section wants them.
 
     Args:
         config: its section `initialization`.
         network: of the training.
         fresh: its random variables, as from `network.init`.
         prior: share of each bin; None for a regression.
-        photographs: from a number to so many photographs, as the training will see
-            them. Called only where the method looks at photographs.
+        photographs: from a number to that many photographs, cropped as in training.
+            Called only where the method uses photographs.
     """
-    start: schema.Initialization = build.section_of(config, "initialization")
+    start = config.initialization
     if start.checkpoint is not None:
-        return _taken_over(
+        return _transferred(
             fresh,
             release.load(start.checkpoint).variables,
             name=start.checkpoint,
             is_partial=start.partial,
         )
     if start.encoder is not None:
-        fresh = _with_encoder(fresh, network, start.encoder)
+        fresh = _with_encoder(
+            fresh,
+            start.encoder,
+            width=config.model.arguments["encoder_width"],
+            depth=config.model.arguments["encoder_depth"],
+        )
     if start.method == "random":
         return fresh
     return initialization.within_channel(
@@ -63,36 +69,29 @@ def variables(
     )
 
 
-def _with_encoder(fresh: PyTree, network: Network, path: str) -> PyTree:
+def _with_encoder(fresh: PyTree, path: str, *, width: float, depth: float) -> PyTree:
     """Returns variables with a published encoder's parameters.
 
     Raises:
-        ValueError: the network has no encoder, or the file has not this one's.
+        ValueError: the file has those of another encoder.
     """
-    if not isinstance(network, LiteFpn):
-        raise ValueError(
-            f"config.initialization.encoder is {path!r}, and this network has no"
-            " encoder; wanted None, or config.model.name = 'lite_fpn'"
-        )
     encoder = efficientnet_lite_weights.read_encoder(
-        path,
-        width=network.encoder_width,
-        depth=network.encoder_depth,
-        # The photograph is seen in gray.
-        channels=1,
+        path, width=width, depth=depth, channels=GRAY
     )
     encoder = jax.tree.map(jnp.asarray, encoder)
     return {**fresh, "params": {**fresh["params"], "encoder": encoder}}
 
 
-def _taken_over(new: PyTree, trained: PyTree, *, name: str, is_partial: bool) -> PyTree:
-    """Returns the trained arrays wherever the new network has the same, by shape.
+def _transferred(
+    new: PyTree, trained: PyTree, *, name: str, is_partial: bool
+) -> PyTree:
+    """Returns the trained arrays wherever the new network has one of that shape.
 
     Args:
         new: the network's variables.
         trained: those of a model.
         name: of the model, for messages.
-        is_partial: whether some arrays may have to stay as they are in `new`.
+        is_partial: whether some arrays may stay as they are in `new`.
 
     Raises:
         ValueError: some do not fit and `is_partial` is False, or none fits.
@@ -107,7 +106,7 @@ def _taken_over(new: PyTree, trained: PyTree, *, name: str, is_partial: bool) ->
             found = found.get(key) if isinstance(found, dict) else None
         if found is not None and np.shape(found) == fresh.shape:
             return jnp.asarray(found)
-        # The first key tells parameters from statistics.
+        # The first key only says whether it is a parameter or a statistic.
         (missing if found is None else differing).append("/".join(keys[1:]))
         return fresh
 
@@ -119,7 +118,7 @@ def _taken_over(new: PyTree, trained: PyTree, *, name: str, is_partial: bool) ->
         told += (
             f", {len(missing)} {'is' if len(missing) == 1 else 'are'} not there and"
             f" {len(differing)} {'has' if len(differing) == 1 else 'have'} another"
-            f" shape: {', '.join(unfit[:TOLD])}" + ", ..." * (len(unfit) > TOLD)
+            f" shape: {', '.join(unfit[:NAMED])}" + ", ..." * (len(unfit) > NAMED)
         )
     if len(unfit) == count:
         raise ValueError(f"{told}; wanted a model that has some of them")

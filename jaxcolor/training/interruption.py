@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as a wish to stop after the current step."""
+"""SIGTERM and Ctrl-C as requests to stop after the current step."""
 
 import contextlib
 import itertools
@@ -14,18 +14,18 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 IsWanted = Callable[[int], bool]
 
-# Of the process, and not of a training: another one in it goes on counting.
+# Shared by all trainings of the process, since JAX wants a number that only grows.
 ASKED = itertools.count(1)
 
 
 @contextlib.contextmanager
 def listen() -> Iterator[IsWanted]:
-    """Yields what tells, at every step, whether to stop after it.
+    """Yields a function that tells, at every step, whether to stop after it.
 
-    The first signal asks for that; the second one acts as usual. Of several processes
-    one signal to any of them stops all, after the same step; a second SIGTERM does
-    nothing there. Off the main thread, where Python lets nobody handle signals, it is
-    never wanted of a process that is alone.
+    The first signal requests a stop; the second one acts as usual. With several
+    processes, one signal to any of them stops all, after the same step; a second
+    SIGTERM does nothing there. Off the main thread, where Python cannot handle signals,
+    a single process never stops.
     """
     if processes.are_many():
         # JAX's service listens for SIGTERM itself and lets the processes agree, on a

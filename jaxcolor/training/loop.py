@@ -1,7 +1,7 @@
 """Training, from a config to checkpoints: `train(config, workdir)`.
 
 Everything random follows from the config's seed, and the position in the data is the
-step: a training that is killed and started again goes on as if nothing had happened.
+step: a training that is killed and started again resumes as if nothing had happened.
 """
 
 import logging
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
 from jaxcolor.pretrained import descriptions
 from jaxcolor.runtime import (
@@ -28,21 +27,23 @@ from jaxcolor.training import (
     priors,
     setup,
     validation,
+    workdirs,
 )
-from jaxcolor.training.config import build
+from jaxcolor.training.config import build, schema
+from jaxcolor.training.config.schema import Config
 from jaxcolor.training.early_stopping import Standing
-from jaxcolor.training.setup import Setting
-from jaxcolor.training.train_log import Interval, Journal, Speed
+from jaxcolor.training.setup import Setup, Start
+from jaxcolor.training.train_log import Interval, Speed, TrainLog
 from jaxcolor.training.train_step import TrainState
 
 LOGGER = logging.getLogger(__name__)
 
-# The share of the steps after which a training should have learnt something, but not
-# before so many steps, and how far below the constant predictor's loss that is.
-PATIENCE, SOONEST, LEARNT = 0.1, 200, 0.99
+# The share of the steps, and at least this many, after which a warning is due where the
+# loss is above this share of the constant predictor's.
+PATIENCE, SOONEST, LEARNED = 0.1, 200, 0.99
 
-# To compile what is kept on disk for the next start; a training has many programs that
-# take less.
+# Seconds that a program takes to compile from which on it is kept on disk for the next
+# start; a training has many programs that take less.
 LEAST_SECONDS = 1.0
 
 
@@ -58,57 +59,62 @@ class Outcome(NamedTuple):
     is_finished: bool
 
 
-def train(config: ConfigDict, workdir: str | Path, *, is_quiet: bool) -> Outcome:
-    """Trains as the config says, or goes on where the workdir's checkpoints end.
+def train(config: Config, workdir: str | Path, *, is_quiet: bool) -> Outcome:
+    """Trains as the config says, or resumes from the workdir's newest checkpoint.
 
     SIGTERM and Ctrl-C finish the step, save, and return. Of several processes, joined
     by `processes.join`, all call this.
 
     Args:
-        config: every section that `build.FACTORIES` names.
+        config: of the training.
         workdir: gets training.json, listing.json, prior.json, log.jsonl, tensorboard/,
             sheets/ and checkpoints/.
         is_quiet: no progress bars.
 
     Raises:
-        ValueError: the config is wrong, or differs from the one that the workdir was
-            started with.
-        ArithmeticError: nothing finite comes out any more, or the devices differ.
+        ValueError: the config cannot be trained here, or differs from the one that the
+            workdir was started with. A new workdir is removed again then.
+        ArithmeticError: the loss is not finite any more, or the devices differ.
     """
     workdir = Path(workdir)
-    # On CPU, processes that take a program from the disk and some that compile it do
-    # not find each other.
+    # On CPU, a process that takes a program from the disk and one that compiles it do
+    # not connect to each other.
     if not (processes.are_many() and jax.default_backend() == "cpu"):
         compilation_cache.keep(least_seconds=LEAST_SECONDS)
-    setting = setup.prepare(config, workdir, is_quiet=is_quiet)
-    processes.by_first(lambda: checkpoints.set_aside_damaged(workdir))
-    manager = checkpoints.open_manager(workdir, keep=setting.training.keep)
+    manager: Any = None
     try:
-        return _run(setting, manager)
+        with workdirs.undone_if_refused(workdir, folder=checkpoints.FOLDER):
+            built = setup.prepare(config, workdir, is_quiet=is_quiet)
+            processes.by_first(lambda: checkpoints.set_aside_damaged(workdir))
+            manager = checkpoints.open_manager(workdir, keep=config.training.keep)
+            begun = setup.first_or_restored(built, manager)
+        return _run(built, begun, manager)
     finally:
-        manager.close()
+        if manager is not None:
+            manager.close()
 
 
-def _run(setting: Setting, manager: Any) -> Outcome:
-    state, interval, standing = setup.first_or_restored(setting, manager)
+def _run(built: Setup, begun: Start, manager: Any) -> Outcome:
+    state, interval, standing = begun
     start = int(state.step)
-    end = setting.training.steps
-    patience = setting.training.patience
+    end = built.config.training.steps
+    patience = built.config.training.patience
     if start >= end or early_stopping.is_over(standing, patience=patience):
-        LOGGER.info("nothing to do: %s has %d of %d steps", setting.workdir, start, end)
+        LOGGER.info("nothing to do: %s has %d of %d steps", built.workdir, start, end)
         return Outcome(start, is_finished=True)
-    lifted = setting.lifted
+    lifted = built.lifted
     state = lifted.put(state)
-    pixels = (batch["rgb"] for batch in setup.training_batches(setting, start))
+    pixels = (batch["rgb"] for batch in setup.training_batches(built, start))
     batches = devices.ahead(pixels, lifted.share)
-    watch = divergence.Guard(lambda step: setup.training_names(setting, step))
-    hidden = setting.is_quiet or not processes.is_first()
+    watch = divergence.Guard(lambda step: setup.training_names(built, step))
+    hidden = built.is_quiet or not processes.is_first()
     with (
-        Journal(setting.workdir, step=start) as journal,
+        TrainLog(built.workdir, step=start) as log,
         interruption.listen() as is_wanted,
         progress.bar(end, start=start, unit="step", is_hidden=hidden) as bar,
     ):
-        speed = Speed(setting.training.batch_size, ceiling=setting.ceiling())
+        LOGGER.info("compiling the first step, which takes about a minute")
+        speed = Speed(built.config.training.batch_size, ceiling=built.ceiling())
         for step in range(start + 1, end + 1):
             with speed.waiting():
                 batch = next(batches)
@@ -117,21 +123,21 @@ def _run(setting: Setting, manager: Any) -> Outcome:
             watch.add(step, terms)
             speed.add()
             bar.update()
-            if step % setting.training.log_every == 0:
-                numbers = _train_numbers(setting, interval, step)
-                journal.write(step, "train", {**numbers, **speed.numbers()})
+            if step % built.config.training.log_every == 0:
+                numbers = _train_numbers(built, interval, step)
+                log.write(step, "train", {**numbers, **speed.numbers()})
                 bar.set_postfix_str(_line(numbers))
-                _warn_if_nothing_is_learnt(setting, numbers, step)
+                _warn_if_nothing_is_learned(built, numbers, step)
                 interval = Interval({}, 0)
-            every = setting.config.parallel.replicas_every
+            every = built.config.parallel.replicas_every
             if every and step % every == 0:
                 divergence.check_replicas(state, step)
             is_ending = is_wanted(step)
             with speed.paused():
-                standing = _look(
-                    setting,
+                standing = _validate_and_save(
+                    built,
                     manager,
-                    journal,
+                    log,
                     state,
                     interval,
                     standing,
@@ -143,34 +149,34 @@ def _run(setting: Setting, manager: Any) -> Outcome:
             )
             if is_ending or is_finished:
                 break
-        # Of a training that is stopped, the next start sees what is still to come.
+        # The steps after a training that is stopped are checked at the next start.
         if is_finished:
             watch.end()
     return Outcome(step, is_finished=is_finished)
 
 
-def _look(
-    setting: Setting,
+def _validate_and_save(
+    built: Setup,
     manager: Any,
-    journal: Journal,
+    log: TrainLog,
     state: Any,
     interval: Interval,
     standing: Standing,
     step: int,
     is_ending: bool,
 ) -> Standing:
-    """Draws, validates and saves where one is due; returns the new standing."""
-    training = setting.training
+    """Draws, validates and saves where that is due; returns the new standing."""
+    training = built.config.training
     is_sheet_due = _is_due(step, training.sheet_every, training.steps)
     is_validation_due = _is_due(step, training.checkpoint_every, training.steps)
     if not (is_sheet_due or is_validation_due or is_ending):
         return standing
-    fetched = validation.settled(setting, setting.lifted.fetch(state))
+    fetched = validation.settled(built, built.lifted.fetch(state))
     if is_sheet_due:
-        validation.write_sheet(setting, fetched, step)
-    numbers = validation.validate(setting, fetched) if is_validation_due else None
+        validation.write_sheet(built, fetched, step)
+    numbers = validation.validate(built, fetched) if is_validation_due else None
     if numbers is not None:
-        journal.write(step, "validation", numbers)
+        log.write(step, "validation", numbers)
         # The same in every process, for the sums are over all of them.
         standing = early_stopping.after(standing, numbers["loss"])
         if early_stopping.is_over(standing, patience=training.patience):
@@ -181,7 +187,7 @@ def _look(
                 standing.best,
             )
     if is_validation_due or is_ending:
-        _save(setting, manager, fetched, interval, standing, numbers)
+        _save(built, manager, fetched, interval, standing, numbers)
     return standing
 
 
@@ -189,12 +195,12 @@ def _is_due(step: int, every: int, end: int) -> bool:
     return every > 0 and (step % every == 0 or step == end)
 
 
-def _train_numbers(setting: Setting, interval: Interval, step: int) -> dict[str, float]:
+def _train_numbers(built: Setup, interval: Interval, step: int) -> dict[str, float]:
     means = interval.means()
     numbers = {name: float(x) for name, x in means.items() if np.ndim(x) == 0}
-    rate = float(build.schedule(setting.config)(step - 1))
+    rate = float(built.config.schedule.make()(step - 1))
     if "loss" in means:
-        numbers["constant_loss"] = setting.constant_loss(means)
+        numbers["constant_loss"] = built.constant_loss(means)
     return numbers | {"learning_rate": rate}
 
 
@@ -207,20 +213,20 @@ def _line(numbers: dict[str, float]) -> str:
     return ", ".join(parts)
 
 
-def _warn_if_nothing_is_learnt(
-    setting: Setting, numbers: dict[str, float], step: int
+def _warn_if_nothing_is_learned(
+    built: Setup, numbers: dict[str, float], step: int
 ) -> None:
-    every = setting.training.log_every
-    turning = max(PATIENCE * setting.training.steps, SOONEST)
+    every = built.config.training.log_every
+    turning = max(PATIENCE * built.config.training.steps, SOONEST)
     is_first_after = step - every < turning <= step
     if (
         "loss" in numbers
         and is_first_after
-        and numbers["loss"] > LEARNT * numbers["constant_loss"]
+        and numbers["loss"] > LEARNED * numbers["constant_loss"]
     ):
         LOGGER.warning(
             "after step %d the loss, %.4f, is still that of a constant prediction,"
-            " %.4f: nothing is learnt from the photographs yet",
+            " %.4f: nothing is learned from the photographs yet",
             step,
             numbers["loss"],
             numbers["constant_loss"],
@@ -228,21 +234,21 @@ def _warn_if_nothing_is_learnt(
 
 
 def _save(
-    setting: Setting,
+    built: Setup,
     manager: Any,
     state: TrainState,
     interval: Interval,
     standing: Standing,
     validation: dict[str, float] | None,
 ) -> None:
-    prior = setting.prior
+    prior = built.prior
     record = {
-        "description": descriptions.to_fields(build.description(setting.config)),
-        "config": setting.config.to_dict(),
+        "description": descriptions.to_fields(build.description(built.config)),
+        "config": schema.to_dict(built.config),
         "prior": None if prior is None else priors.to_json(prior),
         "interval": interval.to_json(),
         "standing": standing._asdict(),
         "versions": versions.recorded(),
-        "training_photographs": len(setting.split.training),
+        "training_photographs": len(built.split.training),
     }
     checkpoints.save(manager, state, record=record, validation=validation)

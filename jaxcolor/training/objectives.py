@@ -10,7 +10,7 @@ from jaxcolor.color.heads import Head, Prior, Terms
 
 
 class Objective(NamedTuple):
-    """What a network is trained for.
+    """The loss of a training, and how its outputs become ab.
 
     Attributes:
         terms: from outputs (b h w n) and true ab (b h w 2) to per-image means, a

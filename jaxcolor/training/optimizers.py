@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules: the paper's, and those of short trainings."""
+"""Optimizers and learning-rate schedules: the paper's, and for short trainings."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,8 +15,12 @@ from jaxcolor.models import layerwise
 
 # The first and the last layer of the networks.
 OUTER = ("conv1_1", "head")
-# Added to a parameter it changes no bit, not even of -0.0, which 0.0 would.
+# Added to a parameter it changes no bit, not even that of -0.0, which 0.0 would.
 NOTHING = -0.0
+
+# `warmup_cosine` and `trapezoid` are not Optax's: at the first step the rate is not 0
+# here, and `optax.warmup_cosine_decay_schedule` with an initial value of that rate
+# differs in the last bits at a quarter of the steps, as does `optax.join_schedules`.
 
 
 def adam(
@@ -60,7 +64,7 @@ def adamw(
         b1: decay of the first moment.
         b2: decay of the second moment.
         eps: added to the root of the second moment.
-        weight_decay: times the learning rate, taken off kernels each step.
+        weight_decay: times the learning rate, subtracted from kernels each step.
         clip_norm: a gradient of a larger global norm is scaled down to it.
 
     Source:
@@ -86,18 +90,18 @@ def muon(
 ) -> optax.GradientTransformation:
     """Returns Muon for kernels, Nesterov's Adam for all else, on limited gradients.
 
-    The momentum of a kernel, as a matrix from all that a pixel sees to its channels,
-    is replaced by the nearest orthogonal matrix, so that every direction moves as
+    The momentum of a kernel, as a matrix from all inputs of a pixel to its channels, is
+    replaced by the nearest orthogonal matrix, so that every direction moves as
     fast. The first and the last layer, whose inputs are one number and whose outputs
     are rare or common bins, stay with Adam.
 
     Args:
         schedule: learning rate of the kernels by step.
-        momentum: kept of it each step.
+        momentum: share of it kept each step.
         adam_share: of the learning rate, for Adam.
         b1: decay of Adam's first moment.
         b2: decay of Adam's second moment.
-        weight_decay: times the learning rate, taken off those kernels each step.
+        weight_decay: times the learning rate, subtracted from those kernels each step.
         clip_norm: as of `adamw`.
 
     Source:
@@ -119,7 +123,7 @@ def muon(
 
 
 def sgd(schedule: optax.Schedule, *, momentum: float) -> optax.GradientTransformation:
-    """Returns gradient descent; its updates show every factor in the gradient."""
+    """Returns gradient descent with momentum; 0 for none."""
     return optax.sgd(schedule, momentum=momentum or None)
 
 
@@ -137,8 +141,8 @@ def by_layer(
     counts these gradients too.
 
     Args:
-        inner: the optimizer; returned as it is where nothing is scaled.
-        rates: factors by prefix of parameter names. Of parameters with factor 0
+        inner: the optimizer; returned unchanged where nothing is scaled.
+        rates: factors by prefix of parameter names. For parameters with factor 0,
             no update is computed.
         warmup: updates, by prefix, before the first that changes a parameter.
     """
@@ -195,13 +199,13 @@ def trapezoid(
 ) -> optax.Schedule:
     """Returns a rate that rises, stays, and falls to zero over the last steps.
 
-    As good as a cosine, and what was learnt until the fall serves a longer training.
+    As good as a cosine; a longer training can start from the weights before the fall.
 
     Args:
-        peak: the rate that stays.
-        warmup: steps of the rise.
-        cooldown: steps of the fall, linear.
-        length: all steps.
+        peak: the constant rate.
+        warmup: number of steps of the rise.
+        cooldown: number of steps of the fall, which is linear.
+        length: number of all steps.
 
     Raises:
         ValueError: rise and fall are longer than the whole.

@@ -37,7 +37,7 @@ FIELDS = {
 
 
 class Prior(NamedTuple):
-    """How often each bin occurs, and where that was counted.
+    """How often each bin occurs, and on which photographs that was counted.
 
     Attributes:
         counts: sum over pixels of their soft codes.
@@ -47,7 +47,7 @@ class Prior(NamedTuple):
         source: the photographs, as they were named.
         images: how many.
         pixels: how many were encoded.
-        resize: what photographs were resized to, see `data.pixels.decode_resize`.
+        resize: side that photographs were resized to, see `decoding.decode_resize`.
         squash: whether to a square; otherwise the central square is counted.
         lab: which Lab.
         sha256: of the names of the photographs, one a line.
@@ -90,7 +90,7 @@ def estimate(
         sigma: of the soft code.
         stride: one pixel is counted for so many along each axis: the output stride of
             the network, as its targets are picked.
-        resize: side in pixels, see `data.pixels.decode_resize`.
+        resize: side in pixels, see `data.decoding.decode_resize`.
         squash: whether aspect is given up; otherwise the central square is taken.
         name: of the source, to keep with the counts.
         is_quiet: no progress bar.
@@ -111,7 +111,7 @@ def estimate(
         each = jax.numpy.broadcast_to(valid, ab.shape[:-1])
         return rebalance.accumulate(code, bins=bins, per_pixel=each)
 
-    # A photograph at a time: the sums do not depend on what else is in a batch.
+    # A photograph at a time: the sums do not depend on the rest of a batch.
     count_each = devices.on_local_devices(jax.vmap(count))
     counts, images, gray = np.zeros(bins), 0, 0
     batches = pipeline.validation_batches(

@@ -1,4 +1,4 @@
-"""What a training is made of, from its config and its workdir, and its first state."""
+"""Builds a training from its config and its workdir, and its first state."""
 
 import itertools
 import logging
@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, UInt8
-from ml_collections import ConfigDict
 
 from jaxcolor.color import cielab
 from jaxcolor.data import pipeline, splits
@@ -24,7 +23,8 @@ from jaxcolor.training import (
     train_step,
     workdirs,
 )
-from jaxcolor.training.config import build, schema
+from jaxcolor.training.config import build
+from jaxcolor.training.config.schema import Config
 from jaxcolor.training.early_stopping import Standing
 from jaxcolor.training.priors import Prior
 from jaxcolor.training.train_log import Interval
@@ -32,18 +32,13 @@ from jaxcolor.training.train_step import TrainState
 
 LOGGER = logging.getLogger(__name__)
 
-# Passes through the network, forwards, that a train step is worth: one, and the two
-# gradients of each product.
-TRAINED = 3
 
-
-class Setting(NamedTuple):
-    """What a training is made of; fixed from its start to its end.
+class Setup(NamedTuple):
+    """The parts of a training, which stay the same from its start to its end.
 
     Attributes:
         config: as checked.
-        workdir: where everything is written.
-        training: the config's section.
+        workdir: folder of all outputs.
         split: the photographs.
         prior: of the bins; None for a regression.
         lifted: the train step over all devices.
@@ -52,13 +47,12 @@ class Setting(NamedTuple):
         predict: from variables and photographs to colorized ones, uint8.
         constant_loss: from mean terms to the constant predictor's loss.
         ceiling: measures how many images a second the devices could train on if they
-            did nothing but the network's products.
+            computed only the network's products.
         is_quiet: no progress bars.
     """
 
-    config: ConfigDict
+    config: Config
     workdir: Path
-    training: schema.Training
     split: splits.Split
     prior: Prior | None
     lifted: devices.Lifted
@@ -70,35 +64,37 @@ class Setting(NamedTuple):
     is_quiet: bool
 
 
-def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
-    """Settles what is not settled in the workdir yet, and builds the training.
+def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
+    """Builds the training, and writes listing, prior and config to a new workdir.
 
     Raises:
-        ValueError: the config is wrong, or differs from the workdir's.
+        ValueError: the config cannot be trained here, or differs from the workdir's.
     """
     build.check(config)
-    training: schema.Training = build.section_of(config, "training")
+    is_new = processes.agree(not (workdir / workdirs.CONFIG).exists())
+    # Before the workdir is cleared: the given prior may be in it.
+    given = workdirs.given_prior(config) if is_new else None
     processes.first_then_all(lambda: workdirs.check_config(config, workdir))
     split = workdirs.settle_split(config, workdir)
-    prior = workdirs.settle_prior(config, workdir, split.training, is_quiet=is_quiet)
+    prior = workdirs.settle_prior(
+        config, workdir, split.training, given=given, is_quiet=is_quiet
+    )
     probabilities = None if prior is None else priors.probabilities(prior)
     objective = build.objective(config, probabilities)
     optimizer = build.optimizer(config)
-    parallel: schema.Parallel = build.section_of(config, "parallel")
-    average: schema.Average = build.section_of(config, "average")
-    layers: schema.Layers = build.section_of(config, "layers")
-    spoil = degradation.make_spoil(build.section_of(config, "wear"), seed=training.seed)
+    layers = config.layers
+    degrade = degradation.make_degrade(config.degradation, seed=config.training.seed)
 
     def make_step(axis_name: str | None) -> train_step.TrainStep:
         return train_step.make_train_step(
             build.network(config, axis_name=axis_name),
             optimizer,
             objective,
-            average_decay=average.decay,
-            spoil=spoil,
+            average_decay=config.average.decay,
+            degrade=degrade,
             axis_name=axis_name,
-            accumulation=parallel.accumulation,
-            remat=parallel.remat,
+            accumulation=config.parallel.accumulation,
+            remat=config.parallel.remat,
             is_frozen=lambda name: layerwise.rate(name, layers.rates) == 0,
             fixed_statistics=layers.fixed_statistics,
         )
@@ -117,17 +113,16 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         return colorize(variables, cielab.rgb8_to_lab(rgb)[..., 0])[1]
 
     crop = config.pipeline.crop
-    flops = TRAINED * network.flops(crop, crop)
+    flops = train_step.FORWARD_PASSES * network.flops(crop, crop)
     statistics = train_step.make_statistics_step(
         network, fixed_statistics=layers.fixed_statistics
     )
-    lifted = devices.lift(make_step, kind=parallel.lift)
+    lifted = devices.lift(make_step, kind=config.parallel.lift)
     # Last, so that a start that failed does not bind the next one.
     workdirs.write_config(config, workdir)
-    return Setting(
+    return Setup(
         config=config,
         workdir=workdir,
-        training=training,
         split=split,
         prior=prior,
         lifted=lifted,
@@ -140,25 +135,25 @@ def prepare(config: ConfigDict, workdir: Path, *, is_quiet: bool) -> Setting:
         constant_loss=lambda means: float(
             objective.constant_loss(jax.tree.map(jnp.float32, means))
         ),
-        ceiling=lambda: devices.matmul_rate(parallel.compute_dtype) / flops,
+        ceiling=lambda: devices.matmul_rate(config.parallel.compute_dtype) / flops,
         is_quiet=is_quiet,
     )
 
 
 def training_batches(
-    setting: Setting, step: int, *, is_whole: bool = False
+    built: Setup, step: int, *, is_whole: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Yields this process's share of the batches after a step.
 
     Args:
-        setting: of the training.
+        built: the training.
         step: the last one that was made.
-        is_whole: all of the batches instead, the same in every process.
+        is_whole: all of each batch instead, the same in every process.
     """
-    chain: schema.Pipeline = build.section_of(setting.config, "pipeline")
+    chain = built.config.pipeline
     local = pipeline.Share(jax.process_index(), jax.process_count())
     return pipeline.training_batches(
-        setting.split.training,
+        built.split.training,
         pipeline.Crop(
             resize=chain.resize,
             squash=chain.squash,
@@ -167,26 +162,26 @@ def training_batches(
             scales=chain.scales,
             flip=chain.flip,
         ),
-        seed=setting.training.seed,
+        seed=built.config.training.seed,
         step=step,
-        batch_size=setting.training.batch_size,
+        batch_size=built.config.training.batch_size,
         share=pipeline.ALONE if is_whole else local,
         workers=pipeline.Workers(chain.threads, chain.prefetch),
     )
 
 
-def training_names(setting: Setting, step: int) -> list[str]:
-    """Lists the photographs that a step learnt from."""
+def training_names(built: Setup, step: int) -> list[str]:
+    """Lists the photographs of a step's batch."""
     return pipeline.training_names(
-        setting.split.training,
-        seed=setting.training.seed,
+        built.split.training,
+        seed=built.config.training.seed,
         step=step - 1,
-        batch_size=setting.training.batch_size,
+        batch_size=built.config.training.batch_size,
     )
 
 
 class Start(NamedTuple):
-    """What a training goes on from.
+    """The state that a training starts or resumes from.
 
     Attributes:
         state: fresh or restored.
@@ -199,13 +194,13 @@ class Start(NamedTuple):
     standing: Standing
 
 
-def first_or_restored(setting: Setting, manager: Any) -> Start:
-    """Returns what to go on from: the newest checkpoint, or a fresh state."""
-    config = setting.config
+def first_or_restored(built: Setup, manager: Any) -> Start:
+    """Returns the state to start from: the newest checkpoint, or a fresh one."""
+    config = built.config
     network = build.network(config, axis_name=None)
     optimizer = build.optimizer(config)
     crop = config.pipeline.crop
-    key = jax.random.key(setting.training.seed)
+    key = jax.random.key(config.training.seed)
     lightness = jnp.zeros((1, crop, crop))
     variables = jax.jit(lambda k: network.init(k, lightness, train=False))(key)
     average = config.average.decay > 0
@@ -215,29 +210,29 @@ def first_or_restored(setting: Setting, manager: Any) -> Start:
     restored = checkpoints.restore_latest(manager, empty)
     if restored is not None:
         state, record = restored
-        LOGGER.info("resuming %s after step %d", setting.workdir, int(state.step))
+        LOGGER.info("resuming %s after step %d", built.workdir, int(state.step))
         # Checkpoints of earlier versions have no standing.
         standing = Standing(**record.get("standing", early_stopping.START._asdict()))
         return Start(state, Interval(**record["interval"]), standing)
-    variables = _initialized(setting, network, variables)
+    variables = _initialized(built, network, variables)
     state = train_step.init_state(variables, optimizer, average=average)
     return Start(state, Interval({}, 0), early_stopping.START)
 
 
-def _initialized(setting: Setting, network: Any, variables: PyTree) -> PyTree:
+def _initialized(built: Setup, network: Any, variables: PyTree) -> PyTree:
     def photographs(count: int) -> UInt8[np.ndarray, "b h w 3"]:
         # Those of the first batches: in every process all of them, since each makes
         # the whole state.
-        per_batch = setting.training.batch_size
+        per_batch = built.config.training.batch_size
         batches = itertools.islice(
-            training_batches(setting, 0, is_whole=True),
+            training_batches(built, 0, is_whole=True),
             -(-count // per_batch),
         )
         return np.concatenate([batch["rgb"] for batch in batches])[:count]
 
-    prior = setting.prior
+    prior = built.prior
     return initial_variables.variables(
-        setting.config,
+        built.config,
         network,
         variables,
         prior=None if prior is None else priors.probabilities(prior),

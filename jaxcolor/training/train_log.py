@@ -1,4 +1,4 @@
-"""What a training writes down: means over steps, JSON lines and TensorBoard."""
+"""The log of a training: means over steps, JSON lines and TensorBoard."""
 
 import contextlib
 import json
@@ -22,12 +22,12 @@ class Interval:
     """Sums of the train step's terms since the last line of the log."""
 
     def __init__(self, sums: dict[str, Any], count: int, skipped: int = 0) -> None:
-        """Starts from sums, as a checkpoint has them.
+        """Starts from sums, as in a checkpoint.
 
         Args:
             sums: of the terms.
-            count: of the steps that they are over.
-            skipped: how many more made no update and are in no sum.
+            count: number of steps that they are over.
+            skipped: number of further steps that made no update and are in no sum.
         """
         self._sums = {name: np.asarray(x, np.float64) for name, x in sums.items()}
         self._count = count
@@ -41,14 +41,14 @@ class Interval:
     def means(self) -> dict[str, Float[np.ndarray, "..."]]:
         """Returns the means and the number "skipped", waiting for the device.
 
-        Nothing but that number where all steps were skipped.
+        Only that number where all steps were skipped.
         """
         for terms in jax.device_get(self._waiting):
             if terms.pop("skipped", 0):
                 self._skipped += 1
                 continue
             self._sums = {
-                # One after the other in float64: the same sum, resumed or not.
+                # In order and in float64: the same sum, resumed or not.
                 name: np.asarray(self._sums.get(name, 0.0) + np.asarray(x, np.float64))
                 for name, x in terms.items()
             }
@@ -85,14 +85,14 @@ class Speed:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Is around what is no training: validating, drawing, saving."""
+        """Context in which time is not counted as training: validation, saving."""
         start = time.monotonic()
         yield
         self._start += time.monotonic() - start
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Is around what waits for photographs."""
+        """Context in which time is counted as waiting for photographs."""
         start = time.monotonic()
         yield
         self._waited += time.monotonic() - start
@@ -117,16 +117,16 @@ class Speed:
         return found
 
 
-class Journal:
+class TrainLog:
     """The log of a workdir, which process 0 writes; a context that closes it.
 
-    Steps after the one that a training resumes from are taken out first, so that a
+    Steps after the one that a training resumes from are removed first, so that a
     training that was killed leaves the same log as one that was not.
     """
 
     def __init__(self, workdir: Path, *, step: int) -> None:
-        """Opens the log to go on after a step."""
-        # Half a second to import, and only a training needs it.
+        """Opens the log to continue after a step."""
+        # Takes half a second to import, and only a training needs it.
         from tensorboardX import SummaryWriter
 
         self._file: TextIO | None = None
@@ -147,7 +147,7 @@ class Journal:
         for name, value in numbers.items():
             self._board.add_scalar(f"{kind}/{name}", value, step)
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "TrainLog":
         return self
 
     def __exit__(

@@ -14,8 +14,12 @@ from jaxcolor.color.heads import Decoder, Terms
 from jaxcolor.metrics import accuracy
 from jaxcolor.models import layers, layerwise
 from jaxcolor.models.interface import Network
-from jaxcolor.training.degradation import Spoil
+from jaxcolor.training.degradation import Degrade
 from jaxcolor.training.objectives import Objective
+
+# Forward passes through the network that a train step costs: one, and the two
+# gradients of each product.
+FORWARD_PASSES = 3
 
 
 class TrainState(NamedTuple):
@@ -73,7 +77,7 @@ def make_train_step(
     objective: Objective,
     *,
     average_decay: float,
-    spoil: Spoil | None,
+    degrade: Degrade | None,
     axis_name: str | None,
     accumulation: int = 1,
     remat: bool = False,
@@ -82,26 +86,26 @@ def make_train_step(
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
 
-    Where the loss, the gradient or what would come of it is not finite, only the step
-    advances; the term "skipped" is 1 then, and 0 otherwise.
+    Where the loss, the gradient or the update is not finite, only the step advances;
+    the term "skipped" is 1 then, and 0 otherwise.
 
     Args:
         network: built with the same `axis_name`.
         optimizer: of the parameters.
-        objective: the loss and what else to log.
-        average_decay: kept of the averages each step. Early steps keep less,
+        objective: the loss and other numbers to log.
+        average_decay: share of the averages kept each step. Early steps keep less,
             (1 + t) / (10 + t), so that the start is soon forgotten.
-        spoil: what is done to the lightness that the network sees, see `wear`;
-            None for nothing.
+        degrade: artificial aging of the lightness that the network sees, see
+            `degradation.make_degrade`; None for none.
         axis_name: the mapped axis under pmap, over which gradients and terms are
             averaged; None under jit, where the batch is the global one already.
-        accumulation: parts that the batch is taken in, one after the other for want
-            of memory; on CPU side by side, for speed. The gradient is that of the
-            whole batch, but for what batch normalization sees: a part.
-        remat: keep only what leaves each block of the network, and compute the rest
-            again for the gradient: less memory, a third more work.
-        is_frozen: whether the parameter of a name has no gradient; None for no
-            parameter. The optimizer has to leave these as they are.
+        accumulation: number of parts that the batch is split into, computed one after
+            the other to save memory; on CPU side by side, for speed. The gradient is
+            that of the whole batch, except that batch normalization sees one part.
+        remat: keep only the outputs of each block of the network, and recompute the
+            rest for the gradient: less memory, a third more work.
+        is_frozen: whether the parameter with a name has no gradient; None for no
+            parameter. The optimizer has to leave these unchanged.
         fixed_statistics: see `layers.fixed_statistics`.
     """
     apply = _make_apply(network, remat=remat, fixed_statistics=fixed_statistics)
@@ -123,8 +127,8 @@ def make_train_step(
         state: TrainState, rgb: UInt8[Array, "b h w 3"]
     ) -> tuple[TrainState, Terms]:
         lightness, ab = inputs_and_targets(rgb, stride=network.output_stride)
-        if spoil is not None:
-            lightness = spoil(state.step, rgb, lightness)
+        if degrade is not None:
+            lightness = degrade(state.step, rgb, lightness)
 
         gradients, means, batch_stats = _accumulated(
             slopes, state, lightness, ab, parts=accumulation

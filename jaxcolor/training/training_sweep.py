@@ -1,4 +1,4 @@
-"""A sweep of trainings: one workdir each, and one table of what came out."""
+"""A sweep of trainings: one workdir each, and one table of the results."""
 
 import csv
 import io
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from jaxcolor import plots
 from jaxcolor.runtime import atomic, checkpoints, markdown_text
 from jaxcolor.training import early_stopping, loop, workdirs
+from jaxcolor.training.config import schema
+from jaxcolor.training.config.schema import Config
 from jaxcolor.training.early_stopping import Standing
 from jaxcolor.training.train_log import LOG
 
 LOGGER = logging.getLogger(__name__)
 CSV, TABLE, PLOT = "table.csv", "table.md", "losses.png"
-# Of the last validation, as the log names them.
+# Columns of the last validation, as the log names them.
 NUMBERS = ("loss", "constant_loss", "kl", "colorfulness", "colorfulness_of_truth")
 
 OTHER_LOSSES = (
@@ -26,18 +26,18 @@ OTHER_LOSSES = (
     " by `jaxcolor evaluate`."
 )
 
-Named = tuple[str, ConfigDict]
+Named = tuple[str, Config]
 
 
 def run(
     configs: Sequence[Named], folder: Path, *, only: int | None, is_quiet: bool
 ) -> bool:
-    """Trains what is not trained yet, one after the other; False if interrupted.
+    """Trains the configs that are not trained yet, in order; False if interrupted.
 
     Args:
-        configs: of the trainings, with the names of their folders.
+        configs: with the names of their workdirs.
         folder: of the sweep.
-        only: the position of the one to train; None for all.
+        only: the position of a single one to train; None for all.
         is_quiet: no progress bars.
 
     Raises:
@@ -59,7 +59,7 @@ def run(
     return True
 
 
-def is_finished(config: ConfigDict, path: Path) -> bool:
+def is_finished(config: Config, path: Path) -> bool:
     """Tells whether a workdir has the last checkpoint of a config, or ended early.
 
     Raises:
@@ -80,10 +80,10 @@ def is_finished(config: ConfigDict, path: Path) -> bool:
 def collect(configs: Sequence[Named], folder: Path) -> str:
     """Writes table.csv, table.md and losses.png; returns the table as Markdown.
 
-    A training that has no validation yet has empty cells.
+    The cells of a training that has no validation yet are empty.
 
     Raises:
-        ValueError: none was started, or one was with another config.
+        ValueError: none was started, or one was started with another config.
     """
     started = [(n, config) for n, config in configs if (folder / n).is_dir()]
     if not started:
@@ -92,7 +92,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
             f" {', '.join(name for name, _ in configs[:3])} ..."
         )
     for name, config in started:
-        # One that has just started has none yet.
+        # A training that has just started has no config yet.
         if (folder / name / workdirs.CONFIG).exists():
             workdirs.check_config(config, folder / name)
     logs = {name: _validations(folder / name) for name, _ in configs}
@@ -100,7 +100,7 @@ def collect(configs: Sequence[Named], folder: Path) -> str:
     heads = ["training", *varied, "step", *NUMBERS]
     rows = []
     for name, config in configs:
-        flat = workdirs.flat(config.to_dict())
+        flat = workdirs.flat(schema.to_dict(config))
         last = logs[name][-1] if logs[name] else {}
         values = [flat.get(setting) for setting in varied]
         rows.append([name, *values, *(last.get(key) for key in ("step", *NUMBERS))])
@@ -139,9 +139,9 @@ def _validations(path: Path) -> list[dict[str, Any]]:
     return [line for line in found if line["kind"] == "validation"]
 
 
-def _varied(configs: Sequence[ConfigDict]) -> list[str]:
+def _varied(configs: Sequence[Config]) -> list[str]:
     """Lists the settings that are not the same in all configs."""
-    flat = [workdirs.flat(config.to_dict()) for config in configs]
+    flat = [workdirs.flat(schema.to_dict(config)) for config in configs]
     names = sorted(set().union(*flat))
     return [n for n in names if len({repr(one.get(n)) for one in flat}) > 1]
 

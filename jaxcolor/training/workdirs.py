@@ -1,26 +1,28 @@
-"""What a training settles once in its workdir, so that a resume finds it again."""
+"""Files of a workdir that its first start writes and a resume reads again."""
 
+import contextlib
 import json
 import logging
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-
-from ml_collections import ConfigDict
 
 from jaxcolor.data import sources, splits
 from jaxcolor.runtime import atomic, processes
 from jaxcolor.training import priors
-from jaxcolor.training.config import build
+from jaxcolor.training.config import build, schema
+from jaxcolor.training.config.schema import Config
+from jaxcolor.training.config.schema.method import Classification
 from jaxcolor.training.priors import Prior
 
 LOGGER = logging.getLogger(__name__)
 
-# A released model has a config.json: this is another thing.
+# Not config.json: a released model has one, in another format.
 CONFIG, LISTING, PRIOR = "training.json", "listing.json", "prior.json"
-# Seconds that a shared folder may take to show what was written, and between two looks.
+# Seconds that a shared folder may take to show a new file, and between two checks.
 APPEARING, POLL = 60, 0.5
-# What may differ from the config that a training was started with: nothing that
+# Settings that may differ from those that a training was started with: none of them
 # changes the numbers, apart from its length.
 MAY_CHANGE = {
     "training.steps",
@@ -38,7 +40,7 @@ MAY_CHANGE = {
 }
 
 
-def check_config(config: ConfigDict, workdir: Path) -> None:
+def check_config(config: Config, workdir: Path) -> None:
     """Refuses a config that differs from the one the workdir was started with.
 
     Raises:
@@ -48,13 +50,13 @@ def check_config(config: ConfigDict, workdir: Path) -> None:
         raise ValueError(f"{workdir} is a file; wanted a folder, or a new one")
     path = workdir / CONFIG
     if not path.exists():
-        # Left by a start that failed, perhaps of another config.
+        # From a start that failed, perhaps with another config.
         for name in (LISTING, PRIOR):
             if processes.is_first():
                 (workdir / name).unlink(missing_ok=True)
         return
     before = flat(json.loads(path.read_text()))
-    now = flat(json.loads(json.dumps(config.to_dict())))
+    now = flat(schema.to_dict(config))
     changed = sorted(
         name
         for name in before.keys() | now.keys()
@@ -70,15 +72,47 @@ def check_config(config: ConfigDict, workdir: Path) -> None:
         )
 
 
-def write_config(config: ConfigDict, workdir: Path) -> None:
-    """Writes the config down, for the next start to be compared with."""
+def write_config(config: Config, workdir: Path) -> None:
+    """Writes the config, for the next start to be compared with."""
     if processes.is_first():
         # Not sooner: a start that finds no photographs leaves no folder.
         workdir.mkdir(parents=True, exist_ok=True)
-        atomic.write_json(workdir / CONFIG, config.to_dict())
+        atomic.write_json(workdir / CONFIG, schema.to_dict(config))
 
 
-def settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
+@contextlib.contextmanager
+def undone_if_refused(workdir: Path, *, folder: str) -> Iterator[None]:
+    """Context of a start: if it raises ValueError or OSError, a new workdir is removed.
+
+    So a config that is refused neither leaves files nor binds the next start. A workdir
+    that has a config already stays as it is.
+
+    Args:
+        workdir: of the training.
+        folder: name of a folder in it, which is removed where it is empty.
+    """
+    was_there = workdir.exists()
+    is_new = not (workdir / CONFIG).exists()
+    try:
+        yield
+    except (ValueError, OSError):
+        if is_new and processes.is_first():
+            _undo(workdir, [workdir / folder, *([] if was_there else [workdir])])
+        raise
+
+
+def _undo(workdir: Path, folders: Iterable[Path]) -> None:
+    for name in (CONFIG, LISTING, PRIOR):
+        # Nothing was written where a part of the path is a file.
+        with contextlib.suppress(NotADirectoryError):
+            (workdir / name).unlink(missing_ok=True)
+    for folder in folders:
+        # Not empty, or not there.
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def settle_split(config: Config, workdir: Path) -> splits.Split:
     """Returns the photographs: found and verified at the first start, then the same.
 
     Raises:
@@ -87,7 +121,7 @@ def settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
     return processes.first_then_all(lambda: _settle_split(config, workdir))
 
 
-def _settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
+def _settle_split(config: Config, workdir: Path) -> splits.Split:
     path = workdir / LISTING
     if not processes.is_first() and not _appears(path):
         raise ValueError(
@@ -95,10 +129,10 @@ def _settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
             " wanted a workdir that all share"
         )
     if path.exists():
-        return build.data(config, listing=json.loads(path.read_text()))
-    split = build.data(config, listing=None)
+        return config.data.open(json.loads(path.read_text()))
+    split = config.data.open(None)
     LOGGER.info(
-        "%d photographs to train on, %d held out for validation",
+        "%d photographs to train on, %d set aside for validation",
         len(split.training),
         len(split.validation),
     )
@@ -112,39 +146,67 @@ def _settle_split(config: ConfigDict, workdir: Path) -> splits.Split:
     return split
 
 
-def settle_prior(
-    config: ConfigDict, workdir: Path, training: sources.Source, *, is_quiet: bool
-) -> Prior | None:
-    """Returns the prior: given, found in the workdir, or counted; None for L2.
+def given_prior(config: Config) -> Prior | None:
+    """Returns the prior that a config names; None where it is to be counted.
 
     Raises:
-        ValueError: the given prior was counted for other targets.
+        ValueError: there is none, or it was counted for other targets.
     """
-    gamut = build.head(config).gamut
-    if gamut is None:
+    if not isinstance(config.objective, Classification):
         return None
-    targets = {
-        "neighbors": config.objective.neighbors,
-        "sigma": config.objective.sigma,
-    }
+    assert config.gamut is not None
+    assert config.prior is not None
+    if config.prior.path is None:
+        return None
+    prior = priors.read(Path(config.prior.path))
+    priors.check(
+        prior,
+        config.gamut.make(),
+        neighbors=config.objective.neighbors,
+        sigma=config.objective.sigma,
+    )
+    return prior
+
+
+def settle_prior(
+    config: Config,
+    workdir: Path,
+    training: sources.Source,
+    *,
+    given: Prior | None,
+    is_quiet: bool,
+) -> Prior | None:
+    """Returns the prior: that of the workdir, or else given or counted; None for L2.
+
+    Args:
+        config: of the training.
+        workdir: of the training; gets prior.json at the first start.
+        training: the photographs to count.
+        given: see `given_prior`, where it was read already.
+        is_quiet: no progress bar.
+    """
+    if not isinstance(config.objective, Classification):
+        return None
+    assert config.gamut is not None
     path = workdir / PRIOR
     if processes.agree(path.exists()):
         _appears(path)
         return priors.read(path)
-    if config.prior.path is not None:
-        prior = priors.read(Path(config.prior.path))
-        priors.check(prior, gamut, **targets)
-    else:
-        prior = priors.estimate(
+    prior = (
+        given
+        or given_prior(config)
+        or priors.estimate(
             training,
-            gamut,
-            **targets,
+            config.gamut.make(),
+            neighbors=config.objective.neighbors,
+            sigma=config.objective.sigma,
             stride=build.network(config, axis_name=None).output_stride,
             resize=config.pipeline.resize,
             squash=config.pipeline.squash,
             name=config.data.source,
             is_quiet=is_quiet,
         )
+    )
     if processes.is_first():
         priors.write(prior, path)
     return prior
@@ -164,8 +226,8 @@ def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _appears(path: Path) -> bool:
     """Waits for a file that another process has written; False if it never comes."""
     end = time.monotonic() + APPEARING
-    # A network file system may say for a while that what was asked for before it was
-    # written is not there; to list the folder makes it look.
+    # A network file system may answer for a while that a file is missing which was
+    # asked for before it was written; listing the folder makes it look again.
     while not path.parent.is_dir() or path not in path.parent.iterdir():
         if time.monotonic() > end:
             return False

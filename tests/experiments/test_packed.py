@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,9 +26,10 @@ from jaxcolor.models import layers
 from jaxcolor.models.interface import OuterLayers
 from jaxcolor.pretrained import release
 from jaxcolor.training import interruption
-from jaxcolor.training.config import reading
+from jaxcolor.training.config import reading, schema
 from tests import tiny
 
+ROOT = Path(__file__).parents[2]
 SIDE = 32
 OWN_BYTES = Packing(part_bytes=60_000, quality=None, short_side=None, left_out={})
 RECIPE = {
@@ -215,23 +219,44 @@ def test_crops_are_counted_over_phases():
 def test_a_resolved_config_is_the_config(photo_folder, tmp_path):
     config = tiny.training_config(photo_folder)
     path = tmp_path / "config.json"
-    path.write_text(json.dumps(config.to_dict()))
-    found = reading.read(path, ["--config.training.steps=7"])
-    assert found.training.steps == 7
-    found.training.steps = config.training.steps
-    assert json.dumps(found.to_dict()) == json.dumps(config.to_dict())
+    path.write_text(json.dumps(schema.to_dict(config)))
+    assert reading.read(path, []) == config
+    changed = reading.read(path, ["--config.training.steps=7"])
+    assert changed == schema.changed(config, {"training.steps": 7})
+
+
+def test_a_resolved_config_needs_no_library_for_configs_input_or_checkpoints(tmp_path):
+    path, again = tmp_path / "config.json", tmp_path / "again.json"
+    path.write_text(json.dumps(schema.to_dict(reading.read("bundled", []))))
+    script = (
+        "import sys\n"
+        "for name in ('ml_collections', 'grain', 'orbax', 'tensorboardX',"
+        " 'array_record', 'tensorflow_datasets'):\n"
+        "    sys.modules[name] = None\n"
+        "from experiments.packed import train\n"
+        "sys.exit(train.main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", script, f"--config={path}", f"--resolve={again}"]
+    subprocess.run([*command, "--config.training.seed=3"], check=True, cwd=ROOT)
+    wanted = schema.changed(reading.read("bundled", []), {"training.seed": 3})
+    assert reading.read(again, []) == wanted
 
 
 def _config(photo_folder):
-    config = tiny.training_config(photo_folder)
-    config.training.update(steps=8, checkpoint_every=100, validation_images=4)
-    config.data.held_out_fraction = 0.5
-    config.model = {"name": "small", "momentum": 0.9}
-    config.initialization.method = "random"
-    config.wear.update(share=0.5, contrast=0.3)
-    config.average.update(decay=0.9, statistics_batches=1)
-    config.schedule.length = 8
-    return config
+    changes = {
+        "training.steps": 8,
+        "training.checkpoint_every": 100,
+        "training.validation_images": 4,
+        "data.held_out_fraction": 0.5,
+        "initialization.method": "random",
+        "degradation.share": 0.5,
+        "degradation.contrast": 0.3,
+        "average.decay": 0.9,
+        "average.statistics_batches": 1,
+    }
+    return tiny.training_config(
+        photo_folder, changes, model={"name": "small", "momentum": 0.9}
+    )
 
 
 def _options(workdir, at_once):
@@ -316,7 +341,7 @@ def test_a_snapshot_of_another_network_is_refused(
     prior = programs.count_prior(parts, training.photographs, training)
     state = programs.first_state(parts, training.photographs, prior)
     path = tmp_path / "state.safetensors"
-    snapshot.write(Snapshot(state, prior, 7, config.to_dict(), RECIPE), path)
+    snapshot.write(Snapshot(state, prior, 7, schema.to_dict(config), RECIPE), path)
     found = snapshot.read(path, state)
     same = jax.tree.map(np.array_equal, jax.device_get(state), found.state)
     assert all(jax.tree.leaves(same))

@@ -259,7 +259,7 @@ def test_every_model_with_bins_has_a_training(make, count, tmp_path):
     assert build.description(config) == found.description
     assert config.training.steps == (200 if count == 45 else 2000)
     has_encoder = make is lite_model
-    rates = config.layers.rates.to_dict()
+    rates = config.layers.rates
     assert rates == ({"encoder": 0.0 if count == 45 else 0.1} if has_encoder else {})
 
 

@@ -64,7 +64,7 @@ def make_step(optimizer, **options):
         optimizer,
         objectives.of_head(Regression(), None),
         average_decay=0.9,
-        spoil=None,
+        degrade=None,
         axis_name=None,
         **options,
     )

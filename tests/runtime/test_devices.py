@@ -6,7 +6,6 @@ import pytest
 from flax import linen as nn
 from PIL import Image
 
-from configs import smoke
 from jaxcolor import models
 from jaxcolor.color import cielab, gamut
 from jaxcolor.color.decode import Decoding
@@ -15,8 +14,8 @@ from jaxcolor.models import initialization
 from jaxcolor.models.interface import Network
 from jaxcolor.runtime import devices
 from jaxcolor.training import degradation, objectives, optimizers, train_step
-from jaxcolor.training.config import limits, schema
-from jaxcolor.training.degradation import Wear
+from jaxcolor.training.config import reading
+from jaxcolor.training.degradation import Degradation
 
 GAMUT = gamut.from_srgb(spacing=20.0)
 BINS = len(GAMUT.centers)
@@ -65,7 +64,7 @@ def smooth_activations():
         yield
 
 
-WEAR = Wear(
+DEGRADATION = Degradation(
     share=0.5, contrast=0.3, fading=0.1, softness=0.2, grain=3.0, scratches=20.0
 )
 
@@ -94,8 +93,8 @@ def train(optimizer, variables, objective, *, kind: str | None):
             optimizer,
             objective,
             average_decay=0.9,
-            # What is spoiled, and how, must not depend on the device.
-            spoil=degradation.make_spoil(WEAR, seed=0),
+            # Which photographs are aged, and how, must not depend on the device.
+            degrade=degradation.make_degrade(DEGRADATION, seed=0),
             axis_name=axis_name,
         )
 
@@ -201,7 +200,7 @@ def test_a_state_survives_being_put_and_stepped(variables, objective):
                 optimizer,
                 objective,
                 average_decay=0.9,
-                spoil=None,
+                degrade=None,
                 axis_name=axis,
             ),
             kind=kind,
@@ -217,37 +216,23 @@ def test_a_state_survives_being_put_and_stepped(variables, objective):
             assert all(np.isfinite(x).all() for x in jax.tree.leaves(kept))
 
 
-def sections_of(**changes) -> tuple[schema.Parallel, schema.Training]:
-    config = smoke.get_config()
-    for name, value in changes.items():
-        section = config.training if name == "batch_size" else config.parallel
-        section[name] = value
-    return (
-        schema.Parallel(**config.parallel),
-        schema.Training(**config.training),
-    )
-
-
-@pytest.mark.parametrize("size", [0, -8, 12])
-def test_a_batch_that_devices_cannot_share_is_refused(size):
-    with pytest.raises(ValueError, match=f"batch_size is {size}; wanted a multiple"):
-        limits.check_parallel(*sections_of(batch_size=size), devices=8)
-
-
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("size", "parts", "told"),
     [
-        ({"accumulation": 2}, "batch_size is 8 in 2 parts; wanted a multiple of the 8"),
-        ({"accumulation": 0}, "accumulation is 0; wanted 1 or more"),
-        ({"heartbeat_seconds": 0}, "heartbeat_seconds is 0; wanted 1 or more"),
-        ({"replicas_every": -1}, "replicas_every is -1; wanted 0 or more"),
-        ({"compute_dtype": "float16"}, "'float16'; wanted one of float32, bfloat16"),
+        (12, 1, "batch_size is 12; wanted a multiple of the 8 devices"),
+        (8, 2, "batch_size is 8 in 2 parts; wanted a multiple of the 8"),
     ],
 )
-def test_what_devices_cannot_do_is_refused(changes, told):
+def test_a_batch_that_devices_cannot_share_is_refused(size, parts, told):
+    config = reading.read(
+        "smoke",
+        [
+            f"--config.training.batch_size={size}",
+            f"--config.parallel.accumulation={parts}",
+        ],
+    )
     with pytest.raises(ValueError, match=told):
-        limits.check_parallel(*sections_of(**changes), devices=8)
-    limits.check_parallel(*sections_of(), devices=8)
+        config.parallel.check_share(config.training, devices=8)
 
 
 def test_an_unknown_lift_is_refused():

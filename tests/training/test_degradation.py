@@ -1,4 +1,4 @@
-"""Worn lightness: each effect beside its definition in NumPy and SciPy."""
+"""Aged lightness: each effect beside its definition in NumPy and SciPy."""
 
 import jax
 import jax.numpy as jnp
@@ -7,9 +7,11 @@ import pytest
 from scipy import ndimage
 
 from jaxcolor.training import degradation
-from jaxcolor.training.degradation import Wear
+from jaxcolor.training.degradation import Degradation
 
-NONE = Wear(share=1.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0)
+NONE = Degradation(
+    share=1.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
+)
 SIZE = (48, 40)
 SEEDS = range(8)
 
@@ -20,36 +22,36 @@ def lightness() -> np.ndarray:
     return random.uniform(0, 100, SIZE).astype(np.float32)
 
 
-def _worn(lightness, seed, **most):
-    found = degradation.worn(
+def _aged(lightness, seed, **most):
+    found = degradation.aged(
         jax.random.key(seed), jnp.asarray(lightness), NONE._replace(**most)
     )
     return np.asarray(found)
 
 
-def test_no_wear_leaves_lightness_alone(lightness):
+def test_no_degradation_leaves_lightness_alone(lightness):
     # float32 there and back.
-    np.testing.assert_allclose(_worn(lightness, 0), lightness, atol=1e-4)
-    kept = _worn(lightness, 0, share=0.0, contrast=1.0, grain=9.0)
+    np.testing.assert_allclose(_aged(lightness, 0), lightness, atol=1e-4)
+    kept = _aged(lightness, 0, share=0.0, contrast=1.0, grain=9.0)
     np.testing.assert_array_equal(kept, lightness)
 
 
-def test_about_the_share_is_worn(lightness):
+def test_about_the_share_is_aged(lightness):
     keys = jax.random.split(jax.random.key(0), 400)
     most = NONE._replace(share=0.3, fading=0.4)
-    found = jax.vmap(lambda key: degradation.worn(key, jnp.asarray(lightness), most))(
+    found = jax.vmap(lambda key: degradation.aged(key, jnp.asarray(lightness), most))(
         keys
     )
-    is_worn = (np.asarray(found) != lightness).any(axis=(1, 2))
+    is_aged = (np.asarray(found) != lightness).any(axis=(1, 2))
     # Four standard deviations of a binomial distribution: sqrt(0.3 * 0.7 / 400).
-    assert abs(is_worn.mean() - 0.3) < 4 * 0.023
+    assert abs(is_aged.mean() - 0.3) < 4 * 0.023
 
 
 def test_contrast_is_a_power_within_its_range(lightness):
     exponents = []
     inner = np.clip(lightness, 1, 99)
     for seed in SEEDS:
-        found = _worn(inner, seed, contrast=0.5)
+        found = _aged(inner, seed, contrast=0.5)
         powers = np.log(found / 100) / np.log(inner / 100)
         assert np.ptp(powers) < 1e-3
         exponents.append(np.log(powers.mean()))
@@ -61,7 +63,7 @@ def test_contrast_is_a_power_within_its_range(lightness):
 def test_fading_is_linear_and_takes_black_and_white_away(lightness):
     ends = []
     for seed in SEEDS:
-        found = _worn(lightness, seed, fading=0.2)
+        found = _aged(lightness, seed, fading=0.2)
         slope, black = np.polyfit(lightness.ravel(), found.ravel(), 1)
         np.testing.assert_allclose(found, slope * lightness + black, atol=1e-3)
         ends.append((black, 100 - black - 100 * slope))
@@ -73,7 +75,7 @@ def test_fading_is_linear_and_takes_black_and_white_away(lightness):
 def test_softness_is_a_convolution_along_both_axes(lightness):
     strengths = []
     for seed in SEEDS:
-        found = _worn(lightness, seed, softness=0.3)
+        found = _aged(lightness, seed, softness=0.3)
 
         def softened(share):
             kernel = [share, 1 - 2 * share, share]
@@ -90,17 +92,17 @@ def test_softness_is_a_convolution_along_both_axes(lightness):
 
 def test_grain_is_noise_up_to_its_strength():
     middle = np.full(SIZE, 50, np.float32)
-    deviations = [np.std(_worn(middle, seed, grain=5.0)) for seed in SEEDS]
+    deviations = [np.std(_aged(middle, seed, grain=5.0)) for seed in SEEDS]
     # A standard deviation over 1920 pixels is right to a few percent.
     assert max(deviations) < 5.4
     assert np.ptp(deviations) > 1
-    noise = _worn(middle, 0, grain=5.0) - 50
+    noise = _aged(middle, 0, grain=5.0) - 50
     assert abs(np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1]) < 0.1
 
 
 def test_scratches_are_thin_lines_from_top_to_bottom():
     middle = np.full(SIZE, 50, np.float32)
-    changed = [_worn(middle, seed, scratches=30.0) - 50 for seed in SEEDS]
+    changed = [_aged(middle, seed, scratches=30.0) - 50 for seed in SEEDS]
     for change in changed:
         assert np.abs(change).max() <= 30.001 * degradation.SCRATCHES
         # Two columns for each of the lines, in every row.
@@ -111,7 +113,7 @@ def test_scratches_are_thin_lines_from_top_to_bottom():
 
 def test_worn_lightness_stays_in_range(lightness):
     for seed in SEEDS:
-        found = _worn(lightness, seed, grain=60.0, scratches=200.0, contrast=2.0)
+        found = _aged(lightness, seed, grain=60.0, scratches=200.0, contrast=2.0)
         assert np.isfinite(found).all()
         assert found.min() >= 0
         assert found.max() <= 100
@@ -131,19 +133,19 @@ def test_keys_follow_the_pixels_not_the_place():
     np.testing.assert_array_equal(jax.random.key_data(again), found[np.array(order)])
 
 
-def test_wear_changes_with_the_step_and_the_seed(lightness):
+def test_degradation_changes_with_the_step_and_the_seed(lightness):
     most = NONE._replace(grain=5.0)
     rgb = jnp.zeros((1, *SIZE, 3), jnp.uint8)
 
-    def spoiled(seed, step):
-        spoil = degradation.make_spoil(most, seed=seed)
-        return np.asarray(spoil(jnp.int32(step), rgb, jnp.asarray(lightness)[None]))
+    def aged_batch(seed, step):
+        degrade = degradation.make_degrade(most, seed=seed)
+        return np.asarray(degrade(jnp.int32(step), rgb, jnp.asarray(lightness)[None]))
 
-    first = spoiled(0, 0)
-    np.testing.assert_array_equal(spoiled(0, 0), first)
-    assert (spoiled(0, 1) != first).any()
-    assert (spoiled(1, 0) != first).any()
+    first = aged_batch(0, 0)
+    np.testing.assert_array_equal(aged_batch(0, 0), first)
+    assert (aged_batch(0, 1) != first).any()
+    assert (aged_batch(1, 0) != first).any()
 
 
-def test_nothing_is_spoiled_where_there_is_no_wear():
-    assert degradation.make_spoil(NONE._replace(share=0.0), seed=0) is None
+def test_nothing_is_aged_where_no_share_is():
+    assert degradation.make_degrade(NONE._replace(share=0.0), seed=0) is None

@@ -14,7 +14,7 @@ from jaxcolor.training import (
     training_sweep,
     validation,
 )
-from jaxcolor.training.config import build
+from jaxcolor.training.config import schema
 from tests import tiny
 
 
@@ -39,13 +39,11 @@ def test_without_patience_a_training_never_ends_early():
 
 
 def test_patience_needs_validations(photo_folder):
-    config = tiny.training_config(photo_folder)
-    config.training.update(patience=2, validation_images=0)
+    changes = {"training.patience": 2, "training.validation_images": 0}
     with pytest.raises(ValueError, match="nothing is validated"):
-        build.check(config)
-    config.training.update(patience=-1, validation_images=8)
+        tiny.training_config(photo_folder, changes)
     with pytest.raises(ValueError, match="patience is -1; wanted 0 or more"):
-        build.check(config)
+        tiny.training_config(photo_folder, {"training.patience": -1})
 
 
 def log_of(workdir):
@@ -58,14 +56,16 @@ def log_of(workdir):
 def test_patience_ends_a_training_and_a_resumed_one_at_the_same_step(
     photo_folder, tmp_path, monkeypatch
 ):
-    config = tiny.training_config(photo_folder)
-    config.training.update(patience=2, checkpoint_every=1, log_every=1)
+    changes = {"patience": 2, "checkpoint_every": 1, "log_every": 1}
+    config = tiny.training_config(
+        photo_folder, {f"training.{name}": x for name, x in changes.items()}
+    )
     really = validation.validate
     # By hand: the best is at step 3, so that step 5 ends it.
     losses = {1: 3.0, 2: 2.5, 3: 2.0, 4: 2.2, 5: 2.0, 6: 1.0, 7: 1.1, 8: 1.2, 9: 1.3}
 
-    def judge(setting, state):
-        return really(setting, state) | {"loss": losses[int(state.step)]}
+    def judge(built, state):
+        return really(built, state) | {"loss": losses[int(state.step)]}
 
     monkeypatch.setattr(validation, "validate", judge)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -93,8 +93,8 @@ def test_patience_ends_a_training_and_a_resumed_one_at_the_same_step(
     assert loop.train(config, parts, is_quiet=True) == ended
     assert log_of(whole) == log_of(parts)
     assert checkpoints.restore_model(parts, step=None)[1]["step"] == 3
-    # With more patience it goes on: that is a part of the length.
-    config.training.patience = 3
+    # With more patience it is resumed: patience is a part of the length.
+    config = schema.changed(config, {"training.patience": 3})
     assert not training_sweep.is_finished(config, parts)
     outcome = loop.train(config, parts, is_quiet=True)
     assert outcome == loop.Outcome(9, is_finished=True)

@@ -5,10 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import bundled, scenes_small
 from jaxcolor.pretrained.importers import efficientnet_lite_weights
 from jaxcolor.training import initial_variables
-from jaxcolor.training.config import build
+from jaxcolor.training.config import build, reading
 from tests.models import test_efficientnet_lite
 
 
@@ -34,7 +33,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused():
         " config.initialization.partial = True"
     )
     with pytest.raises(ValueError, match=f"^{told}$"):
-        initial_variables._taken_over(
+        initial_variables._transferred(
             fresh(outputs=2, extra=True), model(outputs=5), name="M", is_partial=False
         )
 
@@ -42,7 +41,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused():
 def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
     caplog.set_level(logging.INFO)
     new = fresh(outputs=2)
-    found = initial_variables._taken_over(
+    found = initial_variables._transferred(
         new, model(outputs=5), name="M", is_partial=True
     )
     assert "of the network's 6 arrays 4 fit M" in caplog.text
@@ -54,7 +53,7 @@ def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
 
 def test_a_checkpoint_that_fits_is_taken_whole():
     new = fresh(outputs=5)
-    found = initial_variables._taken_over(
+    found = initial_variables._transferred(
         new, model(outputs=5, extra=True), name="M", is_partial=False
     )
     assert all((np.asarray(x) == 1).all() for x in found["params"]["head"].values())
@@ -64,7 +63,7 @@ def test_a_checkpoint_that_fits_is_taken_whole():
 def test_a_checkpoint_of_which_nothing_fits_is_refused(is_partial):
     other = {"params": {"other": {"kernel": np.ones(2)}}, "batch_stats": {}}
     with pytest.raises(ValueError, match=r"6 arrays 0 fit M.*wanted a model that"):
-        initial_variables._taken_over(
+        initial_variables._transferred(
             fresh(outputs=2), other, name="M", is_partial=is_partial
         )
 
@@ -72,10 +71,15 @@ def test_a_checkpoint_of_which_nothing_fits_is_refused(is_partial):
 def test_a_training_starts_from_a_published_encoder_on_gray(tmp_path):
     of_lite = test_efficientnet_lite
     path = of_lite.write(tmp_path / "lite.safetensors", of_lite.random_state())
-    config = bundled.get_config()
-    config.initialization.update(encoder=str(path), method="random")
-    config.model.update(
-        width=0.25, encoder_width=of_lite.TINY.width, encoder_depth=of_lite.TINY.depth
+    config = reading.read(
+        "bundled",
+        [
+            f"--config.initialization.encoder={path}",
+            "--config.initialization.method=random",
+            "--config.model.width=0.25",
+            f"--config.model.encoder_width={of_lite.TINY.width}",
+            f"--config.model.encoder_depth={of_lite.TINY.depth}",
+        ],
     )
     network = build.network(config, axis_name=None)
     shapes = jax.eval_shape(
@@ -94,10 +98,5 @@ def test_a_training_starts_from_a_published_encoder_on_gray(tmp_path):
 
 
 def test_an_encoder_for_a_network_without_one_is_refused():
-    config = bundled.get_config()
-    config.model = scenes_small.get_config().model
-    network = build.network(config, axis_name=None)
     with pytest.raises(ValueError, match="'lite0', and this network has no encoder"):
-        initial_variables.variables(
-            config, network, {}, prior=None, photographs=lambda count: None
-        )
+        reading.read("scenes_small", ["--config.initialization.encoder=lite0"])

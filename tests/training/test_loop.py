@@ -18,7 +18,7 @@ from jaxcolor.color import cielab
 from jaxcolor.data import splits
 from jaxcolor.runtime import checkpoints
 from jaxcolor.training import interruption, loop, setup
-from jaxcolor.training.config import build
+from jaxcolor.training.config import build, schema
 from tests import tiny
 
 STEPS = tiny.STEPS
@@ -37,6 +37,20 @@ def log_of(workdir: Path) -> list[dict]:
 
 def state_of(workdir: Path, step: int) -> list[np.ndarray]:
     return jax.tree.leaves(checkpoints.restore_arrays(workdir, step=step))
+
+
+REGRESSION = {
+    "gamut": None,
+    "prior": None,
+    "objective": {"name": "regression"},
+    "release": {
+        "size": 64,
+        "temperature": None,
+        "rebalancing_lambda": None,
+        "coherence": 0.0,
+    },
+}
+"""Sections of a training without bins."""
 
 
 def assert_same_training(one: Path, other: Path) -> None:
@@ -131,26 +145,26 @@ def test_a_finished_training_is_left_alone(uninterrupted, photo_folder):
 
 
 def test_another_config_in_the_same_workdir_is_refused(uninterrupted, photo_folder):
-    config = tiny.training_config(photo_folder)
-    config.objective.rebalancing_lambda = 1.0
-    with pytest.raises(ValueError, match=r"objective.rebalancing_lambda was 0.5, now"):
+    config = tiny.training_config(photo_folder, {"objective.training_lambda": 1.0})
+    with pytest.raises(ValueError, match=r"objective.training_lambda was 0.5, now"):
         loop.train(config, uninterrupted, is_quiet=True)
 
 
 def test_a_prior_of_other_targets_is_refused(uninterrupted, photo_folder, tmp_path):
-    config = tiny.training_config(photo_folder)
-    config.prior.path = str(uninterrupted / "prior.json")
-    config.objective.neighbors = 4
+    prior = str(uninterrupted / "prior.json")
+    config = tiny.training_config(
+        photo_folder, {"prior.path": prior, "objective.neighbors": 4}
+    )
     with pytest.raises(ValueError, match="has neighbors 5; the config has 4"):
         loop.train(config, tmp_path, is_quiet=True)
 
 
 def test_a_regression_trains(photo_folder, tmp_path):
-    config = tiny.training_config(photo_folder)
-    del config.gamut, config.prior
-    config.objective = {"name": "regression"}
-    config.release.update(temperature=None, decoding_lambda=None)
-    config.training.update(steps=2, checkpoint_every=2)
+    config = tiny.training_config(
+        photo_folder,
+        {"training.steps": 2, "training.checkpoint_every": 2},
+        **REGRESSION,
+    )
     loop.train(config, tmp_path, is_quiet=True)
     variables, record = checkpoints.restore_model(tmp_path, step=None)
     assert record["description"]["head"] == "ab"
@@ -162,19 +176,23 @@ def test_a_regression_trains(photo_folder, tmp_path):
 def test_a_trunk_is_taken_over_from_a_trained_model(
     uninterrupted, photo_folder, tmp_path
 ):
-    config = tiny.training_config(photo_folder)
-    del config.gamut, config.prior
-    config.objective = {"name": "regression"}
-    config.release.update(temperature=None, decoding_lambda=None)
-    config.initialization.checkpoint = f"{uninterrupted}@{STEPS}"
+    checkpoint = {"initialization.checkpoint": f"{uninterrupted}@{STEPS}"}
+    config = tiny.training_config(photo_folder, checkpoint, **REGRESSION)
     with pytest.raises(ValueError, match=r"head/bias, head/kernel; wanted all to fit"):
         loop.train(config, tmp_path / "refused", is_quiet=True)
-    config.initialization.partial = True
-    # A first step of rate zero: what is saved is what was taken over.
-    config.schedule.peak = 0.0
-    config.optimizer.weight_decay = 0.0
-    config.training.update(steps=1, checkpoint_every=1, log_every=1)
-    config.schedule.warmup = 0
+    assert not (tmp_path / "refused").exists()
+    # A first step of rate zero: the saved arrays are those of the trained model.
+    changes = {
+        "initialization.partial": True,
+        "schedule.peak": 0.0,
+        "optimizer.weight_decay": 0.0,
+        "training.steps": 1,
+        "training.checkpoint_every": 1,
+        "training.log_every": 1,
+        "schedule.warmup": 0,
+        "schedule.length": 1,
+    }
+    config = schema.changed(config, changes)
     loop.train(config, tmp_path, is_quiet=True)
     new, _ = checkpoints.restore_model(tmp_path, step=1)
     old, _ = checkpoints.restore_model(uninterrupted, step=STEPS)
@@ -193,10 +211,10 @@ import jax
 jax.config.update("jax_num_cpu_devices", 8)
 sys.path[:0] = [{root!r}]
 from pathlib import Path
-from jaxcolor import train
+from jaxcolor.training import loop
 from tests import tiny
 config = tiny.training_config(Path({photos!r}))
-train.train(config, {workdir!r}, is_quiet=True)
+loop.train(config, {workdir!r}, is_quiet=True)
 """
 
 
@@ -274,13 +292,17 @@ def test_an_interrupt_between_two_lines_of_the_log_loses_nothing(
 def test_an_interrupted_training_by_layer_loses_nothing_and_keeps_what_is_frozen(
     photo_folder, tmp_path, monkeypatch
 ):
-    config = tiny.training_config(photo_folder)
-    config.training.update(steps=4, log_every=1, checkpoint_every=1, keep=4)
-    config.layers = {
+    changes = {"steps": 4, "log_every": 1, "checkpoint_every": 1, "keep": 4}
+    by_layer = {
         "rates": {"conv1_1": 0.0, "conv2_1": 0.1},
         "warmup": {"conv3_1": 3, "head": 1},
         "fixed_statistics": ("conv1_2norm",),
     }
+    config = tiny.training_config(
+        photo_folder,
+        {f"training.{name}": x for name, x in changes.items()},
+        layers=by_layer,
+    )
     loop.train(config, tmp_path / "whole", is_quiet=True)
     checks = iter([False, True])
 
@@ -325,19 +347,23 @@ def test_an_interrupted_training_by_layer_loses_nothing_and_keeps_what_is_frozen
 def test_a_training_that_learns_nothing_is_warned_about(
     photo_folder, tmp_path, caplog, monkeypatch
 ):
-    config = tiny.training_config(photo_folder)
-    config.schedule.peak = 0.0
-    config.training.update(steps=2, log_every=1, checkpoint_every=2)
-    config.optimizer.weight_decay = 0.0
+    changes = {
+        "schedule.peak": 0.0,
+        "optimizer.weight_decay": 0.0,
+        "training.steps": 2,
+        "training.log_every": 1,
+        "training.checkpoint_every": 2,
+    }
+    config = tiny.training_config(photo_folder, changes)
     monkeypatch.setattr(loop, "SOONEST", 1)
     loop.train(config, tmp_path, is_quiet=True)
     assert "still that of a constant prediction" in caplog.text
 
 
 def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_path):
-    config = tiny.training_config(photo_folder)
-    config.training.update(steps=1, log_every=1, checkpoint_every=1, sheet_every=1)
-    config.schedule.warmup = 0
+    names = ("steps", "log_every", "checkpoint_every", "sheet_every")
+    changes = {f"training.{name}": 1 for name in names}
+    config = tiny.training_config(photo_folder, changes | {"schedule.warmup": 0})
     loop.train(config, tmp_path, is_quiet=True)
     sheet = np.asarray(Image.open(tmp_path / "sheets" / "0000001.png"))
     left, right = sheet[4:36, 4:36], sheet[4:36, 4 + 2 * 36 : 36 + 2 * 36]
@@ -347,15 +373,33 @@ def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_
     assert np.abs(left.astype(int).mean() - right.astype(int).mean()) < 20
 
 
+def test_a_given_prior_is_taken_once(uninterrupted, photo_folder, tmp_path):
+    given = tmp_path / "given.json"
+    given.write_text((uninterrupted / "prior.json").read_text())
+    config = tiny.training_config(photo_folder, {"prior.path": str(given)})
+    first = setup.prepare(config, tmp_path / "work", is_quiet=True)
+    given.unlink()
+    # A start that resumes takes that of the workdir.
+    again = setup.prepare(config, tmp_path / "work", is_quiet=True)
+    np.testing.assert_array_equal(again.prior.counts, first.prior.counts)
+
+
+def test_the_wait_for_the_compiler_is_announced(photo_folder, tmp_path, caplog):
+    names = ("steps", "log_every", "checkpoint_every")
+    changes = {f"training.{name}": 1 for name in names} | {"schedule.warmup": 0}
+    with caplog.at_level("INFO", logger="jaxcolor"):
+        loop.train(tiny.training_config(photo_folder, changes), tmp_path, is_quiet=True)
+    assert "compiling the first step" in caplog.text
+
+
 def test_a_start_that_failed_does_not_bind_the_next_one(photo_folder, tmp_path):
-    wrong = tiny.training_config(photo_folder)
-    wrong.prior.path = str(tmp_path / "nowhere.json")
+    nowhere = {"prior.path": str(tmp_path / "nowhere.json")}
+    wrong = tiny.training_config(photo_folder, nowhere)
     with pytest.raises(ValueError, match="no prior at"):
         setup.prepare(wrong, tmp_path / "work", is_quiet=True)
-    config = tiny.training_config(photo_folder)
-    config.pipeline.flip = False
+    config = tiny.training_config(photo_folder, {"pipeline.flip": False})
     assert setup.prepare(config, tmp_path / "work", is_quiet=True).config == config
-    config.pipeline.flip = True
+    config = tiny.training_config(photo_folder, {"pipeline.flip": True})
     with pytest.raises(
         ValueError, match=r"started with another config: pipeline\.flip"
     ):

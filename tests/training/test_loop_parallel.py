@@ -19,8 +19,8 @@ def losses_of(workdir: Path) -> list[float]:
 
 
 def trained(photo_folder: Path, workdir: Path, **parallel: object) -> list[float]:
-    config = tiny.training_config(photo_folder)
-    config.parallel.update(parallel)
+    changes = {f"parallel.{name}": value for name, value in parallel.items()}
+    config = tiny.training_config(photo_folder, changes)
     loop.train(config, workdir, is_quiet=True)
     return losses_of(workdir)
 
@@ -46,10 +46,15 @@ def test_a_training_that_makes_values_again_is_the_same(photo_folder, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 def test_ten_skipped_steps_in_a_row_end_a_training(photo_folder, tmp_path):
-    config = tiny.training_config(photo_folder)
-    # Beyond float32: losses and gradients are finite, what comes of them is not.
-    config.schedule.update(peak=1e39, warmup=0)
-    config.training.update(steps=30, checkpoint_every=5, validation_images=0)
+    # Beyond float32: losses and gradients are finite, the updates are not.
+    changes = {
+        "schedule.peak": 1e39,
+        "schedule.warmup": 0,
+        "training.steps": 30,
+        "training.checkpoint_every": 5,
+        "training.validation_images": 0,
+    }
+    config = tiny.training_config(photo_folder, changes)
     with pytest.raises(ArithmeticError, match="10 steps in a row") as caught:
         loop.train(config, tmp_path, is_quiet=True)
     assert any(path.name in str(caught.value) for path in photo_folder.iterdir())

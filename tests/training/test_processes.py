@@ -82,7 +82,7 @@ def stopped(by_two, photo_folder, tmp_path_factory) -> Path:
     # Else nothing was interrupted.
     assert 3 <= step < STEPS
     # Only process 0 tells.
-    assert told.count(f"stopped after step {step}; to go on: jaxcolor train") == 1
+    assert told.count(f"stopped after step {step}; to resume: jaxcolor train") == 1
     return workdir
 
 
@@ -132,7 +132,7 @@ def test_a_killed_process_takes_the_others_along(by_two, photo_folder, tmp_path)
     found, told = joined.statuses(started)
     assert found[0] not in (0, 2), told
     assert time.monotonic() - killed < 3 * joined.HEARTBEAT
-    # A checkpoint that lost half of its files while nobody looked is not gone on from.
+    # A checkpoint that lost half of its files while nobody looked is not resumed from.
     latest = checkpoints.steps(tmp_path)[-1]
     assert 6 <= latest < STEPS
     for file in (tmp_path / checkpoints.FOLDER / str(latest) / "state").rglob("*"):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcolor.training import train_log
-from jaxcolor.training.train_log import Interval, Journal
+from jaxcolor.training.train_log import Interval, TrainLog
 
 
 def test_means_are_over_the_steps_since_the_last_line():
@@ -35,13 +35,13 @@ def test_an_interval_goes_on_exactly_from_its_json():
 
 
 def test_a_resumed_log_forgets_what_came_after_its_step(tmp_path):
-    with Journal(tmp_path, step=0) as journal:
+    with TrainLog(tmp_path, step=0) as training:
         for step in (10, 20, 30):
-            journal.write(step, "train", {"loss": step / 10})
+            training.write(step, "train", {"loss": step / 10})
     with (tmp_path / "log.jsonl").open("a") as log:
         log.write('{"step": 40, "ki')
-    with Journal(tmp_path, step=20) as journal:
-        journal.write(30, "train", {"loss": 7.0})
+    with TrainLog(tmp_path, step=20) as training:
+        training.write(30, "train", {"loss": 7.0})
     lines = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
     assert [(line["step"], line["loss"]) for line in lines] == [
         (10, 1.0),

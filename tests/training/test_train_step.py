@@ -133,7 +133,12 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
     )
     step = jax.jit(
         train_step.make_train_step(
-            network, optimizer, objective, average_decay=0.9, spoil=None, axis_name=None
+            network,
+            optimizer,
+            objective,
+            average_decay=0.9,
+            degrade=None,
+            axis_name=None,
         )
     )
     before = train_step.init_state(variables, optimizer, average=True)
@@ -178,7 +183,7 @@ def test_a_training_colorizes_as_an_evaluation_does(photographs, amount):
 def test_the_average_moves_by_its_decay(network, variables, objective):
     optimizer = optimizers.sgd(lambda _: 0.01, momentum=0.0)
     step = train_step.make_train_step(
-        network, optimizer, objective, average_decay=0.5, spoil=None, axis_name=None
+        network, optimizer, objective, average_decay=0.5, degrade=None, axis_name=None
     )
     before = train_step.init_state(variables, optimizer, average=True)
     after, _ = jax.jit(step)(before._replace(step=jnp.int32(1000)), noise(2))
@@ -233,7 +238,7 @@ def one_step(network, variables, objective, rgb, *, state=None, **options):
         optimizer,
         objective,
         average_decay=0.9,
-        spoil=None,
+        degrade=None,
         axis_name=None,
         **options,
     )

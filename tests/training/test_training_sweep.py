@@ -6,9 +6,9 @@ import pytest
 
 from jaxcolor import cli
 from jaxcolor.training import loop, training_sweep
-from jaxcolor.training.config import reading
+from jaxcolor.training.config import reading, schema
 
-CONFIG = Path(__file__).parents[2] / "configs" / "lambda_sweep.py"
+CONFIG = reading.known()["lambda_sweep"]
 
 
 def validate(workdir: Path, losses: dict[int, float]) -> None:
@@ -24,13 +24,15 @@ def validate(workdir: Path, losses: dict[int, float]) -> None:
 
 
 def test_a_config_lists_its_trainings():
-    found = reading.read_sweep(CONFIG, ["--config.training.steps=7"])
+    found = reading.read_sweep(
+        CONFIG, ["--config.training.steps=7", "--config.schedule.warmup=1"]
+    )
     assert len(found) == 9
     name, config = found[4]
-    assert name == "004-rebalancing_lambda=0.5,seed=1"
-    assert config.objective.rebalancing_lambda == 0.5
+    assert name == "004-training_lambda=0.5,seed=1"
+    assert config.objective.training_lambda == 0.5
     assert config.training.seed == 1
-    # The schedule follows an override, in each of them.
+    # The schedule follows an override in each of them.
     assert {config.training.steps for _, config in found} == {7}
     assert {config.schedule.length for _, config in found} == {7}
 
@@ -38,8 +40,11 @@ def test_a_config_lists_its_trainings():
 def test_a_change_of_what_is_no_setting_is_one_line(tmp_path):
     path = tmp_path / "mine.py"
     text = CONFIG.read_text().replace("training.seed", "training.sed")
+    # Away from its siblings.
+    text = text.replace("from . import", "from jaxcolor.configs import")
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"mine\.py") as raised:
+    told = r"mine\.py: there is no setting training\.sed\. Did you mean \"seed\""
+    with pytest.raises(ValueError, match=told) as raised:
         reading.read_sweep(path, [])
     assert "\n" not in str(raised.value)
     path.write_text(text.partition("def get_hyper")[0])
@@ -75,12 +80,12 @@ def test_a_table_is_made_of_what_there_is(tmp_path):
     validate(tmp_path / configs[0][0], {10: 3.5, 20: 3.25})
     validate(tmp_path / configs[1][0], {10: 3.0})
     table = training_sweep.collect(configs, tmp_path)
-    assert "| 000-rebalancing_lambda=0.25,seed=0 | 0.25 | 0 | 20 | 3.25 |" in table
+    assert "| 000-training_lambda=0.25,seed=0 | 0.25 | 0 | 20 | 3.25 |" in table
     assert "| 8 | – |" not in table.splitlines()[3]
     with (tmp_path / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["loss"] for row in rows[:3]] == ["3.25", "3.0", ""]
-    assert {row["objective.rebalancing_lambda"] for row in rows} == {
+    assert {row["objective.training_lambda"] for row in rows} == {
         "0.25",
         "0.5",
         "1.0",
@@ -95,7 +100,8 @@ def test_no_table_is_made_of_other_trainings(tmp_path):
     assert not list(tmp_path.iterdir())
     name, config = configs[0]
     validate(tmp_path / name, {10: 3.5})
-    plain = config.to_dict() | {"training": {**config.training, "batch_size": 7}}
+    plain = schema.to_dict(config)
+    plain["training"]["batch_size"] = 7
     (tmp_path / name / "training.json").write_text(json.dumps(plain))
     with pytest.raises(ValueError, match=r"training\.batch_size was 7"):
         training_sweep.collect(configs, tmp_path)
@@ -103,8 +109,8 @@ def test_no_table_is_made_of_other_trainings(tmp_path):
 
 
 def test_an_override_that_the_sweep_would_undo_is_refused():
-    overrides = ["--config.objective.rebalancing_lambda=0.3"]
-    with pytest.raises(ValueError, match=r"get_hyper sets objective\.rebal"):
+    overrides = ["--config.objective.training_lambda=0.3"]
+    with pytest.raises(ValueError, match=r"get_hyper sets objective\.train"):
         reading.read_sweep(CONFIG, overrides)
 
 

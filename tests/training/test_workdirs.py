@@ -1,9 +1,9 @@
 import threading
 
 import pytest
-from ml_collections import ConfigDict
 
 from jaxcolor.training import workdirs
+from tests import tiny
 
 
 def test_a_file_that_another_process_writes_is_waited_for(tmp_path, monkeypatch):
@@ -30,4 +30,4 @@ def test_processes_that_share_no_workdir_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(workdirs, "APPEARING", 0)
     monkeypatch.setattr(workdirs.processes, "is_first", lambda: False)
     with pytest.raises(ValueError, match="wanted a workdir that all share"):
-        workdirs.settle_split(ConfigDict(), tmp_path)
+        workdirs.settle_split(tiny.training_config(tmp_path), tmp_path)

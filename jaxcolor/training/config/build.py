@@ -1,282 +1,182 @@
-"""From a config to the objects of a training.
+"""From a config to the objects that need several of its sections."""
 
-Each section of a config holds the keyword arguments of one factory, so a config can be
-checked before anything starts: an argument that is unknown or missing is refused with
-its name.
-"""
-
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+import difflib
+import os
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from ml_collections import ConfigDict
+from jaxtyping import PyTree
 
-from jaxcolor import models
-from jaxcolor.color import gamut, heads
+from jaxcolor.color import heads
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Head, Prior
-from jaxcolor.data import sources, splits
+from jaxcolor.models import layerwise
 from jaxcolor.models.interface import Network
 from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.runtime import devices
-from jaxcolor.training import degradation, objectives, optimizers
-from jaxcolor.training.config import limits, schema
+from jaxcolor.training import objectives, train_step
+from jaxcolor.training.config.schema import Config
+from jaxcolor.training.config.schema.method import Classification
+from jaxcolor.training.config.schema.optimization import Layers
 from jaxcolor.training.objectives import Objective
 
-INITIALIZATIONS = ("random", "within_channel")
-CLASSIFICATION, REGRESSION = "classification", "regression"
+# Names that an error suggests.
+SUGGESTED = 3
+GIGABYTE = 1e9
 
 
-def _classification(
-    *, neighbors: int, sigma: float, rebalancing_lambda: float, gray_threshold: float
-) -> dict[str, Any]:
-    return {
-        "neighbors": neighbors,
-        "sigma": sigma,
-        "training_lambda": rebalancing_lambda,
-        "gray_threshold": gray_threshold,
-    }
+def check(config: Config) -> None:
+    """Refuses a config that this machine or its own network cannot train.
 
-
-def _regression() -> dict[str, Any]:
-    return {}
-
-
-# Each returns the fields of its head, and the arguments of `objectives.of_head`.
-OBJECTIVES: dict[str, Callable[..., dict[str, Any]]] = {
-    CLASSIFICATION: _classification,
-    REGRESSION: _regression,
-}
-HEADS: dict[str, Any] = {CLASSIFICATION: heads.Bins, REGRESSION: heads.Regression}
-# Sections that only a config with this objective has.
-SECTIONS_OF = {CLASSIFICATION: {"gamut", "prior"}, REGRESSION: set[str]()}
-# A section whose factory is a table names its choice under "name".
-FACTORIES: dict[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] = {
-    "training": schema.Training,
-    "data": schema.Data,
-    "pipeline": schema.Pipeline,
-    "prior": schema.Prior,
-    "gamut": gamut.from_srgb,
-    "objective": OBJECTIVES,
-    "model": models.BY_NAME,
-    "initialization": schema.Initialization,
-    "optimizer": optimizers.OPTIMIZERS,
-    "schedule": optimizers.SCHEDULES,
-    "layers": schema.Layers,
-    "average": schema.Average,
-    "wear": degradation.Wear,
-    "parallel": schema.Parallel,
-    "release": schema.Release,
-}
-# Arguments that no config gives: the program fills them in.
-PROVIDED = {
-    "model": ("outputs", "dtype", "axis_name", "parent", "name"),
-    "optimizer": ("schedule",),
-}
-
-
-def check_sections(config: ConfigDict) -> None:
-    """Refuses a config that lacks something or has something unknown.
-
-    Raises:
-        ValueError: naming the section, what was got and what is wanted.
-    """
-    name = config.objective.name if "objective" in config else CLASSIFICATION
-    others = set[str]().union(*SECTIONS_OF.values())
-    wanted = set(FACTORIES) - (others - SECTIONS_OF.get(name, others))
-    if wrong := sorted(wanted ^ set(config)):
-        raise ValueError(f"sections missing or unknown in the config: {wrong}")
-    for section in sorted(wanted):
-        _check_section(section, config[section])
-
-
-def check(config: ConfigDict) -> None:
-    """Refuses a config of which no training can be made.
+    Builds every object that needs no photographs, as shapes, to surface errors early.
 
     Raises:
         ValueError: naming the setting, what was got and what is wanted.
     """
-    check_sections(config)
-    limits.check_finite(config.to_dict())
-    limits.check_numbers(
-        section_of(config, "training"),
-        section_of(config, "data"),
-    )
-    method = config.initialization.method
-    if method not in INITIALIZATIONS:
-        known = ", ".join(INITIALIZATIONS)
+    config.parallel.check_share(config.training, devices=devices.device_count())
+    module = network(config, axis_name=None)
+    if config.pipeline.crop % module.input_multiple:
         raise ValueError(
-            f"config.initialization.method is {method!r}; wanted one of {known}"
+            f"config.pipeline.crop is {config.pipeline.crop};"
+            f" wanted a multiple of {module.input_multiple}"
         )
-    limits.check_wear(section_of(config, "wear"))
-    limits.check_layers(section_of(config, "layers"))
-    limits.check_parallel(
-        section_of(config, "parallel"),
-        section_of(config, "training"),
-        devices=devices.device_count(),
+    _check_objective(config)
+    _check_decoding(config)
+    smallest = jax.ShapeDtypeStruct(
+        (1, module.input_multiple, module.input_multiple), jnp.float32
     )
-    _check_factories(config)
+    variables = jax.eval_shape(
+        lambda x: module.init(jax.random.key(0), x, train=False), smallest
+    )
+    _check_prefixes(config.layers, variables)
+    _check_memory(config, variables)
 
 
-def section_of(config: ConfigDict, section: str) -> Any:
-    """Returns what the factory of a section makes of it.
-
-    Only for a section whose arguments are all in the config.
-    """
-    factory, arguments = _factory(section, config[section])
-    try:
-        return factory(**arguments)
-    except ValueError as error:
-        raise ValueError(f"config.{section}: {error}") from error
-
-
-def data(config: ConfigDict, *, listing: dict[str, list[str]] | None) -> splits.Split:
-    """Returns the training and the validation photographs.
-
-    Args:
-        config: its section `data`.
-        listing: names of both, of an earlier start: neither looked for nor verified
-            again. None at the first.
-    """
-    wanted: schema.Data = section_of(config, "data")
-
-    def opened(spec: str, names: list[str] | None) -> sources.Source:
-        return sources.open_source(spec, names=names, data_dir=wanted.data_dir)
-
-    names = listing or {}
-    if wanted.validation is not None:
-        return splits.Split(
-            training=opened(wanted.source, names.get("training")),
-            validation=opened(wanted.validation, names.get("validation")),
-        )
-    both = names["training"] + names["validation"] if names else None
-    whole = opened(wanted.source, both)
-    return splits.split(whole, held_out_fraction=wanted.held_out_fraction)
-
-
-def network(config: ConfigDict, *, axis_name: str | None) -> Network:
+def network(config: Config, *, axis_name: str | None) -> Network:
     """Returns the network for the config's objective."""
-    factory, arguments = _factory("model", config.model)
-    return factory(
-        **arguments,
+    return config.model.make(
         outputs=head(config).outputs,
-        dtype=jnp.dtype(config.parallel.compute_dtype),
+        dtype=config.parallel.compute_dtype,
         axis_name=axis_name,
     )
 
 
-def head(config: ConfigDict) -> Head:
+def head(config: Config) -> Head:
     """Returns what the network's outputs mean."""
-    name = config.objective.name
-    if name not in HEADS:
-        known = ", ".join(HEADS)
-        raise ValueError(f"config.objective.name is {name!r}; wanted one of {known}")
-    given = section_of(config, "objective")
-    if "gamut" in config:
-        given["spacing"] = section_of(config, "gamut").spacing
-    make = HEADS[name]
-    its: Head = make(**{field: given[field] for field in make._fields})
-    return its
-
-
-def objective(config: ConfigDict, prior: Prior) -> Objective:
-    """Returns the objective; a head with bins needs the prior."""
-    given = section_of(config, "objective")
-    return objectives.of_head(
-        head(config), prior, gray_threshold=given.get("gray_threshold")
+    if not isinstance(config.objective, Classification):
+        return heads.Regression()
+    assert config.gamut is not None
+    return heads.Bins(
+        spacing=config.gamut.spacing,
+        neighbors=config.objective.neighbors,
+        sigma=config.objective.sigma,
+        training_lambda=config.objective.training_lambda,
     )
 
 
-def schedule(config: ConfigDict) -> optax.Schedule:
-    """Returns the learning rate by step."""
-    return section_of(config, "schedule")
+def objective(config: Config, prior: Prior) -> Objective:
+    """Returns the objective; a head with bins needs the prior."""
+    wanted = config.objective
+    threshold = wanted.gray_threshold if isinstance(wanted, Classification) else None
+    return objectives.of_head(head(config), prior, gray_threshold=threshold)
 
 
-def optimizer(config: ConfigDict) -> optax.GradientTransformation:
+def optimizer(config: Config) -> optax.GradientTransformation:
     """Returns the optimizer with its schedule and its factors by layer."""
-    factory, arguments = _factory("optimizer", config.optimizer)
-    layers: schema.Layers = section_of(config, "layers")
-    inner = factory(schedule(config), **arguments)
-    return optimizers.by_layer(inner, rates=layers.rates, warmup=layers.warmup)
+    return config.layers.scale(config.optimizer.make(config.schedule.make()))
 
 
-def description(config: ConfigDict) -> Description:
-    """Returns what a model of this config is, for checkpoints and releases."""
-    _, arguments = _factory("model", config.model)
-    release: schema.Release = section_of(config, "release")
-    its = head(config)
+def description(config: Config) -> Description:
+    """Returns the description of the trained model, for checkpoints and releases."""
+    its, release = head(config), config.release
     return Description(
         network=config.model.name,
-        arguments={**arguments, "outputs": its.outputs},
+        arguments={**config.model.arguments, "outputs": its.outputs},
         head=its,
         size=release.size,
         decoding=Decoding(
-            release.temperature, release.decoding_lambda, release.coherence
+            release.temperature, release.rebalancing_lambda, release.coherence
         ),
     )
 
 
-def _factory(
-    section: str, values: ConfigDict
-) -> tuple[Callable[..., Any], dict[str, Any]]:
-    factory = FACTORIES[section]
-    arguments = values.to_dict()
-    if isinstance(factory, Mapping):
-        name = arguments.pop("name", None)
-        if name not in factory:
-            known = ", ".join(factory)
-            raise ValueError(
-                f"config.{section}.name is {name!r}; wanted one of {known}"
-            )
-        return factory[name], arguments
-    return factory, arguments
-
-
-def _check_section(section: str, values: ConfigDict) -> None:
-    factory, arguments = _factory(section, values)
-    provided = PROVIDED.get(section, ())
-    wanted = {
-        name for name in inspect.signature(factory).parameters if name not in provided
-    }
-    if wrong := sorted(set(arguments) - wanted):
-        raise ValueError(
-            f"config.{section} has unknown {wrong}; known: {sorted(wanted)}"
-        )
-    if missing := sorted(wanted - set(arguments)):
-        raise ValueError(f"config.{section} lacks {missing}")
-
-
-def _check_factories(config: ConfigDict) -> None:
-    """Makes what needs no photographs, for its errors."""
+def _check_objective(config: Config) -> None:
+    its = head(config)
+    outputs = its.outputs
+    prior = None if its.gamut is None else np.full(outputs, 1 / outputs, np.float32)
     try:
-        optimizer(config)
-        module = network(config, axis_name=None)
-        its = head(config)
-        outputs = its.outputs
-        prior = np.full(outputs, 1 / outputs, np.float32)
-        terms = objective(config, None if its.gamut is None else prior).terms
         # Shapes only: nothing is computed.
+        terms = objective(config, prior).terms
         pixel = jnp.zeros((1, 1, 1, outputs)), jnp.zeros((1, 1, 1, 2))
         jax.eval_shape(terms, *pixel)
-        smallest = jnp.zeros((1, module.input_multiple, module.input_multiple))
-        variables = jax.eval_shape(
-            lambda: module.init(jax.random.key(0), smallest, train=False)
-        )
-        limits.check_prefixes(section_of(config, "layers"), variables)
-        _check_decoding(config)
-        limits.check_crop(config.pipeline.crop, multiple=module.input_multiple)
-    except TypeError as error:
-        raise ValueError(f"the config has a value of a wrong type: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"config.objective.{error}") from error
 
 
-def _check_decoding(config: ConfigDict) -> None:
+def _check_decoding(config: Config) -> None:
     """Refuses a decoding that a release of this config could not have."""
     try:
         descriptions.check_decoding(description(config))
     except ValueError as error:
         raise ValueError(f"config.release.{error}") from error
+
+
+def _check_memory(config: Config, variables: PyTree) -> None:
+    """Refuses a network whose state does not fit into this machine's memory.
+
+    A checkpoint is written from there, and gradients are as large as parameters.
+    """
+    state = jax.eval_shape(
+        lambda x: train_step.init_state(
+            x, optimizer(config), average=config.average.decay > 0
+        ),
+        variables,
+    )
+    arrays = jax.tree.leaves((state, state.params))
+    needed = sum(x.size * x.dtype.itemsize for x in arrays)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise ValueError(
+            "config.model makes a network whose weights, moments and gradients take"
+            f" {needed / GIGABYTE:,.0f} GB; wanted at most the"
+            f" {memory / GIGABYTE:,.0f} GB of this machine"
+        )
+
+
+def _check_prefixes(section: Layers, variables: PyTree) -> None:
+    """Refuses prefixes that match nothing in the network.
+
+    Args:
+        section: with the prefixes.
+        variables: of the network, shapes suffice.
+
+    Raises:
+        ValueError: naming the first prefix, with some that are known.
+    """
+    names = layerwise.names_of(variables["params"])
+    _check_matches("rates", section.rates, names)
+    _check_matches("warmup", section.warmup, names)
+    statistics = layerwise.names_of(variables.get("batch_stats", {}))
+    modules = [layerwise.module_of(name) for name in statistics]
+    _check_matches("fixed_statistics", section.fixed_statistics, modules)
+
+
+def _check_matches(setting: str, prefixes: Iterable[str], names: Sequence[str]) -> None:
+    for prefix in prefixes:
+        if any(layerwise.match(name, [prefix]) is not None for name in names):
+            continue
+        parts = [name.split("/") for name in names]
+        known = {"/".join(p[:n]) for p in parts for n in range(1, len(p) + 1)}
+        likeness = {
+            name: difflib.SequenceMatcher(None, name, prefix).ratio() for name in known
+        }
+        meant = sorted(known, key=lambda name: (-likeness[name], name))[:SUGGESTED]
+        raise ValueError(
+            f"config.layers.{setting} has {prefix!r}, which matches nothing in the"
+            f" network; known are {', '.join(meant) or 'none'}"
+            + (" and others" if len(known) > len(meant) else "")
+        )

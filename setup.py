@@ -1,0 +1,8 @@
+"""Adds the configs, which lie beside the package, to it; all else is in setup.cfg."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[*find_packages(include=["jaxcolor", "jaxcolor.*"]), "jaxcolor.configs"],
+    package_dir={"jaxcolor.configs": "configs"},
+)
