@@ -89,6 +89,7 @@ def training(photos: Path, workdir: Path, **overrides) -> list[str]:
     values = {
         "data.source": photos,
         "data.held_out_fraction": 0.3,
+        "model.width": 1 / 64,
         "pipeline.resize": 32,
         "pipeline.crop": 32,
         "gamut.spacing": 20.0,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from jaxcolor.data import decoding
+from jaxcolor.data import ahead, decoding
 from jaxcolor.data.sources import Example, Source
 
 # More rows than any training has.
@@ -91,6 +91,7 @@ def training_batches(
     _check_crop(crop, smallest=round(resize * min(scales)))
     augmentation = Augmentation(resize, squash, scales, crop, flip, draft)
     return _batches(
+        _by_grain,
         functools.partial(_training_row, source, seed, augmentation),
         indices=range(step * batch_size, ENDLESS),
         batch_size=batch_size,
@@ -152,7 +153,9 @@ def validation_batches(
         decoding.decode_center, resize=resize, squash=squash, crop=crop, draft=draft
     )
     batches = -(-len(source) // batch_size)
+    # Without Grain: an evaluation takes place where only models are used, too.
     return _batches(
+        ahead.in_order,
         functools.partial(_validation_row, source, center, crop),
         indices=range(batches * batch_size),
         batch_size=batch_size,
@@ -164,6 +167,7 @@ def validation_batches(
 
 
 def _batches(
+    make_ahead: Callable[..., Iterator[Batch]],
     row: Callable[[int], Row],
     *,
     indices: range,
@@ -178,18 +182,26 @@ def _batches(
             f"got process {process_index} of {process_count} for batches of"
             f" {batch_size}, wanted a share of the same size for each"
         )
-    # Here, for it takes seconds.
-    import grain
 
-    # Grain gets whole batches: it takes 15 microseconds for everything it is shown,
-    # and its position is then the train step.
     def batch(number: int) -> Batch:
         rows = indices[number * batch_size : (number + 1) * batch_size]
         made = [row(index) for index in rows[process_index::process_count]]
         return {key: np.stack([one[key] for one in made]) for key in made[0]}
 
+    count = len(indices) // batch_size
+    return make_ahead(batch, count, threads=threads, prefetch=prefetch)
+
+
+def _by_grain(
+    batch: Callable[[int], Batch], count: int, *, threads: int, prefetch: int
+) -> Iterator[Batch]:
+    # Here, for it takes seconds.
+    import grain
+
+    # Grain gets whole batches: it takes 15 microseconds for everything it is shown,
+    # and its position is then the train step.
     return iter(
-        grain.MapDataset.range(len(indices) // batch_size)
+        grain.MapDataset.range(count)
         .map(batch)
         .to_iter_dataset(grain.ReadOptions(threads, prefetch))
     )
