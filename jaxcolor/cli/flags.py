@@ -16,6 +16,7 @@ class Command(NamedTuple):
         add_arguments: declares the flags; imports nothing heavy.
         run: does the work, importing what it needs, and returns the exit status.
         has_overrides: whether unknown flags are left in `overrides`.
+        extra: of the installation that it needs, of `extras.MODULES`; None for none.
     """
 
     summary: str
@@ -23,6 +24,7 @@ class Command(NamedTuple):
     add_arguments: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], int]
     has_overrides: bool = False
+    extra: str | None = None
 
 
 def is_hidden(arguments: Namespace) -> bool | None:

@@ -170,4 +170,5 @@ COMMAND = Command(
     " also opened\nby its folder: tfds:data/photos/1.0.0:test",
     _add_prepare,
     _prepare,
+    extra="tfds",
 )

@@ -13,7 +13,7 @@ from jaxcolor.pretrained import release
 from jaxcolor.recognition import classifier_training
 from tests import tiny
 
-RECIPE = recognition.Recipe(
+RECIPE = classifier_training.Recipe(
     epochs=4,
     batch_size=8,
     size=32,
@@ -46,7 +46,7 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(scenes):
-    return recognition.train(
+    return classifier_training.train(
         sources.folder(scenes), RECIPE, seed=0, name="scenes", is_quiet=True
     )
 
@@ -191,7 +191,9 @@ def test_the_provenance_tells_how_it_was_trained(trained, scenes):
 def test_a_seed_decides_everything(scenes, trained):
     source = sources.folder(scenes)
     same, other = (
-        recognition.train(source, RECIPE, seed=seed, name="scenes", is_quiet=True)
+        classifier_training.train(
+            source, RECIPE, seed=seed, name="scenes", is_quiet=True
+        )
         for seed in (0, 1)
     )
     first = jax.tree.leaves(trained.variables)
@@ -254,7 +256,7 @@ def test_a_colorization_model_is_no_classifier_nor_the_reverse(trained, tmp_path
 def test_a_senseless_recipe_is_refused(scenes, change):
     (name,) = change
     with pytest.raises(ValueError, match=f"{name} is .*; wanted more than 0"):
-        recognition.train(
+        classifier_training.train(
             sources.folder(scenes),
             RECIPE._replace(**change),
             seed=0,
