@@ -60,7 +60,7 @@ def start(command: list[str], *, count: int, devices: int) -> list[Running]:
     if count > 1:
         # On CPU, processes that take a program from a folder and others that compile it
         # do not find each other: Gloo's deadline passes.
-        del environment["JAX_COMPILATION_CACHE_DIR"]
+        environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     port = free_port()
     started = []
     for index in range(count):

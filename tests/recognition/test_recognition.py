@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +10,10 @@ from skimage import color
 
 from jaxcolor import cli, recognition
 from jaxcolor.data import sources, splits
+from jaxcolor.models.scene_classifier import SceneClassifier
 from jaxcolor.pretrained import release
 from jaxcolor.recognition import classifier_training
+from jaxcolor.training import optimizers, train_step
 from tests import tiny
 
 RECIPE = classifier_training.Recipe(
@@ -148,8 +151,10 @@ def test_crops_keep_their_labels(scenes):
 
 
 def test_the_loss_is_the_smoothed_cross_entropy():
-    network = recognition.training.SceneClassifier(width=0.25, outputs=3, momentum=0.9)
-    variables = classifier_training._initial(network, 0)
+    network = SceneClassifier(width=0.25, outputs=3, momentum=0.9)
+    variables = jax.jit(partial(network.init, train=False))(
+        jax.random.key(0), jnp.zeros((1, 8, 8, 3))
+    )
     random = np.random.default_rng(0)
     rgb = random.integers(256, size=(4, 8, 8, 3), dtype=np.uint8)
     label = np.array([0, 2, 1, 1])
@@ -159,8 +164,8 @@ def test_the_loss_is_the_smoothed_cross_entropy():
     logits = np.asarray(logits, np.float64)
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     expected = -(0.7 * log_p[np.arange(4), label] + 0.3 * log_p.mean(axis=1)).mean()
-    optimizer = classifier_training.optim.sgd(lambda step: 1e-3, momentum=0.0)
-    state = classifier_training.steps.init_state(variables, optimizer, average=False)
+    optimizer = optimizers.sgd(lambda step: 1e-3, momentum=0.0)
+    state = train_step.init_state(variables, optimizer, average=False)
     step = jax.jit(
         classifier_training.make_step(network, optimizer, label_smoothing=0.3)
     )
