@@ -1,12 +1,25 @@
 """What every test runs under: the CPU as eight devices, and strict shapes."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 # Before jax is imported; processes that a test starts inherit it. Set it to run the
 # tests on an accelerator.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Nothing of a test stays in the user's cache.
 os.environ["JAXCOLOR_CACHE"] = "off"
+# A session compiles each program once, for all its tests and the processes that they
+# start; the folder goes with it. A folder that is set already is used and kept.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.mkdtemp(prefix="jaxcolor-tests-")
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": COMPILED,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
 
 from pathlib import Path
 

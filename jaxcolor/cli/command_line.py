@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from jaxcolor.cli import (
     colorize,
     evaluate,
+    extras,
     finetune,
     prepare,
     prior,
@@ -67,8 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Namespace) -> int:
     try:
+        if arguments.command.extra is not None:
+            extras.check(arguments.command.extra, command=arguments.called)
         status: int = arguments.command.run(arguments)
         return status
+    except ModuleNotFoundError as error:
+        told = extras.explained(error, command=arguments.called)
+        if told is None:
+            raise
+        print(f"jaxcolor: error: {told}", file=sys.stderr)
+        return MISUSED
     except ValueError as error:
         _print_error(error)
         return MISUSED
@@ -114,7 +123,7 @@ def _parser() -> ArgumentParser:
         subparser.add_argument(
             "--quiet", action="store_true", help="no progress bars, only warnings"
         )
-        subparser.set_defaults(command=command, parser=subparser)
+        subparser.set_defaults(called=name, command=command, parser=subparser)
     return parser
 
 

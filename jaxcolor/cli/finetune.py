@@ -102,4 +102,5 @@ COMMAND = Command(
     "  jaxcolor colorize grandma.jpg --model models/album",
     _add_finetune,
     _finetune,
+    extra="train",
 )

@@ -18,6 +18,7 @@ class Command(NamedTuple):
         add_arguments: declares the flags; imports nothing heavy.
         run: does the work, importing what it needs, and returns the exit status.
         has_overrides: whether unknown flags are left in `overrides`.
+        extra: of the installation that it needs, of `extras.MODULES`; None for none.
     """
 
     summary: str
@@ -25,6 +26,7 @@ class Command(NamedTuple):
     add_arguments: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], int]
     has_overrides: bool = False
+    extra: str | None = None
 
 
 SOURCES = "a folder, a .txt list of files, or tfds:NAME:SPLIT"

@@ -79,4 +79,5 @@ COMMAND = Command(
     _add_sweep_train,
     _sweep_train,
     has_overrides=True,
+    extra="train",
 )

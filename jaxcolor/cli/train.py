@@ -63,4 +63,5 @@ COMMAND = Command(
     _add_train,
     _train,
     has_overrides=True,
+    extra="train",
 )

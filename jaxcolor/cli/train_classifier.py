@@ -10,6 +10,7 @@ from jaxcolor.cli.flags import Command
 
 if TYPE_CHECKING:
     from jaxcolor import recognition
+    from jaxcolor.recognition.classifier_training import Recipe
 
 
 def _add_train_classifier(parser: ArgumentParser) -> None:
@@ -50,8 +51,9 @@ def _add_train_classifier(parser: ArgumentParser) -> None:
 def _train_classifier(arguments: Namespace) -> int:
     from jaxcolor import recognition
     from jaxcolor.data import sources
+    from jaxcolor.recognition import classifier_training
 
-    recipe = recognition.Recipe(
+    recipe = classifier_training.Recipe(
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         size=arguments.size,
@@ -69,7 +71,7 @@ def _train_classifier(arguments: Namespace) -> int:
         source = sources.folder(arguments.folder)
     for seed, folder in enumerate(folders):
         if folder not in finished:
-            trained = recognition.train(
+            trained = classifier_training.train(
                 source,
                 recipe,
                 seed=seed,
@@ -82,7 +84,7 @@ def _train_classifier(arguments: Namespace) -> int:
     return 0
 
 
-def _check_recipe(folder: Path, recipe: "recognition.Recipe") -> None:
+def _check_recipe(folder: Path, recipe: "Recipe") -> None:
     """Refuses to mix classifiers of several recipes in one folder.
 
     Raises:
@@ -116,4 +118,5 @@ COMMAND = Command(
     "  jaxcolor train-classifier scenes/ -o classifiers/ --seeds 3",
     _add_train_classifier,
     _train_classifier,
+    extra="train",
 )

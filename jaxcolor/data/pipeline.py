@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from jaxcolor.data import decoding
+from jaxcolor.data import ahead, decoding
 from jaxcolor.data.sources import Example, Source
 
 # More rows than any training needs.
@@ -116,6 +116,7 @@ def training_batches(
         raise ValueError("got no photographs, wanted at least one")
     _check_crop(crop.side, smallest=round(crop.resize * min(crop.scales)))
     return _batches(
+        _by_grain,
         functools.partial(_training_row, source, seed, crop),
         indices=range(step * batch_size, ENDLESS),
         batch_size=batch_size,
@@ -156,7 +157,9 @@ def validation_batches(
     """
     _check_crop(crop.side, smallest=crop.resize)
     batches = -(-len(source) // batch_size)
+    # Without Grain: an evaluation takes place where only models are used, too.
     return _batches(
+        ahead.in_order,
         functools.partial(_validation_row, source, crop),
         indices=range(batches * batch_size),
         batch_size=batch_size,
@@ -186,6 +189,7 @@ def center_squares(
 
 
 def _batches(
+    make_ahead: Callable[..., Iterator[Batch]],
     row: Callable[[int], Row],
     *,
     indices: range,
@@ -198,20 +202,28 @@ def _batches(
             f"got process {share.process} of {share.processes} for batches of"
             f" {batch_size}, wanted a share of the same size for each"
         )
-    # Imported here because it takes seconds.
-    import grain
 
-    # Grain handles whole batches: it takes 15 microseconds for each element, and its
-    # position is then the train step.
     def batch(number: int) -> Batch:
         rows = indices[number * batch_size : (number + 1) * batch_size]
         made = [row(index) for index in rows[share.process :: share.processes]]
         return {key: np.stack([one[key] for one in made]) for key in made[0]}
 
+    count = len(indices) // batch_size
+    return make_ahead(batch, count, threads=workers.threads, prefetch=workers.prefetch)
+
+
+def _by_grain(
+    batch: Callable[[int], Batch], count: int, *, threads: int, prefetch: int
+) -> Iterator[Batch]:
+    # Imported here because it takes seconds.
+    import grain
+
+    # Grain handles whole batches: it takes 15 microseconds for each element, and its
+    # position is then the train step.
     return iter(
-        grain.MapDataset.range(len(indices) // batch_size)
+        grain.MapDataset.range(count)
         .map(batch)
-        .to_iter_dataset(grain.ReadOptions(*workers))
+        .to_iter_dataset(grain.ReadOptions(threads, prefetch))
     )
 
 

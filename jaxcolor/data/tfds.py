@@ -3,9 +3,15 @@
 TensorFlow is not needed.
 """
 
+import contextlib
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+# Every shard that was read stays open. As many files as a process may have open
+# for this, if the system lets it; and those that something else needs.
+OPEN_FILES, OTHER_FILES = 65_536, 256
 
 
 class Prepared(NamedTuple):
@@ -37,7 +43,8 @@ def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepare
 
     Raises:
         ValueError: it is not prepared, cannot be reached, is not in a format with
-            random access, has no such split, or not one image in each record.
+            random access, has no such split, or not one image in each record; or it
+            has more shards than files may be open.
     """
     # Imported here because it takes half a second.
     import tensorflow_datasets as tfds
@@ -71,6 +78,8 @@ def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepare
         raise ValueError(
             f"{name} is prepared as {stored}, which has no random access; {how}"
         ) from error
+    shards = len(builder.info.splits[split].file_instructions)
+    _allow_open_files(shards, name=name)
     title = f"{builder.info.full_name}/{split}"
     labels = [k for k in features if isinstance(features[k], tfds.features.ClassLabel)]
     if len(labels) != 1:
@@ -78,6 +87,29 @@ def open_split(name: str, *, split: str, data_dir: str | Path | None) -> Prepare
     return Prepared(
         title, records, images[0], labels[0], tuple(features[labels[0]].names)
     )
+
+
+def _allow_open_files(shards: int, *, name: str) -> None:
+    """Raises the soft limit of open files, which is 1,024 on many systems.
+
+    Raises:
+        ValueError: the hard limit is too low.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft < most:
+        # Some systems have a lower limit than the one that they tell.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < shards + OTHER_FILES:
+        raise ValueError(
+            f"{name} has {shards:,} shards, and this process may open {soft:,} files,"
+            f" wanted {shards + OTHER_FILES:,}: raise the limit (ulimit -n), or prepare"
+            " fewer and larger shards (jaxcolor prepare --shard-photos)"
+        )
 
 
 def _how_to_prepare(name: str, *, data_dir: str | Path | None) -> str:

@@ -82,7 +82,7 @@ class LiteFpn(nn.Module):
         interface.check_size(self, *lightness.shape[1:])
         c1, c2, c3, c4, c5 = efficientnet_lite.Encoder(
             self.encoder_width, self.encoder_depth, self.dtype, name="encoder"
-        )(_gray(lightness)[..., None])
+        )(gray(lightness)[..., None])
         coarsest = self._channels(COARSEST)
         at16, at8, at4 = (self._channels(n) for n in PYRAMID)
 
@@ -105,7 +105,7 @@ class LiteFpn(nn.Module):
         x = nn.relu(layers.doubled(x) + lateral(c3, at8, "lateral8"))
         x = nn.relu(conv(x, at4, "fuse8"))
         x = layers.doubled(x) + lateral(c2, at4, "lateral4")
-        x = nn.relu(x + lateral(_gathered(c1), at4, "lateral2"))
+        x = nn.relu(x + lateral(four_as_one(c1), at4, "lateral2"))
         x = checkpoint_name(x, layers.BLOCK)
         for number in range(1, 1 + REFINEMENTS):
             # Dense 3x3 convolutions here would take a third of a training's time.
@@ -203,13 +203,13 @@ class Attention(nn.Module):
         return x + layers.Pointwise(c, self.dtype, is_zero=True, name="out")(found)
 
 
-def _gathered(x: Float[Array, "b h w c"]) -> Float[Array, "b h//2 w//2 4*c"]:
+def four_as_one(x: Float[Array, "b h w c"]) -> Float[Array, "b h//2 w//2 4*c"]:
     """Halves height and width: four pixels become the channels of one."""
     b, h, w, c = x.shape
     parts = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
     return parts.reshape(b, h // 2, w // 2, 4 * c)
 
 
-def _gray(lightness: Float[Array, "b h w"]) -> Float[Array, "b h w"]:
+def gray(lightness: Float[Array, "b h w"]) -> Float[Array, "b h w"]:
     """Returns the sRGB level of a lightness, in the range that the encoder knows."""
     return efficientnet_lite.normalize(255 * cielab.gray_from_lightness(lightness))

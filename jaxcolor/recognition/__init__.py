@@ -2,6 +2,7 @@
 
 A classifier that has learned from color photographs recognizes gray ones less well.
 How much of the loss a colorizer recovers tells whether its colors are meaningful.
+`classifier_training` trains one of your own; it needs the extra `train`.
 
 Source:
     Zhang et al. 2016 (arXiv:1603.08511), section 3.1, "semantic interpretability".
@@ -15,7 +16,6 @@ from jaxcolor.recognition.classification import (
     labels,
     top,
 )
-from jaxcolor.recognition.classifier_training import Recipe, train
 from jaxcolor.recognition.classifiers import (
     Classifier,
     FromFunction,
@@ -28,7 +28,6 @@ from jaxcolor.recognition.published_classifiers import published
 __all__ = [
     "Classifier",
     "FromFunction",
-    "Recipe",
     "Trained",
     "classes_of",
     "gray",
@@ -39,5 +38,4 @@ __all__ = [
     "published",
     "save",
     "top",
-    "train",
 ]

@@ -263,6 +263,15 @@ def test_closing_ends_the_threads(source):
         assert not thread.is_alive()
 
 
+def test_validation_photographs_are_read_without_grain(source, monkeypatch):
+    # None makes an import of it fail.
+    monkeypatch.setitem(sys.modules, "grain", None)
+    batches = list(pipeline.validation_batches(source, **VALIDATION))
+    assert len(batches) == 3
+    with pytest.raises(ImportError):
+        next(pipeline.training_batches(source, **TRAINING))
+
+
 def test_neither_grain_nor_jax_is_loaded_before_the_first_batch():
     code = (
         "import sys; from jaxcolor.data import pipeline, sources; "

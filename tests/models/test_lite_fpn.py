@@ -167,7 +167,7 @@ def test_attention_is_its_definition_in_numpy():
 
 def test_four_pixels_become_the_channels_of_one():
     x = np.arange(2 * 4 * 6 * 3, dtype=np.float32).reshape(2, 4, 6, 3)
-    found = lite_fpn._gathered(jnp.asarray(x))
+    found = lite_fpn.four_as_one(jnp.asarray(x))
     corners = [x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
     np.testing.assert_array_equal(found, np.concatenate(corners, axis=-1))
 
@@ -175,7 +175,7 @@ def test_four_pixels_become_the_channels_of_one():
 def test_the_encoder_sees_gray_pixels():
     gray = np.arange(256, dtype=np.uint8)
     lab = cielab.rgb8_to_lab(jnp.asarray(np.repeat(gray[:, None], 3, axis=1)))
-    found = lite_fpn._gray(lab[None, None, :, 0])[0, 0]
+    found = lite_fpn.gray(lab[None, None, :, 0])[0, 0]
     # A level is 1/128; float32 through a cube and a power is off by 1e-4 levels.
     expected = (gray.astype(np.float32) - 127) / 128
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from jaxcolor.recognition import classifier_training
 from jaxcolor.training import optimizers, train_step
 from tests import tiny
 
-RECIPE = recognition.Recipe(
+RECIPE = classifier_training.Recipe(
     epochs=4,
     batch_size=8,
     size=32,
@@ -49,7 +50,7 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(scenes):
-    return recognition.train(
+    return classifier_training.train(
         sources.folder(scenes), RECIPE, seed=0, name="scenes", is_quiet=True
     )
 
@@ -152,7 +153,9 @@ def test_crops_keep_their_labels(scenes):
 
 def test_the_loss_is_the_smoothed_cross_entropy():
     network = SceneClassifier(width=0.25, outputs=3, momentum=0.9)
-    variables = network.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), train=False)
+    variables = jax.jit(partial(network.init, train=False))(
+        jax.random.key(0), jnp.zeros((1, 8, 8, 3))
+    )
     random = np.random.default_rng(0)
     rgb = random.integers(256, size=(4, 8, 8, 3), dtype=np.uint8)
     label = np.array([0, 2, 1, 1])
@@ -194,7 +197,9 @@ def test_the_provenance_tells_how_it_was_trained(trained, scenes):
 def test_a_seed_decides_everything(scenes, trained):
     source = sources.folder(scenes)
     same, other = (
-        recognition.train(source, RECIPE, seed=seed, name="scenes", is_quiet=True)
+        classifier_training.train(
+            source, RECIPE, seed=seed, name="scenes", is_quiet=True
+        )
         for seed in (0, 1)
     )
     first = jax.tree.leaves(trained.variables)
@@ -277,7 +282,7 @@ def test_a_colorization_model_is_no_classifier_nor_the_reverse(trained, tmp_path
 def test_a_senseless_recipe_is_refused(scenes, change):
     (name,) = change
     with pytest.raises(ValueError, match=f"{name} is .*; wanted more than 0"):
-        recognition.train(
+        classifier_training.train(
             sources.folder(scenes),
             RECIPE._replace(**change),
             seed=0,

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,13 +28,24 @@ HEAVY = (
 PROGRAMS = ("class_weights", "ab_of_rgb", "paint")
 
 
+class _Jax:
+    """JAX that remembers what it is told, and may have been told of a folder before."""
+
+    def __init__(self, folder):
+        self.told = {}
+        self.config = SimpleNamespace(
+            jax_compilation_cache_dir=folder, update=self.told.__setitem__
+        )
+
+
 @pytest.fixture
 def settings(monkeypatch):
-    """What is told to JAX, without telling it."""
-    told = {}
-    monkeypatch.setattr(jax.config, "update", told.__setitem__)
+    """What is told to JAX, which was told of no folder."""
+    # The tests' own JAX has one.
+    jax = _Jax(None)
+    monkeypatch.setattr(compilation_cache, "jax", jax)
     monkeypatch.delenv("JAXCOLOR_CACHE")
-    return told
+    return jax.told
 
 
 def test_it_is_kept_in_the_users_cache(settings, monkeypatch, tmp_path):
@@ -77,20 +88,13 @@ def test_the_environment_switches_it_off(settings, monkeypatch, value):
     assert settings == {}
 
 
-def test_a_folder_that_jax_was_told_of_stays(settings, monkeypatch, tmp_path):
+def test_a_folder_that_jax_was_told_of_stays(monkeypatch, tmp_path):
     monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path / "mine"))
-    with monkeypatch.context() as patched:
-        patched.setattr(compilation_cache, "jax", _Told())
-        compilation_cache.keep()
-    assert settings == {}
+    jax = _Jax("/theirs")
+    monkeypatch.setattr(compilation_cache, "jax", jax)
+    compilation_cache.keep()
+    assert jax.told == {}
     assert not (tmp_path / "mine").exists()
-
-
-class _Told:
-    """JAX as somebody configured it; it takes nothing more."""
-
-    class config:  # noqa: N801
-        jax_compilation_cache_dir = "/theirs"
 
 
 def test_a_folder_that_cannot_be_made_is_done_without(settings, monkeypatch, tmp_path):
@@ -120,10 +124,16 @@ arguments = ["photo.png", "--model", "model", "-o", "out.png", "--overwrite"]
 assert cli.main(["colorize", *arguments, "--quiet"]) == 0
 print([name for name in {HEAVY} if name in sys.modules])
 """
+    # Without the tests' own folder.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=folder,
-        env=os.environ | {"JAXCOLOR_CACHE": str(cache)},
+        env=environment | {"JAXCOLOR_CACHE": str(cache)},
         capture_output=True,
         text=True,
         check=True,

@@ -1,0 +1,33 @@
+"""What the extras of an installation bring, and what to do where one is missing."""
+
+import importlib.util
+
+MODULES = {
+    "train": ("optax", "grain", "ml_collections", "tensorboardX"),
+    "tfds": ("tensorflow_datasets", "array_record", "importlib_resources"),
+}
+"""Modules that only commands with this extra import, by extra."""
+
+
+def check(extra: str, *, command: str) -> None:
+    """Refuses a command before it begins anything.
+
+    Raises:
+        ValueError: a module of its extra is not installed.
+    """
+    for module in MODULES[extra]:
+        if importlib.util.find_spec(module) is None:
+            raise ValueError(_told(module, extra, command))
+
+
+def explained(error: ModuleNotFoundError, *, command: str) -> str | None:
+    """Returns which extra has a module that was not found; None where none has it."""
+    module = (error.name or "").partition(".")[0]
+    for extra, modules in MODULES.items():
+        if module in modules:
+            return _told(module, extra, command)
+    return None
+
+
+def _told(module: str, extra: str, command: str) -> str:
+    return f'jaxcolor {command} needs {module}; pip install "jaxcolor[{extra}]"'
