@@ -48,6 +48,18 @@ def _he_transpose(key: Array, shape: tuple[int, ...]) -> Array:
     return 2 * _he(key, shape)
 
 
+def _param(
+    layer: nn.Module, name: str, initial: Callable[..., Array], shape: tuple[int, ...]
+) -> Array:
+    """Returns a parameter, drawn only where there is none yet."""
+    # Flax would trace the draw again to compare shapes: a fifth of a second for a
+    # network at the start of a program. Models are checked when they are loaded.
+    if layer.has_variable("params", name):
+        given: Array = layer.get_variable("params", name)
+        return given
+    return jnp.asarray(layer.param(name, initial, shape))
+
+
 def _operands(
     layer: nn.Module,
     x: Float[Array, "b h w i"],
@@ -65,8 +77,8 @@ def _operands(
         dtype: of the computation.
         initial: draws the kernel; the bias starts at zero.
     """
-    kernel = layer.param("kernel", initial, shape)
-    bias = layer.param("bias", nn.initializers.zeros, shape[-1:])
+    kernel = _param(layer, "kernel", initial, shape)
+    bias = _param(layer, "bias", nn.initializers.zeros, shape[-1:])
     x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=dtype)
     return x, kernel, jnp.reshape(bias, (1, 1, 1, -1))
 
@@ -176,6 +188,9 @@ class Depthwise(nn.Module):
         # An axis of one, so that the kernel is drawn for what a pixel sees.
         shape = (self.size, self.size, 1, x.shape[-1])
         x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
+        if self.is_initializing():
+            # Parameters follow from shapes: no sum over taps is traced for them.
+            return x[:, :: self.stride, :: self.stride]
         return convolutions.depthwise(x, kernel[:, :, 0], self.stride) + bias
 
 
@@ -218,8 +233,8 @@ class Head(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b h w o"]:
         shape = (1, 1, x.shape[-1], self.features)
-        kernel = self.param("kernel", _he, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        kernel = _param(self, "kernel", _he, shape)
+        bias = _param(self, "bias", nn.initializers.zeros, (self.features,))
         x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
         return convolutions.conv1x1(x, kernel) + jnp.reshape(bias, (1, 1, 1, -1))
 
