@@ -82,8 +82,8 @@ def test_no_cell_that_meets_the_conditions_is_told(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--temperatures", 0.38, 0), "temperatures are 0.38, 0"),
-        (("--lambdas", 0.5, -0.1), "lambdas are 0.5, -0.1"),
+        (("--temperatures", 0.38, 0), "temperature is 0.0; wanted above 0"),
+        (("--lambdas", 0.5, -0.1), "rebalancing_lambda is -0.1; wanted from 0"),
         (("--colorfulness", 1.1, 0.85), "from 1.1 to 0.85"),
         (("--held-out", 1), "--held-out is 1"),
         (("--raw-above-gray", "inf"), "is inf; wanted a finite number"),
