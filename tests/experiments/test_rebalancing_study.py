@@ -89,7 +89,7 @@ def test_one_code_is_moved_as_scipy_says(models, photographs, monkeypatch):
         rgb = color[None]
 
     monkeypatch.setattr(
-        rebalancing.protocol, "batches", lambda *_: iter([(One, None, 1)])
+        rebalancing.protocols, "batches", lambda *_: iter([(One, None, 1)])
     )
     found = rebalancing.soft_codes(model, [], size=32)
     bins = gamut.from_srgb(spacing=10.0)
