@@ -40,7 +40,7 @@ def test_importing_the_package_loads_no_sub_module():
 
 def test_the_command_is_installed():
     (command,) = metadata.entry_points(group="console_scripts", name="jaxcolor")
-    assert command.value == "jaxcolor.cli:main"
+    assert command.value == "jaxcolor.__main__:main"
 
 
 def test_module_runs_as_the_command():

@@ -147,7 +147,7 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 class _Formatter(logging.Formatter):
     """Escapes what the names of files in a message may do to a terminal."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # logging's
         return printable.escape(super().formatMessage(record))
 
 

@@ -80,8 +80,8 @@ def test_a_prepared_data_set_asks_for_its_extra(without, capsys, tmp_path):
 
 
 def test_other_modules_are_missed_loudly(without, tmp_path):
-    without("tqdm")
-    with pytest.raises(ModuleNotFoundError, match="tqdm"):
+    without("jaxcolor.inference")
+    with pytest.raises(ModuleNotFoundError, match=r"jaxcolor\.inference"):
         cli.main(["colorize", str(tmp_path)])
 
 

@@ -51,7 +51,7 @@ def test_a_part_of_the_work_says_what_is_left(photos, tmp_path, capsys):
     [
         ("nowhere", [], "nowhere, wanted a folder or a .tar"),
         ("empty", [], "no photographs in"),
-        ("photos.tar", [], "no tar"),
+        ("photos.tar", [], "photos.tar is not a tar"),
         ("photos", ["--name", "My photos"], "got the name 'My photos', wanted"),
         (
             "photos",

@@ -119,7 +119,7 @@ def test_16_bit_gray_of_pillow_stays_deep(colorizer, photo):
     ],
 )
 def test_what_is_no_photograph_is_refused(colorizer, wrong):
-    with pytest.raises(ValueError, match=r"^(got|an image of mode F)"):
+    with pytest.raises(ValueError, match=r"^got|an image of mode F"):
         colorizer(wrong)
 
 
