@@ -41,9 +41,8 @@ from IPython.display import Image
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from jaxcolor import Colorizer, plots
+from jaxcolor import Colorizer, plots, pretrained
 from jaxcolor.color import cielab, decode, encode, gamut, losses, rebalance
-from jaxcolor.pretrained import release
 
 bins = gamut.from_srgb(spacing=10.0)
 LAMBDAS = (0.0, 0.5, 1.0)
@@ -61,7 +60,7 @@ LAMBDAS = (0.0, 0.5, 1.0)
 # = 0 a weight is the inverse of the share. The paper uses λ = 0.5.
 
 # %%
-model = release.load("bundled")
+model = pretrained.load("bundled")
 prior = model.prior
 weights = {
     x: np.asarray(rebalance.class_weights(prior, rebalancing_lambda=x)) for x in LAMBDAS

@@ -4,7 +4,26 @@ Arrays and named scalars in, arrays out. Every package may import it; it imports
 NumPy and JAX.
 """
 
-from jaxcolor.color.cielab import lab_to_rgb, rgb_to_lab
-from jaxcolor.color.gamut import Gamut
+from jaxcolor.color import (
+    cielab,
+    coherence,
+    compose,
+    decode,
+    encode,
+    gamut,
+    heads,
+    losses,
+    rebalance,
+)
 
-__all__ = ["Gamut", "lab_to_rgb", "rgb_to_lab"]
+__all__ = [
+    "cielab",
+    "coherence",
+    "compose",
+    "decode",
+    "encode",
+    "gamut",
+    "heads",
+    "losses",
+    "rebalance",
+]

@@ -3,3 +3,7 @@
 NumPy only, no jax. Imports `images` and what lies below it; training, evaluation and
 recognition import it.
 """
+
+from jaxcolor.data.sources import Source, open_source
+
+__all__ = ["Source", "open_source"]

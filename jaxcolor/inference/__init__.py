@@ -2,3 +2,7 @@
 
 `Colorizer` is what a user holds; evaluation, finetuning and `cli` use it, too.
 """
+
+from jaxcolor.inference.colorizer import Colorizer
+
+__all__ = ["Colorizer"]

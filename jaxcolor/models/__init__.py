@@ -9,3 +9,6 @@ BY_NAME: dict[str, Callable[..., Network]] = {
     "lite_fpn": lite_fpn.LiteFpn,
     "zhang2016": zhang2016.Zhang2016,
 }
+"""Networks by their names in configs and released models."""
+
+__all__ = ["BY_NAME", "Network"]
