@@ -100,7 +100,7 @@ def test_files_are_written_whole(tmp_path):
 
 def test_equal_numbers_of_the_table_are_both_the_best():
     def row(system, value):
-        return Row(system, {"auc": Number(value)}, None, None, None)
+        return Row(system, {"auc": Number(value)}, None)
 
     rows = [row("ground truth", 100.0), row("a", 90.004), row("b", 90.001)]
     rows.append(row("c", 89.0))

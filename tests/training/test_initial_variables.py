@@ -39,7 +39,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused():
 
 
 def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="jaxcolor")
     new = fresh(outputs=2)
     found = initial_variables._transferred(
         new, model(outputs=5), name="M", is_partial=True

@@ -69,16 +69,9 @@ def test_a_network_that_fits_the_memory_is_taken(monkeypatch):
     build.check(config())
 
 
-def test_the_last_bias_starts_at_the_best_constant_prediction():
-    prior = np.array([0.7, 0.2, 0.1, 0.0], np.float32)
-    biases = build.head_mean(config(objective__training_lambda=1.0), prior)
-    # Without rebalancing the log prior, up to a constant; empty bins are floored.
-    np.testing.assert_allclose(biases[:3], np.log(prior[:3]), rtol=1e-5)
-    assert np.isfinite(biases).all()
-    assert biases[3] < -15
-    found = build.head_mean(config(objective__training_lambda=0.0), prior)
-    # Fully rebalanced every color that occurs is as likely.
-    np.testing.assert_allclose(found[:3], np.log(1 / 3))
+def test_a_classification_without_a_temperature_is_refused():
+    with pytest.raises(ValueError, match=r"^config\.release\.temperature is missing"):
+        build.check(config(release__temperature=None))
 
 
 def test_a_check_computes_nothing(monkeypatch):
