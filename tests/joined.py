@@ -100,8 +100,6 @@ def training(photos: Path, workdir: Path, **overrides) -> list[str]:
         "gamut.spacing": 20.0,
         "objective.neighbors": 5,
         "objective.sigma": 10.0,
-        # The default optimizer, since Adam hides the size of the gradient.
-        "optimizer": None,
         "training.steps": STEPS,
         "training.log_every": 1,
         "training.checkpoint_every": 3,

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from jaxcolor.color.array_types import Lab, PerPixel, Rgb, Rgb8
 
-# IEC 61966-2-1:1999 primaries, to the digits that scikit-image carries.
+# IEC 61966-2-1:1999 primaries, to the digits that scikit-image has.
 XYZ_FROM_RGB = np.array(
     [
         [0.412453, 0.357580, 0.180423],
@@ -120,8 +120,8 @@ def clip_chroma(lab: Lab) -> Lab:
 
     Colors inside the gamut come back unchanged. Bright yellows leave the gamut, come
     back and leave again as chroma grows: the largest chroma counts, as far as the
-    chromas inside span a sixteenth of the one given. A derivative treats the factor
-    by which chroma shrinks as a constant.
+    chromas inside span a sixteenth of the one given. Derivatives treat the factor
+    that reduces chroma as a constant.
 
     Args:
         lab: L* outside [0, 100] is clipped to it.

@@ -55,7 +55,7 @@ EPSILON = 1e-3
 GUIDED_SHARE = 0.5
 # Shorter feature vectors count as having no direction.
 SHORTEST = 1e-6
-# Of the search for principal axes: more change no measure of the evaluation.
+# Iterations of the search for principal axes; more of them change no metric.
 ITERATIONS = 4
 
 

@@ -43,7 +43,7 @@ class Decoder(Protocol):
 
 @runtime_checkable
 class Head(Protocol):
-    """What every head offers; also a NamedTuple whose fields a model stores."""
+    """The interface of heads, which are NamedTuples whose fields a model stores."""
 
     @property
     def about(self) -> str:
@@ -181,7 +181,7 @@ class Bins(NamedTuple):
 
 
 class BinsDecoder(NamedTuple):
-    """How a distribution over bins is read, see `Decoder`.
+    """Decodes a distribution over bins, see `Decoder`.
 
     Attributes:
         gamut: the bins.
@@ -276,7 +276,7 @@ class Regression(NamedTuple):
 
 
 class RegressionDecoder(NamedTuple):
-    """How a regression is read, see `Decoder`."""
+    """Decodes a regression, see `Decoder`."""
 
     def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
         """Returns outputs as they are: there is no lambda."""

@@ -1,4 +1,4 @@
-"""Color from one photograph to the lightness of another, without any training.
+"""Transfers color from one photograph to the lightness of another, without training.
 
 Two ways: from the sampled pixel that looks most alike (Welsh et al. 2002), and from
 the pixels of the same rank of lightness (a transfer of histograms). And a descriptor

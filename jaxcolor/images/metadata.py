@@ -75,7 +75,7 @@ def _upright(block: bytes) -> bytes:
     """Returns an EXIF block with orientation 1 and without its thumbnail.
 
     Changes only those bytes, and the order of width and height: a camera's maker note
-    holds offsets into the block, and would be lost if the block were written anew. The
+    holds offsets into the block, and would be lost if the block were rebuilt. The
     thumbnail goes because it shows the picture before it was turned and colorized.
     """
     # None, one, and with some programs two.

@@ -1,4 +1,4 @@
-"""How color differs from place to place: where it should, and where it should not.
+"""Differences of color within a photograph: those it should have, and those not.
 
 These are sums over the pixels of a photograph; the metrics are ratios of such sums over
 a set. A photograph without a strong edge, or without a contrast, then adds nothing.

@@ -1,4 +1,4 @@
-"""Checks that stop a training whose numbers are not sound."""
+"""Stops a training whose losses are not finite or whose devices differ."""
 
 from collections import deque
 from collections.abc import Callable, Sequence

@@ -66,7 +66,7 @@ class Interval:
 
 
 class Speed:
-    """How many images a second, and for which part of the time a step waited."""
+    """Measures images per second, and the share of time that steps waited for input."""
 
     def __init__(self, batch_size: int, *, ceiling: float) -> None:
         """Starts the clock.
