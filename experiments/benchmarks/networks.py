@@ -150,7 +150,7 @@ def input_ours(setting: Setting) -> Arm:
 
 
 def input_peer(setting: Setting) -> Arm:
-    """Prepares decoding and resizing of as many files with Pillow, nothing else."""
+    """Prepares decoding and resizing of the same number of files with Pillow alone."""
     chosen = list(itertools.islice(inputs.paths(setting), BATCH * BATCHES))
     pool = ThreadPoolExecutor(setting.cores)
 
@@ -167,7 +167,7 @@ decoding_ours = input_ours
 
 
 def decoding_peer(setting: Setting) -> Arm:
-    """Prepares decoding of as many files, at the size at which the pipeline decodes."""
+    """Prepares decoding of the same number of files at the size of the pipeline."""
     from jaxcolor.data import decoding
 
     chosen = list(itertools.islice(inputs.paths(setting), BATCH * BATCHES))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-# Of each block: channels, number of convolutions, stride of the last, dilation of all.
+# For each block: channels, number of convolutions, stride of the last, dilation.
 BLOCKS = (
     (64, 2, 2, 1),
     (128, 2, 2, 1),

@@ -212,7 +212,7 @@ def make_settle(
 ) -> Callable[[TrainState, Photographs], PyTree]:
     """Returns a function from a state to the variables to evaluate.
 
-    If the weights are averaged, their batch statistics are computed anew, as means over
+    If the weights are averaged, their batch statistics are recomputed as means over
     batches of training photographs; see `jaxcolor.training.validation.settled`.
     """
     count = parts.config.average.statistics_batches

@@ -59,8 +59,8 @@ class Recipe(NamedTuple):
     Attributes:
         side: short side of the photographs in memory, pixels.
         groups: shares of the crops by group, or by source for all its groups together.
-        power: exponent of the sizes of the groups by which a source's share is divided
-            among them.
+        power: exponent of the sizes of the groups, for dividing the share of a source
+            among its groups.
         phases: the phases in order; the last one ends at 1.
         prior_batches: number of batches, of the last phase, for counting the prior.
         validation: how to validate.

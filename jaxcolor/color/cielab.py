@@ -32,7 +32,7 @@ LAB_KNEE = 0.008856
 LAB_SLOPE = 7.787
 LAB_OFFSET = 16 / 116
 # Linear RGB this far outside [0, 1] still counts as inside: float32 rounding of a
-# white or a pure primary must not be taken for an out-of-gamut color.
+# white or a pure primary must not count as an out-of-gamut color.
 GAMUT_TOLERANCE = 1e-5
 # `clip_chroma` looks at this many chromas, then halves the interval between two this
 # often: 2^-12 of a chroma of 150 is 0.04, below what an 8-bit image can show.

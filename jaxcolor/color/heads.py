@@ -71,7 +71,7 @@ class Head(Protocol):
         Args:
             prior: of the training set.
             gray_threshold: images whose |a| and |b| stay below it have no weight; None
-                to weight all images alike.
+                to weight all images equally.
         """
 
     def constant_loss(self, means: Terms) -> Scalar:
@@ -246,7 +246,7 @@ class Regression(NamedTuple):
         """Returns the function of the L2 loss, see `Head.make_terms`.
 
         Raises:
-            ValueError: there is a threshold; the loss weights all images alike.
+            ValueError: there is a threshold; the loss weights all images equally.
         """
         if gray_threshold is not None:
             raise ValueError(

@@ -67,8 +67,8 @@ def is_among_top(
 ) -> Bool[Array, " b"]:
     """Tells whether fewer than k other classes reach the true one.
 
-    A tie counts against the classifier, as does a logit that is no number: one that
-    answers everything alike recognizes nothing.
+    A tie counts against the classifier, as does a logit that is not a number: a
+    classifier that gives all classes the same logit recognizes nothing.
     """
     of_label = jnp.take_along_axis(logits, label[:, None], axis=1)
     is_below = logits < of_label

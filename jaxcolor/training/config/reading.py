@@ -99,7 +99,7 @@ def find(config: str | Path) -> Path:
     """Returns the path of a config, given by its path or its name.
 
     Raises:
-        ValueError: there is none; tells the known names.
+        ValueError: there is none; the message lists the known names.
     """
     path = Path(config)
     if path.is_file():
