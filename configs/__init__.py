@@ -1,6 +1,6 @@
 """Experiments: one file each, with the command that runs it and what to expect.
 
 `jaxcolor train --config NAME` finds them by name, wherever the package is installed.
-A config of your own, in another folder, imports them by `from jaxcolor.configs import
-scenes_small`; here they import each other by `from . import scenes_small`.
+A config of your own, in another folder, imports them with `from jaxcolor.configs import
+scenes_small`; here they import each other with `from . import scenes_small`.
 """

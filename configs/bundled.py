@@ -13,8 +13,8 @@ from ml_collections import ConfigDict
 
 from . import scenes_small
 
-# Frozen: these blocks see small patches, for which ImageNet's weights are good as they
-# are, and they take most of the time of the encoder's backward pass.
+# Blocks to freeze: they see small patches, for which the weights from ImageNet need no
+# training, and they take most of the time of the encoder's backward pass.
 FIRST_BLOCKS = ("stem", "block_00", "block_01", "block_02")
 
 

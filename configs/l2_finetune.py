@@ -14,6 +14,6 @@ from . import l2
 def get_config() -> ConfigDict:
     """Returns the regression, which starts from the trunk of a trained full method."""
     config = l2.get_config()
-    # All arrays except the head, which has two outputs here.
+    # Loads all arrays except those of the head, which has two outputs here.
     config.initialization.update(checkpoint="runs/zhang2016", partial=True)
     return config

@@ -31,8 +31,8 @@ def get_config() -> ConfigDict:
         data_dir=placeholder(str),
     )
     config.pipeline = dict(
-        # Smaller than the photographs' 128 pixels, which halves the time. The scales
-        # reach up to the size at which photographs are colorized.
+        # Smaller than the photographs, which have 128 pixels; this halves the time. The
+        # scales reach up to the size at which photographs are colorized.
         resize=96,
         squash=False,
         scales=(1.0, 1.35),
@@ -67,12 +67,12 @@ def get_config() -> ConfigDict:
         name="warmup_cosine",
         peak=1e-3,
         warmup=200,
-        # Follows when the steps are overridden; not the other way around.
+        # Follows the steps when they are overridden; not the other way around.
         length=config.training.get_oneway_ref("steps"),
     )
-    # All layers alike; frozen ones and slower ones are named here.
+    # All layers train at the same rate; layers to freeze or slow down are named here.
     config.layers = dict(rates={}, warmup={}, fixed_statistics=())
-    # What is learnt from is as it is; old photographs are not, see degradation.py.
+    # Training photographs are not artificially aged; see degradation.py.
     config.degradation = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )

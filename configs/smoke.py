@@ -2,8 +2,8 @@
 
 Run:    jaxcolor train --config smoke --workdir runs/smoke \
             --config.data.source=PHOTOS
-Expect: 20 steps in 31 seconds of processor time, most of them to compile: half a
-    minute on two free cores. A second start uses the cached programs and takes less.
+Expect: 20 steps in 31 seconds of CPU time, mostly for compilation: half a minute on two
+    free cores. A second start uses the cached programs and takes less.
 """
 
 from ml_collections import ConfigDict

@@ -12,13 +12,13 @@ Expect: the paper's 450,000 steps of 40 photographs took 10.5 days on one Titan 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-# The paper sums its loss over the 44 x 44 pixels that a crop of 176 leaves; ours is
-# their mean, so what Adam compares with the gradient shrinks with it.
+# The paper sums its loss over the 44 x 44 outputs of a crop of 176 pixels; ours is the
+# mean, so epsilon and weight decay of Adam are divided by the number of outputs.
 PIXELS = (176 // 4) ** 2
 
 
 def get_config() -> ConfigDict:
-    """Returns the paper's recipe, as its released solver and network have it."""
+    """Returns the paper's recipe, as in its released solver and network files."""
     config = ConfigDict()
     config.training = dict(
         seed=0,
@@ -33,15 +33,15 @@ def get_config() -> ConfigDict:
     )
     config.data = dict(
         source="tfds:imagenet2012:train",
-        # The paper's: photographs 1 to 10,000 by the numbers in their file names, for
-        # which all records of the split are read. Their order is another one.
+        # As in the paper: photographs 1 to 10,000 by the number in the file name. All
+        # records of the split are read to find them, as they are in another order.
         validation="imagenet-validation:tfds:imagenet2012:validation",
         held_out_fraction=0.0,
         data_dir=placeholder(str),
     )
     config.pipeline = dict(
         resize=256,
-        # As in the authors' database: the aspect ratio is not kept.
+        # As in the authors' database, the aspect ratio is not kept.
         squash=True,
         scales=(1.0, 1.0),
         crop=176,
@@ -53,7 +53,7 @@ def get_config() -> ConfigDict:
     config.gamut = dict(spacing=10.0)
     config.objective = dict(
         name="classification",
-        # The paper's text says 5; its code, and its author, say 10.
+        # The text of the paper says 5; its code and its author say 10.
         neighbors=10,
         sigma=5.0,
         training_lambda=0.5,
@@ -79,9 +79,9 @@ def get_config() -> ConfigDict:
         name="adam", b1=0.9, b2=0.99, eps=1e-8 / PIXELS, weight_decay=1e-3 / PIXELS
     )
     config.schedule = dict(name="steps", peak=3.16e-5, factor=0.316, every=215_000)
-    # All layers alike; frozen ones and slower ones are named here.
+    # All layers train at the same rate; layers to freeze or slow down are named here.
     config.layers = dict(rates={}, warmup={}, fixed_statistics=())
-    # What is learnt from is as it is; old photographs are not, see degradation.py.
+    # Training photographs are not artificially aged; see degradation.py.
     config.degradation = dict(
         share=0.0, contrast=0.0, fading=0.0, softness=0.0, grain=0.0, scratches=0.0
     )

@@ -14,7 +14,7 @@ from . import zhang2016
 def get_config() -> ConfigDict:
     """Returns the full method without reweighting."""
     config = zhang2016.get_config()
-    # At lambda = 1 all weights are one; gray photographs count, too.
+    # At lambda = 1 there is no reweighting; a threshold below 0 keeps gray photographs.
     config.objective.training_lambda = 1.0
     config.objective.gray_threshold = -1.0
     config.release.rebalancing_lambda = 1.0

@@ -25,15 +25,17 @@ def get_config() -> ConfigDict:
         checkpoint_every=500,
         sheet_every=1000,
     )
-    # With Adam the rate scales with the square root of the batch (Malladi et al. 2022,
-    # arXiv:2205.10287); the warm-up is for the second moments, which start at zero.
+    # With Adam the learning rate scales with the square root of the batch size (Malladi
+    # et al. 2022, arXiv:2205.10287). The warm-up lets the second moments, which start
+    # at zero, settle.
     config.schedule = dict(
         name="warmup_cosine",
         peak=3.16e-5 * math.sqrt(BATCHES),
         warmup=500,
         length=config.training.get_oneway_ref("steps"),
     )
-    # So the running statistics average over as many photographs as in the paper.
+    # With this momentum the running statistics average over as many photographs as in
+    # the paper.
     config.model.momentum = 0.97
     config.average.update(decay=0.999, statistics_batches=8)
     config.parallel.update(compute_dtype="bfloat16", replicas_every=500)

@@ -1,11 +1,11 @@
-"""Photographs that scikit-image and scikit-learn carry, colorized: the README's figure.
+"""Colorizes sample photographs of scikit-image and scikit-learn: the README's figure.
 
-One of them has always been black-and-white; the others are made so, and are shown as
-they were, too. None is chosen by how well it comes out.
+One of them has always been black-and-white. The others are converted to gray, and the
+sheet shows their originals, too. None is selected for quality.
 
 Run:    python -m experiments.demo
-Expect: seconds; look at runs/demo/sheet.jpg. The README's figure is this sheet, by
-    `--sheet docs/colorized.jpg`.
+Expect: runs/demo/sheet.jpg within seconds. `--sheet docs/colorized.jpg` writes the
+    README's figure.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from sklearn.datasets import load_sample_image
 
 from jaxcolor import cli
 
-# Of the sheet, pixels.
+# Height of a photograph, gap, height of the heading and width of the labels, pixels.
 HEIGHT, GAP, HEAD, LABEL = 168, 6, 26, 116
 ROWS = ("black_and_white", "colorized", "photograph")
 
@@ -38,7 +38,7 @@ def photographs() -> dict[str, np.ndarray]:
 
 
 def write(folder: Path) -> None:
-    """Writes each photograph made black-and-white, and as it was where in color."""
+    """Writes each photograph in gray, and the original of each that is in color."""
     for row in ("black_and_white", "photograph"):
         (folder / row).mkdir(parents=True, exist_ok=True)
     for name, pixels in photographs().items():
@@ -49,7 +49,7 @@ def write(folder: Path) -> None:
 
 
 def sheet(folder: Path) -> Image.Image:
-    """Returns the pictures of a folder's sub-folders, a row for each, labelled."""
+    """Returns one labelled row of pictures for each sub-folder of a folder."""
     widths = {
         name: HEIGHT * pixels.shape[1] // pixels.shape[0]
         for name, pixels in photographs().items()
@@ -77,13 +77,25 @@ def sheet(folder: Path) -> Image.Image:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Colorizes, writes the sheet, and returns the exit status."""
+    """Colorizes the photographs, writes the sheet, and returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="as in jaxcolor colorize")
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("runs/demo"), metavar="DIR"
+        "--model", help="as in jaxcolor colorize (default: the bundled model)"
     )
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="DIR/sheet.jpg")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("runs/demo"),
+        metavar="DIR",
+        help="folder to write to (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE",
+        help="file for the sheet (default: DIR/sheet.jpg)",
+    )
     arguments = parser.parse_args(argv)
     output: Path = arguments.output
     write(output)
@@ -95,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     path = arguments.sheet or output / "sheet.jpg"
     sheet(output).save(path, quality=88)
-    print(f"side by side in {path}")
+    print(f"sheet written to {path}")
     return 0
 
 

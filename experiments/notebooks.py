@@ -1,8 +1,8 @@
 """Makes each notebook of notebooks/ from the script beside it, and runs it.
 
 Run:    python -m experiments.notebooks [NAME ...]
-Expect: notebooks/NAME.ipynb with its figures, and the time that each took. It needs
-    `pip install -e ".[notebooks]"`; all of them by default.
+Expect: notebooks/NAME.ipynb with its figures, and the time that each took. Without a
+    NAME it makes all notebooks. It needs `pip install -e ".[notebooks]"`.
 """
 
 import argparse
@@ -22,10 +22,10 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 def make(script: Path) -> nbformat.NotebookNode:
     """Returns the notebook of a script, with its outputs."""
     notebook = jupytext.read(script)
-    # The same at each run, so that a change shows what has changed.
+    # The same names in every run, so that a diff shows only what has changed.
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
-    # How scripts are written is nothing that a notebook needs.
+    # The metadata describes the format of the script, which a notebook does not need.
     notebook.metadata.pop("jupytext", None)
     client = NotebookClient(
         notebook,
@@ -36,7 +36,7 @@ def make(script: Path) -> nbformat.NotebookNode:
         startup_timeout=300,
     )
     client.execute()
-    # Widgets work where the notebook runs; elsewhere their state is ballast.
+    # Widgets work only while the notebook runs; elsewhere their state is useless.
     notebook.metadata.pop("widgets", None)
     return notebook
 
@@ -45,14 +45,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Makes the notebooks and returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     every = [path.stem for path in sorted(FOLDER.glob("*.py"))]
-    parser.add_argument("names", nargs="*", metavar="NAME", default=every)
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        default=every,
+        help="notebooks to make (default: all)",
+    )
     for name in parser.parse_args(argv).names:
         before, start = _processor_seconds(), time.monotonic()
         path = FOLDER / f"{name}.ipynb"
         nbformat.write(make(path.with_suffix(".py")), path)
         wall, processor = time.monotonic() - start, _processor_seconds() - before
         size = path.stat().st_size / 1000
-        print(f"{name}: {wall:.0f} s, {processor:.0f} s of processor, {size:.0f} kB")
+        print(f"{name}: {wall:.0f} s, {processor:.0f} s of CPU time, {size:.0f} kB")
     return 0
 
 

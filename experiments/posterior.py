@@ -1,14 +1,14 @@
-"""How much of the colors a model's distributions hold, in nats per pixel.
+"""How much a model's distributions tell about the colors, in nats per pixel.
 
-Two losses of a trained classification, each beside that of the best distribution that
-is the same for every pixel: the weighted loss that it was trained for, and the
-Kullback-Leibler divergence from the soft codes to its distributions, moved to lambda 1,
-where nothing is weighted. The best constant's divergence is the entropy of all pixels'
-mean code minus the mean entropy of their codes.
+Two losses of a trained classifier of colors, each beside the loss of the best constant
+prediction (the same distribution for every pixel): the weighted loss of its training,
+and the Kullback-Leibler divergence from the soft codes to its distributions, moved to
+lambda 1, where there is no reweighting. The divergence of the best constant prediction
+is the entropy of the mean code of all pixels minus the mean entropy of their codes.
 
 Run:    python -m experiments.posterior PHOTOS --model bundled --model mine=runs/mine
-Expect: for the bundled model a divergence well below the constant's; about 80
-    photographs a second on two CPU cores.
+Expect: for the bundled model a divergence well below that of the constant prediction;
+    about 80 photographs a second on two CPU cores.
 """
 
 import argparse
@@ -36,14 +36,14 @@ SEED, RESAMPLES = 0, 1000
 
 
 class Sums(NamedTuple):
-    """Of each photograph.
+    """Means over the pixels of each photograph.
 
     Attributes:
-        loss: mean weighted cross entropy.
-        divergence: mean, unweighted, at lambda 1.
-        entropy: mean, of the soft codes.
-        code: mean.
-        weighted_code: mean, times the weights.
+        loss: weighted cross entropy, nats.
+        divergence: unweighted divergence at lambda 1, nats.
+        entropy: entropy of the soft codes, nats.
+        code: soft code, dense.
+        weighted_code: soft code times the weight of its pixel.
     """
 
     loss: Float[np.ndarray, " b"]
@@ -54,14 +54,14 @@ class Sums(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Nats per pixel, with 95 percent intervals over photographs.
+    """Nats per pixel, each with its 95 percent interval over photographs.
 
     Attributes:
-        loss: weighted, as trained.
-        constant_loss: of the best constant distribution.
-        divergence: unweighted, at lambda 1.
-        constant_divergence: of the best constant distribution.
-        gained: the difference of the last two.
+        loss: weighted loss of the training.
+        constant_loss: weighted loss of the best constant distribution.
+        divergence: unweighted divergence at lambda 1.
+        constant_divergence: divergence of the best constant distribution.
+        gained: constant_divergence minus divergence.
     """
 
     loss: tuple[float, float, float]
@@ -77,10 +77,10 @@ def measure(
     """Returns both losses of a model on the central squares of photographs.
 
     Args:
-        model: with bins.
+        model: a model with bins.
         source: the photographs.
-        size: side of the squares; a multiple of 8.
-        is_quiet: no progress bar.
+        size: side of the squares, pixels; a multiple of 8.
+        is_quiet: whether to hide the progress bar.
 
     Raises:
         ValueError: the model has no bins.
@@ -99,7 +99,7 @@ def measure(
 
 
 def summary(sums: Sums) -> Found:
-    """Returns means over photographs and their intervals."""
+    """Returns the means over photographs and their intervals."""
     bins = sums.code.shape[1]
     numbers = np.column_stack([np.ones_like(sums.loss), *sums[:3]])
     columns = np.column_stack([numbers, sums.code, sums.weighted_code])
@@ -157,12 +157,12 @@ def _xlogy(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 def markdown(found: dict[str, Found]) -> str:
     """Returns a table with a line for each model."""
-    heads = ["model", "weighted loss", "a constant's", "KL at λ = 1", "a constant's"]
+    heads = ["model", "weighted loss", "of a constant", "KL at λ = 1", "of a constant"]
     lines = [
-        [name, *(tables.told(number, digits=3) for number in numbers)]
+        [name, *(tables.formatted(number, digits=3) for number in numbers)]
         for name, numbers in found.items()
     ]
-    return markdown_text.table([*heads, "below it"], lines)
+    return markdown_text.table([*heads, "reduction"], lines)
 
 
 def main() -> int:
@@ -172,9 +172,19 @@ def main() -> int:
     )
     parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
     parser.add_argument(
-        "--model", action="append", required=True, metavar="NAME=MODEL", help="one each"
+        "--model",
+        action="append",
+        required=True,
+        metavar="NAME=MODEL",
+        help="a model with bins; repeat it for several models",
     )
-    parser.add_argument("--size", type=flags.count, default=128, metavar="N")
+    parser.add_argument(
+        "--size",
+        type=flags.count,
+        default=128,
+        metavar="N",
+        help="side of the photographs, pixels (default: %(default)s)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     arguments = parser.parse_args()
     try:

@@ -1,15 +1,15 @@
-"""Is a model that was trained without rebalancing as good once it is reweighted?
+"""Is training without rebalancing and reweighting afterwards as good as rebalancing?
 
-Training with class weights w makes a posterior proportional to p w, so that one trained
-at lambda 1 (all weights alike) could be moved to any other lambda afterwards. That is
-exact where a pixel's target is its nearest bin. For soft codes it is not: a pixel has
-the weight of its nearest bin, and its code lies on the neighbors too. And a network is
-no optimum: it may spend its capacity on what its loss weighs.
+Training with class weights w makes the posterior proportional to p w, so a model that
+was trained at lambda 1 (equal weights) can be moved to any other lambda afterwards.
+That is exact if the target of a pixel is its nearest bin. It is not exact for soft
+codes: a pixel has the weight of its nearest bin, but its code includes the neighbors.
+Nor is a network an optimum: it may spend its capacity on what its loss weights most.
 
-Four parts. What soft codes alone make of it, for the two extremes of what can be known
-of a pixel (its color, or no more than the colors of all); trained models, read at
-either lambda; their errors by how saturated the true color is; and what each trades
-for what over all lambdas it could be read at.
+The study has four parts: the effect of the soft codes alone, for the two extremes of
+what can be known about a pixel (its color, or only the colors of all pixels); trained
+models, each decoded with both lambdas; their errors by the chroma of the true color;
+and the trade-off between the metrics over a range of decoding lambdas.
 
 Run:    jaxcolor sweep-train --config lambda_study --workdir runs/study \
             --config.data.source=PHOTOS --config.prior.path=PRIOR.json
@@ -53,21 +53,21 @@ from jaxcolor.pretrained import release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import atomic, checkpoints, markdown_text, progress
 
-# The lambda of training without weights, and the one that is wanted.
+# The lambda of training without rebalancing, and the lambda to reweight to.
 PLAIN, WANTED = 1.0, 0.5
 BATCH_SIZE, SPACING = 16, 10.0
 SEED, RESAMPLES = 0, 1000
 TEMPERATURE = 0.38
-# That each training is read at for what it trades.
+# The lambdas that each training is decoded with to show the trade-off.
 LAMBDAS = (0.25, 0.35, 0.5, 0.6, 0.7, 0.85, 1.0)
-# Chroma of the true color, CIELAB units.
+# Edges of the bands of chroma of the true color, CIELAB units.
 EDGES = (0, 5, 10, 20, 40, np.inf)
 
 PerPhoto = dict[str, list[float]]
 
 
 class Arm(NamedTuple):
-    """A way to get distributions at a lambda.
+    """A combination of training and decoding; `str` gives its key in results.json.
 
     Attributes:
         trained: lambda of the training.
@@ -80,6 +80,11 @@ class Arm(NamedTuple):
     def __str__(self) -> str:
         return f"trained at {self.trained:g}, read at {self.read:g}"
 
+    @property
+    def label(self) -> str:
+        """Its name in tables and figures."""
+        return f"trained at {self.trained:g}, decoded with {self.read:g}"
+
 
 ARMS = (
     Arm(WANTED, WANTED),
@@ -89,7 +94,8 @@ ARMS = (
 )
 
 
-# Differences between ways that are read at the same lambda.
+LABELS = {str(arm): arm.label for arm in ARMS}
+# Differences between arms that are decoded with the same lambda.
 APART = {
     "second minus first": (ARMS[1], ARMS[0]),
     "fourth minus third": (ARMS[3], ARMS[2]),
@@ -100,26 +106,26 @@ def trainings(folder: Path) -> dict[float, list[Pretrained]]:
     """Returns the trained models of a sweep by their lambda, in the order of folders.
 
     Raises:
-        ValueError: there are none at one of the lambdas, fewer than at the other, or
-            some are not finished.
+        ValueError: one of the lambdas has no training or fewer than the other, or the
+            trainings are at different steps.
     """
     found: dict[float, list[Pretrained]] = {PLAIN: [], WANTED: []}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if checkpoints.is_workdir(path):
-            # Not the best of each: the same for all.
+            # The last checkpoint, not the best one: the same step for all trainings.
             model = release.load(f"{path}@{checkpoints.steps(path)[-1]}")
             found.get(beginning.bins_of(model).training_lambda, []).append(model)
     steps = {m.provenance.get("step") for part in found.values() for m in part}
     if len(steps) > 1:
         raise ValueError(
             f"the trainings of {folder} are at steps {sorted(map(str, steps))};"
-            " wanted all at the same one"
+            " wanted all at the same step"
         )
     counts = [len(found[x]) for x in (PLAIN, WANTED)]
     if not counts[0] == counts[1] > 0:
         raise ValueError(
             f"{folder} has {counts[0]} trainings at lambda {PLAIN:g} and {counts[1]} at"
-            f" {WANTED:g}; wanted as many, one or more"
+            f" {WANTED:g}; wanted equal numbers, 1 or more"
         )
     return found
 
@@ -127,12 +133,13 @@ def trainings(folder: Path) -> dict[float, list[Pretrained]]:
 def soft_codes(
     model: Pretrained, source: sources.Source, *, size: int
 ) -> dict[str, Estimate]:
-    """Returns what moving the best distributions misses, for soft codes.
+    """Returns the error of reweighting the best distributions, due to soft codes.
 
     "certain": the color is known, and the best distribution is its code, whatever the
-    weights. "constant": nothing is known, and the best distributions are means. Nats of
-    the Kullback-Leibler divergence from the best to the moved one, and CIELAB units
-    between their annealed means; for one color means over pixels.
+    weights. "constant": nothing is known, and the best distribution is a mean of codes.
+    The errors are the Kullback-Leibler divergence from the best to the reweighted
+    distribution, in nats, and the distance between their annealed means, in CIELAB
+    units; for "certain" they are means over pixels.
     """
     head, stride = beginning.bins_of(model), model.network.output_stride
     bins = head.gamut
@@ -148,7 +155,7 @@ def soft_codes(
         of_bins = weights[code.indices]
         moved = code.weights * of_bins
         moved /= moved.sum(axis=-1, keepdims=True)
-        # A neighbor far off has no weight at all.
+        # The weight of a distant neighbor underflows to zero.
         ratio = jnp.log(jnp.where(code.weights > 0, code.weights / moved, 1.0))
         places = centers[code.indices]
         apart = _annealed(code.weights, places) - _annealed(moved, places)
@@ -200,14 +207,14 @@ def soft_codes(
 
 
 def _annealed(probs: Array, places: Array) -> Array:
-    """Returns the annealed mean of some places' probabilities."""
+    """Returns the annealed mean of places with these probabilities."""
     sharp = probs ** (1 / TEMPERATURE)
     sharp = sharp / sharp.sum(axis=-1, keepdims=True)
     return (sharp[..., None] * places).sum(axis=-2)
 
 
 def readings(models: Mapping[float, Sequence[Pretrained]]) -> dict[str, systems.System]:
-    """Returns every training, read at either lambda, by name."""
+    """Returns every training, decoded with either lambda, by name."""
     return {
         f"{arm}, {n}": systems.of_colorizer(
             Colorizer(model, rebalancing_lambda=arm.read, temperature=TEMPERATURE)
@@ -222,9 +229,9 @@ def by_chroma(
     source: sources.Source,
     how: protocols.Protocol,
 ) -> dict[str, Float[np.ndarray, "b 10"]]:
-    """Returns of each photograph the errors and the pixels between `EDGES`.
+    """Returns, for each photograph, the sums of errors and of pixels by band of chroma.
 
-    Pixels are counted at every distance of the true color from gray.
+    The bands lie between `EDGES`: first the errors of each, then the pixels.
     """
 
     @jax.jit
@@ -251,7 +258,7 @@ def traded(
     *,
     on_done: protocols.Progress,
 ) -> dict[str, dict[str, list[float]]]:
-    """Returns of each training some numbers of `NUMBERS` at each of `LAMBDAS`."""
+    """Returns, for each training, some of `NUMBERS` at each of `LAMBDAS`."""
     keys = {
         "auc": "auc",
         "rebalanced_auc": "rebalanced_auc",
@@ -276,11 +283,12 @@ def estimate(
     per_photo: Sequence[Float[np.ndarray, "b 2"]],
     minus: Sequence[Float[np.ndarray, "b 2"]] = (),
 ) -> Estimate:
-    """Returns a ratio of sums over photographs, a mean over trainings.
+    """Returns a ratio of sums over photographs, averaged over trainings.
 
     Args:
-        per_photo: of each training, numerators and denominators.
-        minus: of others, whose ratio is taken off, on the same photographs.
+        per_photo: for each training, the numerator and denominator of each photograph.
+        minus: likewise for other trainings, on the same photographs; their mean ratio
+            is subtracted.
     """
     columns = np.concatenate([*per_photo, *minus], axis=1)
     signs = np.array([1.0] * len(per_photo) + [-1.0] * len(minus))
@@ -288,7 +296,7 @@ def estimate(
     signs[len(per_photo) :] /= max(len(minus), 1)
 
     def value(sums: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " n"]:
-        # With few photographs, some resamples have no pixel of a kind.
+        # With few photographs, some resamples have no pixel in a band.
         with np.errstate(invalid="ignore", divide="ignore"):
             return (sums[:, ::2] / sums[:, 1::2]) @ signs
 
@@ -298,7 +306,7 @@ def estimate(
 
 
 def columns_of(numbers: PerPhoto, key: str, truth: PerPhoto) -> np.ndarray:
-    """Returns what a number of the table is the ratio of, photograph by photograph."""
+    """Returns numerator and denominator of a number of the table, per photograph."""
     if key == "rebalanced_auc":
         # 100 (1 - error / (150 pixels)), as a ratio of sums.
         error, pixels = (
@@ -327,13 +335,13 @@ def study(
     name: str,
     on_done: protocols.Progress,
 ) -> dict[str, Any]:
-    """Measures it all.
+    """Measures all four parts of the study; returns the content of results.json.
 
     Args:
-        models: of `trainings`.
-        source: color photographs that none was trained on.
-        size: side of their central squares; a multiple of 8.
-        name: of the source.
+        models: as returned by `trainings`.
+        source: color photographs that no model was trained on.
+        size: side of their central squares, pixels; a multiple of 8.
+        name: name of the source, for the manifest.
         on_done: as in `evaluate.evaluate`.
     """
     how = _protocol(name, size)
@@ -401,31 +409,35 @@ def _protocol(name: str, size: int) -> protocols.Protocol:
 
 
 def bands() -> list[str]:
-    """Returns how the parts of the chroma between `EDGES` are called."""
+    """Returns the names of the bands of chroma between `EDGES`."""
     pairs = itertools.pairwise(EDGES[:-1])
     return [*(f"{low:g} to {high:g}" for low, high in pairs), f"above {EDGES[-2]:g}"]
 
 
 LEGEND = (
-    "Means over the trainings, with 95 % intervals over photographs of these trainings:"
-    " how much other seeds would differ is not in them, but in the lines below."
+    "Means over the trainings, with 95 % intervals over photographs. The intervals do"
+    " not include the spread over seeds, which the lines by seed show."
 )
 
 
 def markdown(found: Mapping[str, Any]) -> str:
     """Returns the tables."""
     heads = ["", *NUMBERS.values()]
-    lines = [[arm, *map(tables.told, x.values())] for arm, x in found["arms"].items()]
+    lines = [
+        [LABELS[arm], *map(tables.formatted, x.values())]
+        for arm, x in found["arms"].items()
+    ]
     for what, apart in found["moved minus trained"].items():
-        lines.append([what, *(tables.told(x, sign="+") for x in apart.values())])
+        lines.append([what, *(tables.formatted(x, sign="+") for x in apart.values())])
         pairs = found["moved minus trained, by seed"][what].values()
         of_each = ("; ".join(f"{x:+.2f}" for x in pair) for pair in pairs)
-        lines.append(["of each seed", *of_each])
+        lines.append(["by seed", *of_each])
     errors = [
-        [arm, *map(tables.told, x)] for arm, x in found["errors by chroma"].items()
+        [LABELS[arm], *map(tables.formatted, x)]
+        for arm, x in found["errors by chroma"].items()
     ]
     more = found["moved minus trained, by chroma"].items()
-    errors += [[what, *(tables.told(x, sign="+") for x in y)] for what, y in more]
+    errors += [[what, *(tables.formatted(x, sign="+") for x in y)] for what, y in more]
     trades = [
         [
             name,
@@ -437,37 +449,46 @@ def markdown(found: Mapping[str, Any]) -> str:
         for name, x in found["by lambda"].items()
     ]
     codes = found["soft codes"]
+    known = {"certain": "its color", "constant": "only the colors of all pixels"}
     extremes = [
         [
-            what,
+            label,
             *(
-                tables.told(codes[f"{what}, {unit}"], digits=3)
+                tables.formatted(codes[f"{what}, {unit}"], digits=3)
                 for unit in ("nats", "ab")
             ),
         ]
-        for what in ("certain", "constant")
+        for what, label in known.items()
     ]
     return "\n\n".join(
         [
-            "### Trained, or reweighted",
+            "### Rebalanced in training or reweighted in decoding",
             markdown_text.table(heads, lines),
             LEGEND,
-            "### Distance in ab, by the chroma of the true color",
+            "### Mean distance in ab, by the chroma of the true color",
             markdown_text.table(["", *bands()], errors),
-            "### AuC, rebalanced AuC, relative colorfulness, by lambda",
-            markdown_text.table(["", *(f"read at {x:g}" for x in LAMBDAS)], trades),
-            "### What soft codes alone make of it",
+            "### AuC; rebalanced AuC; relative colorfulness, by lambda",
             markdown_text.table(
-                ["what is known", "nats", "annealed means apart, ab"], extremes
+                ["", *(f"decoded with {x:g}" for x in LAMBDAS)], trades
+            ),
+            "### The effect of soft encoding alone",
+            markdown_text.table(
+                [
+                    "what is known about a pixel",
+                    "trained and reweighted, difference in nats",
+                    "distance of their annealed means, ab",
+                ],
+                extremes,
             ),
         ]
     )
 
 
 def figures(found: Mapping[str, Any]) -> dict[str, bytes]:
-    """Returns the errors over the chroma and what is traded, as PNG files by name."""
+    """Returns the errors by chroma and the trade-offs, as PNG files by name."""
+    bands_at = np.arange(len(EDGES) - 1.0).tolist()
     curves = {
-        arm: (np.arange(len(EDGES) - 1.0).tolist(), [value for value, *_ in numbers])
+        LABELS[arm]: (bands_at, [value for value, *_ in numbers])
         for arm, numbers in found["errors by chroma"].items()
     }
     draw = partial(plots.lines, is_logarithmic=False, verticals={})
@@ -481,7 +502,7 @@ def figures(found: Mapping[str, Any]) -> dict[str, bytes]:
         (
             "frontier",
             "auc",
-            f"AuC, %, read at λ from {LAMBDAS[0]:g} to {LAMBDAS[-1]:g}",
+            f"AuC, %, decoded with λ from {LAMBDAS[0]:g} to {LAMBDAS[-1]:g}",
         ),
         ("vividness", SHARE, "relative colorfulness"),
     ):
@@ -495,19 +516,33 @@ def figures(found: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Writes and prints the tables."""
+    """Writes the tables and figures, prints the tables, returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
-    parser.add_argument("--trainings", type=Path, required=True, metavar="DIR")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--trainings",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="workdir of `jaxcolor sweep-train --config lambda_study`",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for tables and figures",
+    )
     parser.add_argument(
         "--size",
         type=flags.count,
         default=64,
         metavar="N",
-        help="of the photographs; configs/lambda_study.py trains for 64 (%(default)s)",
+        help="side of the photographs, pixels; configs/lambda_study.py trains for 64"
+        " (default: %(default)s)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     arguments = parser.parse_args(argv)
@@ -516,7 +551,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         models = trainings(arguments.trainings)
         source = sources.open_source(arguments.source)
         hidden = arguments.quiet
-        # Two passes for the table, and of each training one and the cells.
+        # Two passes for the tables; per training one pass and one for each lambda.
         passes = 2 + (1 + len(LAMBDAS)) * sum(map(len, models.values()))
         total = passes * len(source)
         with progress.bar(total, unit="picture", is_hidden=hidden) as bar:

@@ -1,15 +1,15 @@
-"""The paper's table 1: measured numbers beside published ones.
+"""The paper's table 1: measured numbers beside the published ones.
 
-On the paper's 10,000 test photographs of ImageNet, prepared by TensorFlow Datasets, or
-on any other photographs; then the published numbers are comparable in their order only.
-The flags of `jaxcolor evaluate` that change the table can be given.
+It evaluates on the paper's 10,000 test photographs of ImageNet, prepared by TensorFlow
+Datasets, or on any other photographs; for these, only the order of the published
+numbers is comparable. It takes the flags of `jaxcolor evaluate` that change the table.
 
 Run:    python -m experiments.table1 --model full=MODEL -o runs/table1 \
             --classifier vgg=vgg16-397923af.pth
         python -m experiments.table1 --source PHOTOS --references OTHERS \
             --model full=MODEL -o runs/table1 --size 128
 Expect: some hours for 10,000 photographs on two CPU cores, minutes on a GPU; the table
-    on the terminal and in OUTPUT/table1.md, everything else in OUTPUT.
+    on the terminal and in DIR/table1.md, everything else in DIR (see --output).
 """
 
 import sys
@@ -34,10 +34,10 @@ class Published(NamedTuple):
     """A line of the paper's table 1, in percent; None where it has no number.
 
     Attributes:
-        auc: raw accuracy.
-        rebalanced_auc: the same, rebalanced.
-        top1: of VGG-16.
-        fooled: of its raters; not measured here.
+        auc: raw AuC.
+        rebalanced_auc: rebalanced AuC.
+        top1: top-1 accuracy of VGG-16.
+        fooled: share of trials in which raters were fooled; not measured here.
     """
 
     auc: float
@@ -46,8 +46,8 @@ class Published(NamedTuple):
     fooled: float | None
 
 
-# The authors' sizes, kernels and weights of the rebalancing are not published, so that
-# a difference of some tenths means nothing.
+# The authors did not publish the sizes, the resampling filters and the rebalancing
+# weights of their evaluation, so a difference of a few tenths means nothing.
 PUBLISHED = {
     "ground truth": Published(100, 100, 68.3, 50),
     "gray": Published(89.1, 58.0, 52.7, None),
@@ -62,10 +62,10 @@ PUBLISHED = {
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Returns measured lines, then published ones that no system is called as.
+    """Returns the measured systems, then the published ones that were not measured.
 
     Args:
-        rows: of an evaluation.
+        rows: the rows of an evaluation.
     """
     heads = ["system", "AuC, %", "rebalanced AuC, %", "top-1, %"]
     heads += [f"published {head}" for head in (*heads[1:], "fooled, %")]
@@ -81,7 +81,7 @@ def table(rows: Sequence[Row]) -> str:
 def _measured(numbers: Mapping[str, Number] | None) -> list[str]:
     if numbers is None:
         return ["–"] * 3
-    # From the first classifier, if several were given.
+    # Top-1 of the first classifier, if several were given.
     tops = [key for key in numbers if key.endswith(".top1")][:1]
     keys = ["auc", "rebalanced_auc", *(tops or ["none"])]
     return [result_tables.cell(numbers.get(key), ".2f") for key in keys]
@@ -94,7 +94,7 @@ def _published(system: str) -> list[str]:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Evaluates, prints the table, and returns the exit status."""
+    """Evaluates the models, prints the table, and returns the exit status."""
     arguments = _parser().parse_args(given)
     references = arguments.references
     if references is None and arguments.source == TEST:
@@ -136,7 +136,7 @@ def _parser() -> ArgumentParser:
         action="append",
         default=[],
         metavar="[NAME=]MODEL",
-        help="repeat it for several models",
+        help="a model to evaluate; repeat it for several models",
     )
     parser.add_argument(
         "--references",
@@ -144,7 +144,14 @@ def _parser() -> ArgumentParser:
         help="photographs that the baselines take colors from (default:"
         f" {REFERENCES}, if the test photographs are ImageNet's)",
     )
-    parser.add_argument("-o", "--output", type=Path, default=Path("runs/table1"))
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("runs/table1"),
+        metavar="DIR",
+        help="folder to write to (default: %(default)s)",
+    )
     judge_flags.add(parser)
     flags.add_protocol(parser)
     flags.add_decoding(parser)

@@ -1,4 +1,4 @@
-"""Numbers with their intervals in Markdown, as the studies print them."""
+"""Formats the results of the studies: numbers with intervals, and JSON."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,14 @@ Estimate = tuple[float, float, float]
 """A value, and the ends of its 95 percent interval."""
 
 
-def told(number: Estimate, *, sign: str = "", digits: int = 2) -> str:
-    """Returns a number with its interval, as far as there are any."""
+def formatted(number: Estimate, *, sign: str = "", digits: int = 2) -> str:
+    """Formats a number with its interval; leaves out whichever is not finite.
+
+    Args:
+        number: the value and its interval.
+        sign: "+" to write the sign of positive numbers, too.
+        digits: number of decimals.
+    """
     value, low, high = number
     form = f"{sign}.{digits}f"
     if not math.isfinite(value):
@@ -20,7 +26,7 @@ def told(number: Estimate, *, sign: str = "", digits: int = 2) -> str:
 
 
 def plain(found: Any) -> Any:
-    """Returns results as JSON has them: None for what is no number."""
+    """Converts results to JSON types: None for numbers that are not finite."""
     if isinstance(found, Mapping):
         return {key: plain(value) for key, value in found.items()}
     if isinstance(found, Sequence) and not isinstance(found, str):

@@ -1,9 +1,10 @@
-"""What the temperature of the annealed mean does, and to which pixels.
+"""The effect of the temperature of the annealed mean, and on which pixels.
 
-Models over temperatures, each at its own lambda, from the mean of the distribution (1)
-towards its mode (0): the numbers of `jaxcolor sweep`, a line for each model. And for
-the first model the error and the chroma of a pixel by how sure the model is: thirds of
-the pixels by the entropy of their distributions.
+Measures models at several temperatures, each model at its own lambda, from the mean of
+the distribution (1) towards its mode (0): the metrics of `jaxcolor sweep`, one line for
+each model and temperature. For the first model, also the error and the chroma of the
+pixels by the confidence of the model: thirds of the pixels by the entropy of their
+distributions.
 
 Run:    python -m experiments.temperature TEST --model bundled --model mine=runs/mine \
             -o runs/temperature
@@ -47,7 +48,7 @@ from jaxcolor.runtime import atomic, markdown_text, progress
 TEMPERATURES = (0.05, 0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 BATCH_SIZE, SPACING = 16, 10.0
 SEED, RESAMPLES = 0, 1000
-# Photographs of the strip.
+# Number of photographs in the strip.
 SHOWN = 6
 NUMBERS = {
     "auc": "AuC, %",
@@ -59,13 +60,13 @@ THIRDS = ("sure", "between", "unsure")
 
 
 class BySureness(NamedTuple):
-    """Of the pixels that the model is more or less sure of.
+    """Error and chroma of the pixels by the entropy of their distributions.
 
     Attributes:
-        entropies: nats, between which the thirds are.
-        error: by third, distance in ab at each temperature.
-        chroma: by third, of the predicted color at each temperature.
-        true_chroma: by third.
+        entropies: the two entropies, in nats, that separate the thirds.
+        error: for each third, distance in ab at each temperature.
+        chroma: for each third, chroma of the predicted color at each temperature.
+        true_chroma: for each third, chroma of the true color.
     """
 
     entropies: tuple[float, float]
@@ -85,11 +86,11 @@ def by_sureness(
     """Measures a model on the thirds of the pixels by entropy, in two passes.
 
     Args:
-        colorizer: of a model with bins.
+        colorizer: colorizer with a model that has bins.
         source: color photographs.
-        how: as for a sweep.
-        temperatures: of the annealed mean.
-        on_done: called with the number of photographs that were done, in either pass.
+        how: protocol, as for a sweep.
+        temperatures: temperatures of the annealed mean.
+        on_done: called in both passes with the number of photographs just measured.
     """
     bins = colorizer.gamut
     assert bins is not None
@@ -117,7 +118,7 @@ def by_sureness(
     for truth, _, count in protocols.batches(source, how):
         lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
         logits, features = colorizer.predict(lightness)
-        # Each of the map's pixels stands for as many of the photograph.
+        # Each cell of the map covers a square of the photograph's pixels.
         entropy = entropy_of(logits)
         for axis, side in enumerate(lightness.shape[1:], start=1):
             entropy = jnp.repeat(entropy, side // entropy.shape[axis], axis)
@@ -165,9 +166,9 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
     sure = [
         [
             name,
-            tables.told(found.true_chroma[name]),
+            tables.formatted(found.true_chroma[name]),
             *(
-                f"{tables.told(error)}; {tables.told(chroma)}"
+                f"{tables.formatted(error)}; {tables.formatted(chroma)}"
                 for error, chroma in zip(
                     found.error[name], found.chroma[name], strict=True
                 )
@@ -182,8 +183,8 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
             "### By temperature",
             markdown_text.table(["model", "temperature", *NUMBERS.values()], lines),
             "### Distance in ab; chroma of the prediction, by temperature",
-            f"Thirds of the pixels by entropy: below {low:.2f} nats, between, above"
-            f" {high:.2f}.",
+            f"Thirds of the pixels by entropy: below {low:.2f} nats, between, and"
+            f" above {high:.2f}.",
             markdown_text.table(["the model is", "true chroma", *heads], sure),
         ]
     )
@@ -191,13 +192,13 @@ def markdown(swept: Mapping[str, Sweep], found: BySureness) -> str:
 
 def _of(numbers: Mapping[str, result_tables.Number]) -> list[str]:
     return [
-        tables.told((x.value, x.low, x.high)) if (x := numbers.get(key)) else "–"
+        tables.formatted((x.value, x.low, x.high)) if (x := numbers.get(key)) else "–"
         for key in NUMBERS
     ]
 
 
 def figures(swept: Mapping[str, Sweep], found: BySureness) -> dict[str, bytes]:
-    """Returns PNG files by name."""
+    """Returns the figures as PNG files by name."""
     first = next(iter(swept.values()))
     temperatures = first.grid.temperatures
     panels = {
@@ -227,10 +228,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
     parser.add_argument(
-        "--model", action="append", required=True, metavar="NAME=MODEL", help="one each"
+        "--model",
+        action="append",
+        required=True,
+        metavar="NAME=MODEL",
+        help="a model with bins; repeat it for several models",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--size", type=flags.count, default=128, metavar="N")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for tables and figures",
+    )
+    parser.add_argument(
+        "--size",
+        type=flags.count,
+        default=128,
+        metavar="N",
+        help="side of the photographs, pixels (default: %(default)s)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     arguments = parser.parse_args(argv)
     try:
@@ -269,7 +287,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def measure(
     named: Mapping[str, str], source: sources.Source, arguments: argparse.Namespace
 ) -> tuple[Colorizer, dict[str, Sweep], BySureness]:
-    """Returns the first model's colorizer, all sweeps, and the first by sureness.
+    """Returns the first model's colorizer, all sweeps, and the first model's thirds.
 
     Raises:
         ValueError: a model is missing or has no bins, or there are no photographs.
@@ -279,8 +297,8 @@ def measure(
     for name, path in named.items():
         (colorizers[name],) = decoding_sweep.readings(release.load(path), [None])
         if colorizers[name].gamut is None:
-            raise ValueError(f"{name} predicts ab itself; wanted one with bins")
-    # Photographs for the survey and each temperature of each model, and two passes.
+            raise ValueError(f"{name} predicts ab itself; wanted a model with bins")
+    # For each model one pass per temperature and one for the survey; two by entropy.
     total = len(source) * (len(named) * (1 + len(TEMPERATURES)) + 2)
     with progress.bar(total, unit="picture", is_hidden=arguments.quiet) as bar:
         for name, colorizer in colorizers.items():

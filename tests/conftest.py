@@ -1,17 +1,17 @@
-"""What every test runs under: the CPU as eight devices, and strict shapes."""
+"""Fixtures and settings of all tests: the CPU as eight devices, and strict shapes."""
 
 import atexit
 import os
 import shutil
 import tempfile
 
-# Before jax is imported; processes that a test starts inherit it. Set it to run the
-# tests on an accelerator.
+# Set before jax is imported; processes that a test starts inherit it. Set the variable
+# yourself to run the tests on an accelerator.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Nothing of a test stays in the user's cache.
+# Tests write nothing to the user's cache.
 os.environ["JAXCOLOR_CACHE"] = "off"
-# A session compiles each program once, for all its tests and the processes that they
-# start; the folder goes with it. A folder that is set already is used and kept.
+# A test session compiles each program once, for all tests and the processes that they
+# start, and removes the folder at its end. A folder that is already set is kept.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     COMPILED = tempfile.mkdtemp(prefix="jaxcolor-tests-")
     os.environ |= {
@@ -28,14 +28,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# Before any backend is used.
+# These settings must come before any use of a backend.
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 @pytest.fixture(scope="session")
 def photographs() -> dict[str, np.ndarray]:
-    """Color photographs, uint8, that come with scikit-image and scikit-learn."""
+    """Returns sample photographs, uint8, of scikit-image and scikit-learn."""
     from skimage import data
     from sklearn.datasets import load_sample_image
 
@@ -55,7 +55,7 @@ def photographs() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def photo_folder(photographs, tmp_path_factory) -> Path:
-    """A folder of the photographs as JPEG files, half as wide and as high."""
+    """Returns a folder of the photographs as JPEGs, at half their width and height."""
     folder = tmp_path_factory.mktemp("photographs")
     for name, photograph in photographs.items():
         Image.fromarray(photograph).reduce(2).save(folder / f"{name}.jpg", quality=95)

@@ -1,4 +1,4 @@
-"""Commands of jaxcolor in several real processes, joined on this machine."""
+"""Runs commands of jaxcolor in several joined processes on this machine."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 STEPS = 12
-# No process may live longer.
+# Seconds that a process may run.
 LIMIT = 600
 HEARTBEAT = 30
 
@@ -22,7 +22,7 @@ def free_port() -> int:
 
 
 class Running:
-    """A process, and the file that it prints to: a pipe that is full would stop it."""
+    """A process that prints to a file, because a full pipe would block it."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self._printed = Path(tempfile.mkdtemp()) / "printed.txt"
@@ -36,30 +36,30 @@ class Running:
             )
 
     def end(self) -> tuple[int, str]:
-        """Waits, and returns the status and what was printed."""
+        """Waits for the process, and returns its exit status and its output."""
         try:
             status = self.process.wait(timeout=LIMIT)
         finally:
             self.process.kill()
             self.process.wait()
-        told = self._printed.read_text()
+        printed = self._printed.read_text()
         self._printed.unlink()
-        return status, told
+        return status, printed
 
 
 def start(command: list[str], *, count: int, devices: int) -> list[Running]:
-    """Starts the same command in some processes of so many devices each."""
+    """Starts a command in `count` processes that have `devices` devices each."""
     environment = {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
         "JAX_NUM_CPU_DEVICES": str(devices),
-        # The same arithmetic, compiled in two thirds of the time.
+        # Gives the same arithmetic and compiles in two thirds of the time.
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "PYTHONPATH": str(ROOT),
     }
     if count > 1:
-        # On CPU, processes that take a program from a folder and others that compile it
-        # do not find each other: Gloo's deadline passes.
+        # On CPU, a process that loads a program from the cache and one that compiles it
+        # do not connect to each other before Gloo's deadline.
         environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     port = free_port()
     started = []
@@ -74,16 +74,16 @@ def start(command: list[str], *, count: int, devices: int) -> list[Running]:
 
 
 def statuses(started: list[Running]) -> tuple[list[int], str]:
-    """Waits for all, and returns their statuses and what they printed."""
+    """Waits for all processes, and returns their exit statuses and joined output."""
     try:
         ended = [one.end() for one in started]
     finally:
         kill(started)
-    return [status for status, _ in ended], "\n".join(told for _, told in ended)
+    return [status for status, _ in ended], "\n".join(text for _, text in ended)
 
 
 def kill(started: list[Running]) -> None:
-    """Ends what still runs."""
+    """Kills the processes that are still running."""
     for one in started:
         one.process.kill()
         one.process.wait()
@@ -93,15 +93,13 @@ def training(photos: Path, workdir: Path, **overrides) -> list[str]:
     values = {
         "data.source": photos,
         "data.held_out_fraction": 0.3,
-        # Eight channels: the fewest.
+        # Gives eight channels, the smallest number.
         "model.width": 1 / 64,
         "pipeline.resize": 32,
         "pipeline.crop": 32,
         "gamut.spacing": 20.0,
         "objective.neighbors": 5,
         "objective.sigma": 10.0,
-        # Its update is the gradient itself: Adam's hides its size.
-        "optimizer": None,
         "training.steps": STEPS,
         "training.log_every": 1,
         "training.checkpoint_every": 3,
@@ -120,12 +118,12 @@ def train(photos: Path, workdir: Path, *, count: int, devices: int, **overrides)
     started = start(
         training(photos, workdir, **overrides), count=count, devices=devices
     )
-    found, told = statuses(started)
-    assert found == [0] * count, told
+    found, printed = statuses(started)
+    assert found == [0] * count, printed
 
 
 def wait_for(path: Path, started: list[Running]) -> None:
-    """Waits for a file that running processes write."""
+    """Waits for a file that the running processes write."""
     deadline = time.monotonic() + LIMIT
     try:
         while not path.exists():

@@ -1,6 +1,7 @@
-"""Models of random weights, small enough to run within a test.
+"""Models with random weights, small enough to run within a test.
 
-At their size of 32 the network sees every photograph in one shape: compiled once.
+At their size of 32 pixels the network sees all photographs in the same shape, so that
+it is compiled only once.
 """
 
 from pathlib import Path
@@ -19,7 +20,7 @@ from jaxcolor.training.config import schema
 from jaxcolor.training.config.schema import Config
 
 STEPS = 12
-"""Of a training."""
+"""Number of steps in a training."""
 BINS = Description(
     network="zhang2016",
     arguments={"width": 0.125, "outputs": 313, "affine": False, "momentum": 0.9},
@@ -37,19 +38,19 @@ REGRESSION = Description(
 
 
 def trained_under(training_lambda):
-    """BINS, as trained under another lambda."""
+    """Returns BINS, as if trained with another lambda."""
     return BINS._replace(head=BINS.head._replace(training_lambda=training_lambda))
 
 
 def decoded_by(**settings):
-    """BINS with another decoding."""
+    """Returns BINS with another decoding."""
     return BINS._replace(decoding=BINS.decoding._replace(**settings))
 
 
 def model(description=BINS, **changes):
-    """A model whose colors vary from pixel to pixel."""
+    """Returns a model whose colors vary from pixel to pixel."""
     network = Zhang2016(**description.arguments)
-    # Faster than to compile an initialization.
+    # Only the shapes, because compiling an initialization is slower.
     shapes = jax.eval_shape(
         lambda: network.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)
     )
@@ -61,7 +62,7 @@ def model(description=BINS, **changes):
             return random.normal(size=shape.shape) * np.sqrt(
                 2 / np.prod(shape.shape[:-1])
             )
-        # A mean of 0.3 makes ReLUs matter: else colors hardly vary.
+        # With a mean of 0.3 some ReLUs are inactive; otherwise colors hardly vary.
         constants = {"bias": 0.0, "mean": 0.3, "var": 1.0, "scale": 1.0}
         return np.full(shape.shape, constants[name])
 
@@ -73,12 +74,12 @@ def model(description=BINS, **changes):
 
 
 def training_config(photo_folder: Path, changes=(), **sections) -> Config:
-    """A training of some seconds on photographs in a folder.
+    """Returns the config of a training of a few seconds on the photographs of a folder.
 
     Args:
-        photo_folder: of the photographs.
-        changes: values by names such as "training.steps".
-        sections: whole sections, in place of smoke's; None to leave one out.
+        photo_folder: folder of the photographs.
+        changes: values by name, such as "training.steps".
+        sections: sections that replace those of the config `smoke`; None removes one.
     """
     fields = smoke.get_config().to_dict()
     values = {
@@ -99,7 +100,7 @@ def training_config(photo_folder: Path, changes=(), **sections) -> Config:
         "objective.sigma": 10.0,
         "schedule.warmup": 1,
     } | dict(changes)
-    # As in a config file, the schedule follows the steps.
+    # As in a config file, the length of the schedule follows the steps.
     values["schedule.length"] = values["training.steps"]
     for name, value in values.items():
         section, _, setting = name.partition(".")

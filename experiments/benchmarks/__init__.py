@@ -1,1 +1,1 @@
-"""Speed, measured beside a named peer in the same run; see `run`."""
+"""Measures speed against a named peer in the same run; see `run`."""

@@ -1,11 +1,11 @@
 """A train step at the paper's size in bfloat16, on a GPU, against PyTorch.
 
-Both sides train the full network on the same number of crops: ours from 8-bit pixels,
-with color, targets and class weights worked out on the device, PyTorch's (channels
-last, compiled, autocast to bfloat16, fused Adam) from lightness, targets and weights
-that lie there already.
+Both sides train the full network on the same number of crops. Ours starts from 8-bit
+pixels and computes color, targets and class weights on the device. PyTorch's (channels
+last, compiled, autocast to bfloat16, fused Adam) starts from lightness, targets and
+weights that are already on the device.
 
-Where there is no GPU both take a few crops on the CPU: to see that the benchmark runs.
+Without a GPU both sides train on a few crops on the CPU, only to test the benchmark.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from experiments.benchmarks import inputs
 from experiments.benchmarks.inputs import CROP, NEIGHBORS, SIGMA, STRIDE, Arm, Setting
 
 BATCH, BATCH_ON_CPU = 256, 2
-# Steps of a call: the host may run ahead of the device, as in a training.
+# Steps per call; the host may run ahead of the device, as in a training.
 STEPS, STEPS_ON_CPU = 10, 1
 RATE, WEIGHT_DECAY = 3.16e-5, 1e-3 / 1936
 
@@ -27,7 +27,7 @@ def _size(*, is_gpu: bool) -> tuple[int, int]:
 
 
 def step_ours(setting: Setting) -> Arm:
-    """Returns train steps of jaxcolor, and what the device can do."""
+    """Prepares train steps of jaxcolor; the facts have the device's peak rate."""
     import jax
     import jax.numpy as jnp
 
@@ -80,14 +80,14 @@ def step_ours(setting: Setting) -> Arm:
         "images": batch_size * count,
         "batch": batch_size,
         "operations": 3 * network.flops(CROP, CROP),
-        # Of all devices of the process, where the step uses the first.
+        # The rate is that of all devices of the process; the step uses only one.
         "ceiling": devices.matmul_rate("bfloat16") / jax.device_count(),
     }
     return Arm(call, facts)
 
 
 def step_peer(setting: Setting) -> Arm:
-    """Returns train steps in PyTorch."""
+    """Prepares train steps in PyTorch."""
     import torch
 
     from experiments.benchmarks import torch_zhang2016

@@ -1,4 +1,4 @@
-"""The evaluation's metrics against a loop over photographs by scikit-image."""
+"""The metrics of the evaluation against a loop over photographs with scikit-image."""
 
 import itertools
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from experiments.benchmarks import inputs
 from experiments.benchmarks.inputs import SPACING, Arm, Setting
 
 SIDE, PHOTOGRAPHS = 128, 16
-# What both arms report of each photograph.
+# Metrics of each photograph that both arms report.
 COMPARED = (
     "auc",
     "image_auc",
@@ -25,13 +25,13 @@ COMPARED = (
 
 
 class _Inputs(NamedTuple):
-    """Photographs, and what a system could have predicted of them.
+    """Photographs, and a prediction for them.
 
     Attributes:
-        rgb: their pixels, uint8.
-        ab: predicted.
-        centers: of the bins.
-        weights: of the bins.
+        rgb: pixels of the photographs, uint8.
+        ab: predicted ab.
+        centers: centers of the bins.
+        weights: weights of the bins.
     """
 
     rgb: np.ndarray
@@ -41,7 +41,7 @@ class _Inputs(NamedTuple):
 
 
 def evaluation_ours(setting: Setting) -> Arm:
-    """Returns what `jaxcolor evaluate` measures of one system on a batch."""
+    """Prepares what `jaxcolor evaluate` measures for one system on a batch."""
     import jax
     import jax.numpy as jnp
 
@@ -67,17 +67,17 @@ def evaluation_ours(setting: Setting) -> Arm:
 
 
 def evaluation_peer(setting: Setting) -> Arm:
-    """Returns the same numbers by NumPy, SciPy and scikit-image."""
+    """Prepares the same measurements with NumPy, SciPy and scikit-image."""
     from scipy import spatial
     from skimage import color
 
     inputs = _inputs(setting)
-    # The fastest size of leaf for these bins; argmin over all of them takes longer.
+    # The fastest leaf size for these bins; an argmin over all bins takes longer.
     search = spatial.cKDTree(inputs.centers, leafsize=8)
     lift = map if setting.cores == 1 else ThreadPoolExecutor(setting.cores).map
 
     def measure(rgb: np.ndarray, ab: np.ndarray) -> dict[str, Any]:
-        # Of float32 scikit-image works in float32, which is faster.
+        # scikit-image computes in the type of its input, and float32 is faster.
         rgb = rgb / np.float32(255)
         lab = color.rgb2lab(rgb)
         predicted = color.lab2rgb(np.concatenate([lab[..., :1], ab], axis=-1))
@@ -97,7 +97,7 @@ def evaluation_peer(setting: Setting) -> Arm:
 
 
 def _inputs(setting: Setting) -> _Inputs:
-    """Returns the same for both arms: half of the true ab, and noise."""
+    """Returns the inputs of both arms: predicted is half the true ab, plus noise."""
     import jax
     import jax.numpy as jnp
     from skimage import color
@@ -110,11 +110,11 @@ def _inputs(setting: Setting) -> _Inputs:
     lab = color.rgb2lab(rgb).astype(np.float32)
     noise = np.random.default_rng(0).normal(0, 5, lab[..., 1:].shape)
     lab[..., 1:] = 0.5 * lab[..., 1:] + noise
-    # Of colors outside of sRGB we keep the lightness and scikit-image does not: there
-    # are none, so that both arms show the same pixels.
+    # Colors are kept inside sRGB, so that both arms measure the same pixels: outside,
+    # jaxcolor keeps the lightness and scikit-image does not.
     ab = 0.999 * np.asarray(jax.jit(cielab.clip_chroma)(jnp.asarray(lab)))[..., 1:]
     centers = inputs.bins().centers
-    # As of a set that holds all colors, common or rare.
+    # In the range of the weights of a set that has common and rare colors.
     weights = np.random.default_rng(1).uniform(1, 1000, len(centers))
     return _Inputs(rgb, ab, centers, weights.astype(np.float32))
 
@@ -122,12 +122,12 @@ def _inputs(setting: Setting) -> _Inputs:
 def _of_distances(
     distance: np.ndarray, bins: np.ndarray, weights: np.ndarray
 ) -> dict[str, Any]:
-    """Returns accuracies and their curves from distances on the ab plane."""
+    """Returns accuracies and accuracy curves from distances on the ab plane."""
     clipped = np.minimum(distance, 150)
     errors = np.bincount(bins, clipped, minlength=len(weights))
     pixels = np.bincount(bins, minlength=len(weights))
     own = 1 / np.maximum(pixels / pixels.sum(), 1e-6)
-    # The last column is of pixels beyond the curve.
+    # The last column counts the pixels beyond the end of the curve.
     first = np.minimum(np.ceil(distance), 151).astype(int)
     counts = np.bincount(first, minlength=152)
     weighted = np.bincount(first, weights[bins], minlength=152)
@@ -144,7 +144,7 @@ def _of_distances(
 def _of_pixels(
     predicted: np.ndarray, target: np.ndarray, lab: np.ndarray
 ) -> dict[str, Any]:
-    """Returns what is told from the pixels that are shown."""
+    """Returns the metrics that compare the pixels of pictures."""
     from skimage import color, metrics
 
     red, green, blue = np.moveaxis(255 * predicted, -1, 0)

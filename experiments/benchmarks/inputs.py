@@ -1,6 +1,6 @@
-"""What the sides of a comparison of `experiments.benchmarks.run` are made of.
+"""Types and inputs that the arms of the comparisons of `run` share.
 
-A side is prepared in a process of its own and imports what it needs only then.
+Each arm is prepared in a process of its own, and imports its libraries only there.
 """
 
 import itertools
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-# The paper's numbers.
+# Settings of the paper.
 CROP, RESIZE, STRIDE, SPACING, NEIGHBORS, SIGMA = 176, 256, 4, 10.0, 10, 5.0
 
 
@@ -19,8 +19,8 @@ class Arm(NamedTuple):
     """One side of a comparison.
 
     Attributes:
-        call: does the work once and waits for its end.
-        facts: what else there is to report, by name.
+        call: does the work once and waits until it is done.
+        facts: other facts to report, by name.
     """
 
     call: Callable[[], object]
@@ -28,11 +28,11 @@ class Arm(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What an arm is prepared for.
+    """The conditions that an arm is prepared for.
 
     Attributes:
         photos: a folder of photographs.
-        cores: that the process may use.
+        cores: number of cores that the process may use.
     """
 
     photos: Path
@@ -40,7 +40,7 @@ class Setting(NamedTuple):
 
 
 def make_photographs(folder: Path) -> None:
-    """Writes eight photographs of scikit-image as JPEG files of 500 x 375 pixels."""
+    """Writes eight sample photographs of scikit-image as JPEGs of 500 x 375 pixels."""
     from skimage import data
 
     names = ("astronaut", "chelsea", "coffee", "rocket")
@@ -53,19 +53,19 @@ def make_photographs(folder: Path) -> None:
 
 
 def paths(setting: Setting) -> Iterator[Path]:
-    """Returns the photographs, over and over."""
+    """Yields the paths of the photographs, repeated without end."""
     return itertools.cycle(sorted(p for p in setting.photos.rglob("*") if p.is_file()))
 
 
 def photographs(setting: Setting, side: int) -> np.ndarray:
-    """Returns eight squares, uint8; the same ones again if there are fewer."""
+    """Returns eight square photographs, uint8; repeats them if there are fewer."""
     chosen = itertools.islice(paths(setting), 8)
     images = [Image.open(path).convert("RGB").resize((side, side)) for path in chosen]
     return np.stack([np.asarray(image) for image in images])
 
 
 def ab_of(setting: Setting) -> np.ndarray:
-    """Returns the ab of eight photographs, as many as training would encode."""
+    """Returns the ab of eight photographs, at the pixels that a training encodes."""
     from skimage import color
 
     rgb = photographs(setting, RESIZE)[:, ::STRIDE, ::STRIDE]
@@ -73,7 +73,7 @@ def ab_of(setting: Setting) -> np.ndarray:
 
 
 def bins() -> Any:
-    """Returns the paper's bins."""
+    """Returns the bins of the paper."""
     from jaxcolor.color import gamut
 
     return gamut.from_srgb(spacing=SPACING)

@@ -1,4 +1,4 @@
-"""Mathematics against named peers: Lab, soft codes and the loss."""
+"""The mathematics against named peers: Lab, soft codes and the loss."""
 
 import itertools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from experiments.benchmarks.inputs import (
 
 
 def lab_ours(setting: Setting) -> Arm:
-    """Returns 8-bit RGB to Lab by the table."""
+    """Prepares the conversion of 8-bit RGB to Lab by a table."""
     import jax
     from skimage import color
 
@@ -32,7 +32,7 @@ def lab_ours(setting: Setting) -> Arm:
 
 
 def lab_peer(setting: Setting) -> Arm:
-    """Returns the same by scikit-image."""
+    """Prepares the same conversion with scikit-image."""
     from skimage import color
 
     rgb = inputs.photographs(setting, RESIZE)
@@ -40,7 +40,7 @@ def lab_peer(setting: Setting) -> Arm:
 
 
 def encoding_ours(setting: Setting) -> Arm:
-    """Returns soft codes by the table of candidates, compared with exact ones."""
+    """Prepares soft encoding; the facts have its errors relative to exact codes."""
     import jax
 
     from jaxcolor.color import encode
@@ -57,7 +57,7 @@ def encoding_ours(setting: Setting) -> Arm:
 
 
 def encoding_peer(setting: Setting) -> Arm:
-    """Returns the same by the fastest search of scikit-learn."""
+    """Prepares the same encoding with the fastest search of scikit-learn."""
     from sklearn.neighbors import NearestNeighbors
 
     ab, centers = inputs.ab_of(setting), inputs.bins().centers
@@ -82,14 +82,14 @@ def encoding_peer(setting: Setting) -> Arm:
 
 
 def loss_ours(setting: Setting) -> Arm:
-    """Returns the rebalanced loss and its gradient on sparse codes."""
+    """Prepares the rebalanced loss and its gradient with sparse targets."""
     from jaxcolor.color import losses
 
     return _loss_arm(losses.rebalanced_cross_entropy, *_loss_inputs())
 
 
 def loss_peer(setting: Setting) -> Arm:
-    """Returns the same on distributions over all bins, given as an argument."""
+    """Prepares the same loss with dense targets, which are given as an argument."""
     import jax
     import jax.numpy as jnp
 
@@ -140,11 +140,11 @@ def _loss_arm(loss: Callable[..., Any], *arguments: Any) -> Arm:
 def _mistakes(
     ab: np.ndarray, centers: np.ndarray, indices: np.ndarray, weights: np.ndarray
 ) -> dict[str, float]:
-    """Returns how far codes are from exact ones, worked out in float64."""
+    """Returns the errors of codes relative to exact codes in float64."""
     squares = ((ab[:, None].astype(np.float64) - centers) ** 2).sum(axis=-1)
     order = np.argsort(squares, axis=1, kind="stable")
     ranked = np.take_along_axis(squares, order, axis=1)
-    # Of bins that are equally far, up to float32's rounding, either is right.
+    # If two bins are equally far, up to the rounding of float32, either is right.
     is_clear = ranked[:, NEIGHBORS] - ranked[:, NEIGHBORS - 1] > 1e-3
     exact = np.exp(-ranked[:, :NEIGHBORS] / (2 * SIGMA**2))
     exact /= exact.sum(axis=1, keepdims=True)

@@ -20,14 +20,14 @@ from experiments.benchmarks.inputs import (
     Setting,
 )
 
-# The paper sums its loss over the 44 x 44 pixels that a crop leaves.
+# The paper sums its loss over the 44 x 44 outputs of a crop; ours is the mean.
 EPS, WEIGHT_DECAY = 1e-8 / 1936, 1e-3 / 1936
-# Of the input pipeline, a call.
+# Batches of the input pipeline: their size, and the number per call.
 BATCH, BATCHES = 8, 8
 
 
 def train_ours(setting: Setting) -> Arm:
-    """Returns a whole train step on four crops, color and targets included."""
+    """Prepares a train step on four crops, including color and targets."""
     import jax
     import jax.numpy as jnp
 
@@ -64,7 +64,7 @@ def train_ours(setting: Setting) -> Arm:
 
 
 def train_peer(setting: Setting) -> Arm:
-    """Returns a train step in PyTorch, targets and weights given."""
+    """Prepares a train step in PyTorch, with targets and weights given."""
     import torch
 
     from experiments.benchmarks import torch_zhang2016
@@ -96,7 +96,7 @@ def train_peer(setting: Setting) -> Arm:
 
 
 def inference_ours(setting: Setting) -> Arm:
-    """Returns lightness to logits, one photograph."""
+    """Prepares the prediction of logits from the lightness of one photograph."""
     import jax
 
     from jaxcolor.color import cielab
@@ -109,7 +109,7 @@ def inference_ours(setting: Setting) -> Arm:
 
 
 def inference_peer(setting: Setting) -> Arm:
-    """Returns the same in PyTorch."""
+    """Prepares the same prediction in PyTorch."""
     import torch
 
     from experiments.benchmarks import torch_zhang2016
@@ -127,7 +127,7 @@ def inference_peer(setting: Setting) -> Arm:
 
 
 def input_ours(setting: Setting) -> Arm:
-    """Returns batches of random crops from files."""
+    """Prepares the input pipeline: batches of random crops from files."""
     from jaxcolor.data import pipeline, sources
 
     source = sources.folder(setting.photos)
@@ -150,7 +150,7 @@ def input_ours(setting: Setting) -> Arm:
 
 
 def input_peer(setting: Setting) -> Arm:
-    """Returns as many files decoded and resized by Pillow, and no more than that."""
+    """Prepares decoding and resizing of the same number of files with Pillow alone."""
     chosen = list(itertools.islice(inputs.paths(setting), BATCH * BATCHES))
     pool = ThreadPoolExecutor(setting.cores)
 
@@ -167,7 +167,7 @@ decoding_ours = input_ours
 
 
 def decoding_peer(setting: Setting) -> Arm:
-    """Returns as many files decoded at the size that the pipeline decodes them at."""
+    """Prepares decoding of the same number of files at the size of the pipeline."""
     from jaxcolor.data import decoding
 
     chosen = list(itertools.islice(inputs.paths(setting), BATCH * BATCHES))
@@ -182,7 +182,7 @@ def decoding_peer(setting: Setting) -> Arm:
 
 
 def _network(bins: int) -> tuple[Any, Any]:
-    """Returns our network at full width, and variables for it."""
+    """Returns the network of jaxcolor at full width, and initial variables."""
     import jax
     import jax.numpy as jnp
 

@@ -1,10 +1,10 @@
-"""How fast jaxcolor is beside the tools that people use for the same work.
+"""Measures the speed of jaxcolor against tools that people use for the same work.
 
-Every number is a ratio: the peer's time over ours, measured in one run, the two sides
-by turns (A B A B ...), each in a process of its own. It is judged on one core, to
-which the processes are bound, by processor time, so that other programs on the
-machine count as little as possible; two cores, by the clock on the wall, stand beside
-it. Only `step` uses a GPU, if there is one.
+Every result is a ratio: the peer's time divided by ours. The two sides are measured in
+one run, alternately (A B A B ...), each in a process of its own. The goal applies to
+CPU time on one core, to which the processes are bound, so that other programs on the
+machine have as little influence as possible; the wall-clock time on two cores is shown
+beside it. Only `step` uses a GPU, if there is one.
 
 Needs the extra `bench`.
 """
@@ -31,7 +31,8 @@ EXAMPLE = """examples:
   python -m experiments.benchmarks.run
   python -m experiments.benchmarks.run encoding loss --rounds 21 --photos ~/Pictures
 """
-# Of a photograph, both in float32: some levels of 8 bits round to the other side.
+# Largest differences for a photograph. Both sides compute in float32, so a few 8-bit
+# levels round differently.
 EVALUATION_TOLERANCES = {
     "auc": 1e-4,
     "image_auc": 1e-4,
@@ -41,7 +42,7 @@ EVALUATION_TOLERANCES = {
     "colorfulness": 1e-2,
     "absolute_colorfulness": 1e-2,
 }
-# What is no ratio of one core or two.
+# Benchmarks that do not compare one and two cores.
 SCALE, STEP = "scale", "step"
 PACKAGES = ("jax", "numpy", "scikit-image", "scikit-learn", "torch", "pillow", "grain")
 
@@ -52,12 +53,12 @@ class Comparison(NamedTuple):
     """One row of the table.
 
     Attributes:
-        module: of the two arms, NAME_ours and NAME_peer.
-        title: what is done.
-        peer: what it is compared with.
-        goal: the smallest ratio that will do.
-        findings: from the facts of both arms, among them the median "seconds" of a
-            call, to a note and whether they are right.
+        module: module of the two arms, NAME_ours and NAME_peer.
+        title: the work that is measured.
+        peer: name of the peer.
+        goal: smallest ratio that meets the goal.
+        findings: function from the facts of both arms, which include the median
+            "seconds" of a call, to a note and whether the results are right.
     """
 
     module: str
@@ -68,12 +69,12 @@ class Comparison(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """Quartiles of the seconds that a call took.
+    """Quartiles of the seconds per call.
 
     Attributes:
-        first: a quarter were faster.
-        median: half were faster.
-        third: three quarters were faster.
+        first: first quartile.
+        median: median.
+        third: third quartile.
     """
 
     first: float
@@ -82,13 +83,13 @@ class Timing(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A comparison on some number of cores.
+    """The result of a comparison on a number of cores.
 
     Attributes:
-        ours: our time.
-        peer: the peer's.
-        note: what else was found.
-        is_right: whether that is as it should be.
+        ours: time of jaxcolor.
+        peer: time of the peer.
+        note: other findings.
+        is_right: whether the findings are as expected.
     """
 
     ours: Timing
@@ -98,7 +99,7 @@ class Result(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """How many times as fast we are."""
+        """How many times as fast as the peer jaxcolor is."""
         return self.peer.median / self.ours.median
 
 
@@ -108,7 +109,7 @@ def _lab(ours: Facts, _: Facts) -> tuple[str, bool]:
 
 def _encoding(ours: Facts, peer: Facts) -> tuple[str, bool]:
     note = (
-        f"{ours['wrong sets']} wrong sets, largest error of a weight"
+        f"{ours['wrong sets']} wrong sets of bins, largest error of a weight"
         f" {ours['weight error']:.1e}; fastest search: {peer['search']}"
     )
     return note, ours["wrong sets"] == 0 and ours["weight error"] < 1e-4
@@ -118,20 +119,20 @@ def _loss(ours: Facts, peer: Facts) -> tuple[str, bool]:
     share = ours["temporaries"] / peer["temporaries"]
     apart = abs(ours["loss"] / peer["loss"] - 1)
     note = (
-        f"temporaries {ours['temporaries'] / 1e6:.2f} of"
-        f" {peer['temporaries'] / 1e6:.2f} MB, {share:.1%} (goal < 5%);"
-        f" losses {apart:.0e} apart"
+        f"temporary memory {ours['temporaries'] / 1e6:.2f} MB, peer"
+        f" {peer['temporaries'] / 1e6:.2f} MB: {share:.1%} (goal < 5%);"
+        f" relative difference of the losses {apart:.0e}"
     )
     return note, share < 0.05 and apart < 1e-5
 
 
 def _input(ours: Facts, _: Facts) -> tuple[str, bool]:
-    return f"{ours['images']} photographs a call", True
+    return f"{ours['images']} photographs per call", True
 
 
 def _decoding(ours: Facts, peer: Facts) -> tuple[str, bool]:
     speeds = [ours["images"] / facts["seconds"] for facts in (ours, peer)]
-    return f"{speeds[0]:.0f} and {speeds[1]:.0f} photographs a second", True
+    return f"{speeds[0]:.0f} and {speeds[1]:.0f} photographs per second", True
 
 
 def _evaluation(ours: Facts, peer: Facts) -> tuple[str, bool]:
@@ -140,8 +141,11 @@ def _evaluation(ours: Facts, peer: Facts) -> tuple[str, bool]:
         for name in EVALUATION_TOLERANCES
     }
     speeds = [facts["photographs"] / facts["seconds"] for facts in (ours, peer)]
-    note = f"{speeds[0]:.0f} and {speeds[1]:.0f} photographs a second; apart at most: "
-    note += ", ".join(f"{name} {most:.0e}" for name, most in apart.items())
+    largest = ", ".join(f"{name} {most:.0e}" for name, most in apart.items())
+    note = (
+        f"{speeds[0]:.0f} and {speeds[1]:.0f} photographs per second; largest"
+        f" differences: {largest}"
+    )
     return note, all(apart[name] < EVALUATION_TOLERANCES[name] for name in apart)
 
 
@@ -151,7 +155,7 @@ def _step(ours: Facts, peer: Facts) -> tuple[str, bool]:
     note = (
         f"{ours['device']}, batch {ours['batch']}: {speeds[0]:.1f} and"
         f" {speeds[1]:.1f} images/s; {share:.0%} of the {ours['ceiling'] / 1e12:.3g}"
-        f" TFLOP/s of a matrix product (goal 45 %)"
+        f" TFLOP/s that a matrix product reaches (goal 45 %)"
     )
     return note, share >= 0.45
 
@@ -185,7 +189,7 @@ COMPARISONS = {
     "evaluation": Comparison(
         "evaluation",
         "metrics of 16 photographs of 128 x 128",
-        "NumPy and scikit-image, a loop",
+        "a loop with NumPy and scikit-image",
         3,
         _evaluation,
     ),
@@ -209,13 +213,13 @@ COMPARISONS = {
     "decoding": Comparison(
         "networks",
         "input pipeline, files to crops",
-        "libjpeg's scaled decoding alone",
+        "scaled decoding by libjpeg alone",
         0.5,
         _decoding,
     ),
 }
 
-# On the accelerator, if there is one, by the clock on the wall.
+# Measured on the accelerator, if there is one, in wall-clock time.
 ON_ACCELERATOR = Comparison(
     "accelerator",
     "train step in bfloat16, crops of 176",
@@ -226,17 +230,17 @@ ON_ACCELERATOR = Comparison(
 
 
 def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
-    """Measures a comparison, the arms by turns.
+    """Measures a comparison; the two arms alternate.
 
     Args:
-        name: of `COMPARISONS`.
+        name: key of `COMPARISONS`, or `STEP`.
         photos: a folder of photographs.
-        cores: that each arm may use.
-        rounds: turns of each arm.
+        cores: number of cores that each arm may use.
+        rounds: number of measurements of each arm.
     """
     is_step = name == STEP
     comparison = ON_ACCELERATOR if is_step else COMPARISONS[name]
-    # Processor time of several threads would not show that they work side by side.
+    # CPU time adds up over threads, and would not show that they run in parallel.
     clock = "processor" if cores == 1 else "wall"
     seconds: tuple[list[float], list[float]] = ([], [])
     with contextlib.ExitStack() as stack:
@@ -246,7 +250,7 @@ def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
                     f"{comparison.module}.{name}_{side}",
                     photos,
                     cores,
-                    # Of its memory each side may take what it needs.
+                    # Both sides share the memory of the GPU.
                     {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
                     if is_step
                     else {"JAX_PLATFORMS": "cpu"},
@@ -296,17 +300,17 @@ def _ask(arm: subprocess.Popen[str]) -> Any:
 def _answer(arm: subprocess.Popen[str]) -> Any:
     assert arm.stdout
     for line in arm.stdout:
-        # Libraries may print as well.
+        # Libraries may print other lines.
         if line.startswith("{"):
             return json.loads(line)
-    raise RuntimeError(f"{arm.args!r} ended without an answer")
+    raise RuntimeError(f"{arm.args!r} exited without an answer")
 
 
 def main() -> None:
-    """Measures, and prints one table at the end."""
+    """Measures the comparisons, and prints one table at the end."""
     parser = argparse.ArgumentParser(
         prog="python -m experiments.benchmarks.run",
-        description="Measures jaxcolor beside named peers.",
+        description=__doc__.splitlines()[0],
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -314,23 +318,30 @@ def main() -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of {', '.join(COMPARISONS)}; all of these if none is given; {STEP}: a"
-        f" train step on the GPU, if there is one; {SCALE}: trainings on several"
-        " devices and processes, the input pipeline, and that step",
+        help=f"one of {', '.join(COMPARISONS)} (default: all of these); {STEP}: a train"
+        f" step on the GPU, if there is one; {SCALE}: trainings on several devices and"
+        f" processes, the input pipeline, and {STEP}",
     )
     parser.add_argument(
-        "--rounds", type=int, default=9, help="turns of each side (default: 9)"
+        "--rounds",
+        type=int,
+        default=9,
+        metavar="N",
+        help="number of measurements of each side (default: %(default)s)",
     )
     parser.add_argument(
-        "--photos", type=Path, help="folder of photographs (default: scikit-image's)"
+        "--photos",
+        type=Path,
+        metavar="DIR",
+        help="folder of photographs (default: samples that ship with scikit-image)",
     )
     arguments = parser.parse_args()
     unknown = set(arguments.names) - {*COMPARISONS, SCALE, STEP}
     if unknown:
         known = ", ".join([*COMPARISONS, SCALE, STEP])
-        parser.error(f"no comparison {', '.join(unknown)}; wanted of {known}")
+        parser.error(f"NAME is {', '.join(unknown)}; wanted some of {known}")
     if arguments.rounds < 1:
-        parser.error(f"rounds is {arguments.rounds}; wanted at least 1")
+        parser.error(f"--rounds is {arguments.rounds}; wanted 1 or more")
     print(_machine())
     with tempfile.TemporaryDirectory() as folder:
         photos = arguments.photos
@@ -361,11 +372,11 @@ def _run(names: list[str], photos: Path, rounds: int) -> None:
     for line in _lines(table):
         print(line)
     if SCALE in names and not has_gpu:
-        print("no GPU is at hand: no train step beside PyTorch's in bfloat16")
+        print("there is no GPU, so the train step in bfloat16 was not measured")
 
 
 def _backend() -> str:
-    """Returns JAX's, asked in a process that gives the device back."""
+    """Returns JAX's backend, queried in a process that then releases the device."""
     script = "import jax; print(jax.default_backend())"
     return subprocess.check_output([sys.executable, "-c", script], text=True).strip()
 
@@ -377,9 +388,9 @@ def _lines(table: dict[str, list[Result]]) -> Iterator[str]:
         comparison = ON_ACCELERATOR if name == STEP else COMPARISONS[name]
         yield f"{name}: {comparison.title}; peer: {comparison.peer}"
         for cores, result in enumerate(results, start=1):
-            label = f"  {cores} core{'s, wall' if cores > 1 else ', processor time'}"
+            label = f"  {cores} core{'s, wall time' if cores > 1 else ', CPU time'}"
             if name == STEP:
-                label = "  wall"
+                label = "  wall time"
             times = f"{_milliseconds(result.ours):>22}{_milliseconds(result.peer):>22}"
             line = f"{label:34}{times}{result.ratio:7.2f}"
             if cores == 1:
@@ -391,7 +402,7 @@ def _lines(table: dict[str, list[Result]]) -> Iterator[str]:
 
 
 def _milliseconds(time: Timing) -> str:
-    # Three digits, and no exponent.
+    # With three digits and without an exponent.
     first, median, third = (
         f"{1000 * x:.0f}" if x >= 1 else f"{1000 * x:.3g}" for x in time
     )
@@ -412,7 +423,7 @@ def _machine() -> str:
 
 
 def _version(package: str) -> str:
-    """Returns the version of a package; not every comparison needs all of them."""
+    """Returns the version of a package; not every comparison needs every package."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

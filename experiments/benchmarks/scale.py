@@ -1,12 +1,13 @@
-"""Images a second of a whole training, for several numbers of devices and processes.
+"""Measures the speed of a training on several numbers of devices and processes.
 
-Devices are simulated on the cores of this machine, so that more of them cannot be
-faster: what is seen is what dividing the work costs. A topology is a training as a user
-starts it, photographs and all, in processes of its own; the topologies take turns.
+The devices are simulated on the cores of this machine, so more devices cannot be
+faster: the numbers show the cost of dividing the work. Each training is started as a
+user would start it, with its input pipeline, in processes of its own; the topologies
+alternate.
 
 Run:    python -m experiments.benchmarks.run scale
-Expect: on two cores about the same number for all, less where 8 devices share them; a
-    minute or two for each of the six in each round, so ask for few: --rounds 2.
+Expect: on two cores about the same images per second for all topologies, and fewer
+    with 8 devices. Each of the six takes a minute or two per round, so use --rounds 2.
 """
 
 import json
@@ -25,7 +26,7 @@ LIMIT = 300
 
 
 class Topology(NamedTuple):
-    """How many processes, and how many devices in each."""
+    """The number of processes, and the number of devices in each."""
 
     processes: int
     devices: int
@@ -39,27 +40,27 @@ TOPOLOGIES = (
     Topology(2, 1),
     Topology(2, 4),
 )
-# Steps of a training; the first intervals compile and warm up.
+# Steps of a training, steps per interval, and intervals of warm-up to skip.
 STEPS, INTERVAL, SKIPPED = 20, 5, 1
 
 
 def run(photos: Path, *, rounds: int) -> Iterator[str]:
-    """Measures, and yields the lines of a table.
+    """Measures all topologies, and yields the lines of a table.
 
     Args:
         photos: a folder of photographs.
-        rounds: trainings of each topology.
+        rounds: number of trainings of each topology.
     """
     found: dict[Topology, list[tuple[float, float]]] = {t: [] for t in TOPOLOGIES}
     for turn in range(rounds):
         for topology in TOPOLOGIES:
             found[topology].append(_train(photos, topology))
             if sys.stderr.isatty():
-                told = f"{topology}: round {turn + 1} of {rounds}"
-                print(f"\r\033[K{told}", end="", file=sys.stderr, flush=True)
+                shown = f"{topology}: round {turn + 1} of {rounds}"
+                print(f"\r\033[K{shown}", end="", file=sys.stderr, flush=True)
     alone = statistics.median(speed for speed, _ in found[TOPOLOGIES[0]])
     yield "scenes_small, batches of 32 crops of 96, simulated devices"
-    yield f"{'processes x devices':>20}{'images/s':>22}{'of 1 x 1':>10}{'waits':>8}"
+    yield f"{'processes x devices':>20}{'images/s':>22}{'vs 1 x 1':>10}{'waiting':>8}"
     for topology, each in found.items():
         speeds = sorted(speed for speed, _ in each)
         median = statistics.median(speeds)
@@ -70,7 +71,7 @@ def run(photos: Path, *, rounds: int) -> Iterator[str]:
 
 
 def _train(photos: Path, topology: Topology) -> tuple[float, float]:
-    """Returns a training's images a second and the share of time it waited."""
+    """Returns the images per second, and the share of time spent waiting for input."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "jaxcolor", "train", "--quiet"]
         command += ["--config=configs/scenes_small.py", f"--workdir={folder}/run"]
@@ -105,21 +106,21 @@ def _train(photos: Path, topology: Topology) -> tuple[float, float]:
             for n in range(count)
         ]
         try:
-            told = [process.communicate(timeout=LIMIT)[1] for process in started]
+            printed = [process.communicate(timeout=LIMIT)[1] for process in started]
         finally:
             for process in started:
                 process.kill()
         if any(process.returncode for process in started):
-            raise RuntimeError(f"{topology}: a training failed\n{''.join(told)}")
+            raise RuntimeError(f"{topology}: a training failed\n{''.join(printed)}")
         lines = (Path(folder) / "run" / "log.jsonl").read_text().splitlines()
     logged = [json.loads(line) for line in lines]
     timed = [line for line in logged if line["kind"] == "train"][SKIPPED:]
-    # Intervals are of the same length: the mean of seconds, not of speeds.
+    # Intervals have the same number of steps, so the harmonic mean of their speeds.
     speed = statistics.harmonic_mean([line["images_per_second"] for line in timed])
     return speed, statistics.mean(line["input_wait"] for line in timed)
 
 
 def main(photos: Path, *, rounds: int) -> None:
-    """Prints the table."""
+    """Measures all topologies, and prints the table."""
     for line in run(photos, rounds=rounds):
         print(line)

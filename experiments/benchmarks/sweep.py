@@ -1,11 +1,11 @@
-"""A sweep over temperature and lambda beside its cells one by one.
+"""Compares a sweep over temperatures and lambdas with evaluating each cell alone.
 
-Thirty cells, both sides warm and compiled. For the model that is named, everything that
-`jaxcolor sweep` measures, beside `evaluate` of each cell, as one would call it: each of
-these counts the colors of the set and measures the ground truth and gray as well. The
-numbers of both are compared. For the paper's network at full width, of random weights,
-the raw and rebalanced AuC and the colorfulness alone. What a batch takes forwards, in
-decoding and in measuring is told apart.
+Both sides measure thirty cells, after compiling. For the given model, one side is
+`jaxcolor sweep` with all its metrics, and the other calls `evaluate` for each cell,
+which also counts the colors of the set and measures the ground truth and gray each
+time; their numbers are compared. For the paper's network at full width, with random
+weights, both sides measure only the raw and rebalanced AuC and the colorfulness. The
+times of the forward pass, decoding and measuring of a batch are reported separately.
 
 Run:    python -m experiments.benchmarks.sweep PHOTOS --model bundled
 Expect: ratios of about 5 and 15 on two CPU cores; some minutes.
@@ -46,17 +46,18 @@ from jaxcolor.runtime import compilation_cache, progress
 TEMPERATURES = (0.2, 0.38, 0.5, 0.65, 0.8, 1.0)
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BATCH_SIZE, SPACING = 16, 10.0
-# No intervals: they are no part of what is compared.
+# Without intervals, which are not part of the comparison.
 RESAMPLES = 1
 
 
 class Comparison(NamedTuple):
-    """Seconds, medians over the rounds.
+    """Median seconds over the rounds.
 
     Attributes:
-        swept: all cells from one pass.
-        alone: each cell by itself.
-        parts: of a batch and a cell: forwards, decoding, measuring.
+        swept: time of all cells, from one pass of the network.
+        alone: time of all cells, each evaluated alone.
+        parts: time of the parts for one batch and cell: forward pass, decoding,
+            measuring.
     """
 
     swept: float
@@ -72,7 +73,7 @@ class Comparison(NamedTuple):
 def whole(
     model: Pretrained, source: sources.Source, *, size: int, rounds: int
 ) -> tuple[Comparison, float]:
-    """Compares the sweep with `evaluate`, and their numbers: the farthest apart."""
+    """Compares the sweep with `evaluate`; also returns their largest difference."""
     how = protocols.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
     chosen = decoding_grid.make([*TEMPERATURES], [*LAMBDAS])
     colorizers = decoding_sweep.readings(model, chosen.lambdas)
@@ -109,11 +110,11 @@ def whole(
 def few(
     model: Pretrained, source: sources.Source, *, size: int, rounds: int
 ) -> Comparison:
-    """Compares both ways where AuC and colorfulness alone are measured."""
+    """Compares both sides when only AuC and colorfulness are measured."""
     how = protocols.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
     colorizers = decoding_sweep.readings(model, LAMBDAS)
     bins = colorizers[0].gamut
-    # `readings` has seen to it.
+    # `readings` has checked this.
     assert bins is not None
     batches = [(truth, count) for truth, _, count in protocols.batches(source, how)]
     weights = _weights(source, how)
@@ -199,7 +200,7 @@ def _parts(
     how: protocols.Protocol,
     measure: Callable[..., Any],
 ) -> dict[str, float]:
-    """Returns the seconds of a batch: forwards, decoding, and measuring."""
+    """Returns the seconds of a batch: forward pass, decoding, and measuring."""
     (one,) = decoding_sweep.readings(model, LAMBDAS[:1])
     assert one.gamut is not None
     truth, _, _ = next(iter(protocols.batches(source, how)))
@@ -217,13 +218,13 @@ def _parts(
         lambda: measure(truth, ab),
     ]
     times, _ = _by_turns([lambda c=c: jax.block_until_ready(c()) for c in calls], 5)
-    return dict(zip(("forwards", "decoding", "measuring"), times, strict=True))
+    return dict(zip(("forward pass", "decoding", "measuring"), times, strict=True))
 
 
 def _by_turns(
     calls: Sequence[Callable[[], Any]], rounds: int
 ) -> tuple[list[float], list[Any]]:
-    """Times each call, by turns, after one that compiles; the last results, too."""
+    """Times the calls alternately, after compiling; also returns their last results."""
     results = [call() for call in calls]
     taken: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
@@ -243,7 +244,7 @@ def _ignore(_: int) -> None:
 
 
 def full_width(small: Pretrained) -> Pretrained:
-    """Returns the paper's network, of random weights, with a model's bins."""
+    """Returns the paper's network with random weights and the bins of a model."""
     assert small.prior is not None
     arguments = {"width": 1.0, "outputs": len(small.prior)}
     arguments |= {"affine": False, "momentum": 0.9}
@@ -258,21 +259,32 @@ def full_width(small: Pretrained) -> Pretrained:
 def _line(name: str, found: Comparison) -> str:
     parts = ", ".join(f"{key} {1000 * x:.0f}" for key, x in found.parts.items())
     return (
-        f"{name}: {found.swept:.2f} s swept, {found.alone:.2f} s cell by cell,"
-        f" {found.ratio:.1f} times as fast; a batch of {BATCH_SIZE}, ms: {parts}"
+        f"{name}: sweep {found.swept:.2f} s, cell by cell {found.alone:.2f} s,"
+        f" {found.ratio:.1f} times as fast; ms per batch of {BATCH_SIZE}: {parts}"
     )
 
 
 def main() -> int:
-    """Prints both comparisons."""
+    """Measures and prints both comparisons; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", help="a folder, a .txt list, or tfds:NAME:SPLIT")
-    parser.add_argument("--model", default="bundled", help="with bins (%(default)s)")
-    parser.add_argument("--size", type=flags.count, default=128)
-    parser.add_argument("--photographs", type=flags.count, default=32)
-    parser.add_argument("--rounds", type=flags.count, default=3)
+    parser.add_argument(
+        "--model", default="bundled", help="a model with bins (default: %(default)s)"
+    )
+    for flag, default, meaning in (
+        ("--size", 128, "side of the photographs, pixels"),
+        ("--photographs", 32, "number of photographs, the first of the source"),
+        ("--rounds", 3, "number of measurements of each side"),
+    ):
+        parser.add_argument(
+            flag,
+            type=flags.count,
+            default=default,
+            metavar="N",
+            help=f"{meaning} (default: %(default)s)",
+        )
     arguments = parser.parse_args()
     compilation_cache.keep()
     model = release.load(arguments.model)
@@ -285,8 +297,8 @@ def main() -> int:
         options = {"size": arguments.size, "rounds": arguments.rounds}
         found, apart = whole(model, source, **options)
         bar.update()
-        print(_line(f"{arguments.model}, everything", found))
-        print(f"  numbers at most {apart:.0e} apart, relatively")
+        print(_line(f"{arguments.model}, all metrics", found))
+        print(f"  largest relative difference of the numbers {apart:.0e}")
         large = few(full_width(model), source, **options)
         bar.update()
         print(_line("full width, AuC and colorfulness", large))

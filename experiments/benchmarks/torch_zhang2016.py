@@ -1,7 +1,7 @@
-"""The network of Zhang et al. 2016 in PyTorch, to compare with: results and speed.
+"""The network of Zhang et al. 2016 in PyTorch, to compare results and speed.
 
-Written from the paper's description, not from `jaxcolor.models.zhang2016`; layers have
-the same names, so that `copy_variables` finds them.
+It is written from the paper's description, not from `jaxcolor.models.zhang2016`; the
+layers have the same names, so that `copy_variables` finds them.
 """
 
 from collections import OrderedDict
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-# Channels, convolutions, stride of the last one, dilation of all.
+# For each block: channels, number of convolutions, stride of the last, dilation.
 BLOCKS = (
     (64, 2, 2, 1),
     (128, 2, 2, 1),
@@ -22,7 +22,7 @@ BLOCKS = (
     (512, 3, 1, 2),
     (512, 3, 1, 1),
 )
-# Our names of variables, and PyTorch's.
+# Names of variables in Flax, and in PyTorch.
 KEYS = {
     "kernel": "weight",
     "scale": "weight",
@@ -37,7 +37,7 @@ def zhang2016(*, outputs: int, affine: bool, width: float = 1.0) -> nn.Sequentia
     Args:
         outputs: the number of bins.
         affine: whether batch normalization learns a scale and a bias.
-        width: multiplies channels, then rounded to a multiple of 8.
+        width: factor of the channels, which are rounded to a multiple of 8.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict(center=_Center())
     inputs = 1
@@ -66,19 +66,19 @@ def zhang2016(*, outputs: int, affine: bool, width: float = 1.0) -> nn.Sequentia
 
 
 def copy_variables(network: nn.Sequential, variables: Mapping[str, Any]) -> None:
-    """Copies the variables of our network of the same shape into this one.
+    """Copies the variables of a jaxcolor network of the same shape.
 
     Args:
-        network: of `zhang2016`.
-        variables: "params" and "batch_stats" of `jaxcolor.models`.
+        network: network to copy into, made by `zhang2016`.
+        variables: "params" and "batch_stats" of the network of `jaxcolor.models`.
     """
     for name, layer in network.named_children():
         if name.startswith(("relu", "center")):
             continue
         ours: dict[str, Any] = dict(variables["params"].get(name, {}))
         ours |= variables["batch_stats"].get(name, {})
-        # Kernels are height, width, in, out; here they are out, in, height, width, but
-        # in, out, height, width where transposed.
+        # Kernels have the axes (height, width, in, out) in Flax. In PyTorch they have
+        # (out, in, height, width), or (in, out, height, width) if transposed.
         axes = (2, 3, 0, 1) if name == "conv8_1" else (3, 2, 0, 1)
         theirs = dict(layer.state_dict())
         for key, value in ours.items():

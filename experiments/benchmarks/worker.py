@@ -1,7 +1,7 @@
-"""One side of a comparison of `experiments.benchmarks.run`, in a process of its own.
+"""Runs one arm of a comparison of `experiments.benchmarks.run` in its own process.
 
-The process is bound to its cores before anything that counts them is imported. It
-then answers each line of its input with the seconds that the work took.
+The process is bound to its cores before it imports any library that counts them. It
+then answers each line of its input with the seconds that one call took.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-# A timed call of less than this is repeated: a clock's tick must not count.
+# Seconds below which a call is repeated, so that the resolution of the clock is
+# negligible.
 SHORTEST = 0.1
 
 
@@ -22,8 +23,8 @@ class Seconds(NamedTuple):
     """How long a call took.
 
     Attributes:
-        wall: as a clock on the wall says.
-        processor: of all threads of the process together.
+        wall: wall-clock time.
+        processor: CPU time of all threads of the process together.
     """
 
     wall: float
@@ -31,7 +32,7 @@ class Seconds(NamedTuple):
 
 
 def measure(call: Callable[[], object], *, repeats: int) -> Seconds:
-    """Times a call, the mean of some in a row."""
+    """Returns the mean time of several calls in a row."""
     wall, processor = time.perf_counter(), time.process_time()
     for _ in range(repeats):
         call()
@@ -42,7 +43,7 @@ def measure(call: Callable[[], object], *, repeats: int) -> Seconds:
 
 
 def bind(cores: int) -> None:
-    """Binds this process, and every thread that it will start, to some cores."""
+    """Binds this process, and every thread that it will start, to a number of cores."""
     for name in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{name}_NUM_THREADS"] = str(cores)
     if hasattr(os, "sched_setaffinity"):
@@ -50,7 +51,7 @@ def bind(cores: int) -> None:
 
 
 def main() -> None:
-    """Prepares the arm and serves: one line in, one line of JSON out."""
+    """Prepares the arm, then answers each line of input with one line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("arm", help="module.function")
     parser.add_argument("--photos", type=Path, required=True)
@@ -63,12 +64,12 @@ def main() -> None:
         importlib.import_module(f"experiments.benchmarks.{module}"), name
     )
     arm = make_arm(inputs.Setting(arguments.photos, arguments.cores))
-    # The first call compiles.
+    # The first call compiles the programs.
     arm.call()
     repeats = max(1, round(SHORTEST / max(measure(arm.call, repeats=1).wall, 1e-6)))
     print(json.dumps(arm.facts), flush=True)
     for _ in sys.stdin:
-        # Not timed: caches are cold and threads asleep after the other side's turn.
+        # Not timed, since caches are cold after the turn of the other side.
         arm.call()
         print(json.dumps(measure(arm.call, repeats=repeats)._asdict()), flush=True)
 

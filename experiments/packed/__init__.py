@@ -1,1 +1,1 @@
-"""Training from photographs that all lie in the memory of one device."""
+"""Trains from photographs that all fit in the memory of one device."""

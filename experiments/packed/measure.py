@@ -1,4 +1,4 @@
-"""How fast the phases of a training are on this machine, and how many steps fit."""
+"""Measures the speed of each phase of a training, and how many steps fit a time."""
 
 import time
 from typing import Any
@@ -10,7 +10,7 @@ from jaxcolor.runtime import devices
 from jaxcolor.training import train_step
 from jaxcolor.training.train_step import TrainState
 
-# That each phase is timed for, at least.
+# The least time for which each phase is timed.
 SECONDS = 3.0
 
 
@@ -21,13 +21,13 @@ def phases(
 
     Args:
         running: a `train.Training`.
-        state: of it; left as it is.
-        at_once: steps of a program.
-        seconds: that a whole training may take.
+        state: its state, which stays valid.
+        at_once: number of steps in one program.
+        seconds: time that a whole training may take.
 
     Returns:
-        The device; for each phase crops a second, the share of a matrix product's rate
-        that the network's products reach, and seconds to compile; and how many steps
+        The device; for each phase the crops per second, the FLOP utilization relative
+        to a matrix product, and the seconds to compile; and the number of steps that
         fit into the given seconds.
     """
     config, recipe = running.parts.config, running.parts.recipe
@@ -66,8 +66,8 @@ def phases(
 
 
 def _seconds(program: Any, state: TrainState, photographs: Any) -> float:
-    """Returns how long a call takes, without the first."""
-    # The state is donated.
+    """Returns the mean seconds of a call, without the first one."""
+    # A copy, since the state is donated.
     state = jax.tree.map(jax.numpy.array, state)
     state, _ = jax.block_until_ready(program(state, photographs))
     start, calls = time.monotonic(), 0

@@ -2,10 +2,11 @@
 
     python -m experiments.packed.pack train=PHOTOS/train PHOTOS/everyday -o packed
 
-A part is two files: `part-000.jpegs`, the photographs' bytes one after the other, and
-`part-000.json`, their names, offsets and groups. A source is a folder, by its own name
-or as NAME=FOLDER. A photograph is called NAME/PATH, and its group is NAME, with the
-first folder below the source if there is one: `everyday/food`.
+A part is two files: `part-000.jpegs` holds the bytes of the photographs one after the
+other, and `part-000.json` their names, offsets and groups. A source is a folder; give
+FOLDER to use its own name, or NAME=FOLDER. The name of a photograph is NAME/PATH. Its
+group is NAME, followed by the first folder below the source if there is one, such as
+`everyday/food`.
 """
 
 import argparse
@@ -29,7 +30,7 @@ FORMAT_VERSION = 1
 PREFIX, BYTES, INDEX = "part-", ".jpegs", ".json"
 FOLDER = "packed"
 MEGABYTE = 1_000_000
-# Photographs that are in memory at a time.
+# Number of photographs in memory at a time.
 CHUNK = 512
 
 
@@ -37,8 +38,8 @@ class Source(NamedTuple):
     """A folder of photographs.
 
     Attributes:
-        name: that the names of its photographs begin with.
-        folder: where it is.
+        name: first part of the names of its photographs.
+        folder: path of the folder.
     """
 
     name: str
@@ -49,11 +50,12 @@ class Packing(NamedTuple):
     """How photographs are packed.
 
     Attributes:
-        part_bytes: of a part, at most, unless one photograph has more.
-        quality: of JPEG, 1 to 95; None to keep a file's bytes where it is small enough.
-        short_side: of a photograph, pixels, at most; None for any.
-        left_out: fractions by name of the source, chosen by the hash of the path below
-            it; "" stands for every source.
+        part_bytes: largest size of a part, unless a single photograph is larger.
+        quality: JPEG quality, 1 to 95; None to keep the bytes of files that are not
+            resized.
+        short_side: largest short side of a photograph, pixels; None for no limit.
+        left_out: fraction to leave out by name of the source, chosen by the hash of
+            the path below the source; "" stands for every other source.
     """
 
     part_bytes: int
@@ -66,9 +68,9 @@ class Item(NamedTuple):
     """A photograph in a part.
 
     Attributes:
-        name: of the source and of the file below it.
-        group: the source, and the first folder below it.
-        content: of a file; None if it is broken.
+        name: name of the source, and the path of the file below it.
+        group: name of the source, and the first folder below it.
+        content: content of the file; None if it is broken.
     """
 
     name: str
@@ -80,20 +82,20 @@ def pack(sources: Sequence[Source], output: Path, packing: Packing) -> dict[str,
     """Writes parts, and counts the photographs of each group.
 
     Args:
-        sources: each by another name.
-        output: a folder, made if it is not there.
-        packing: how.
+        sources: folders of photographs, with different names.
+        output: a folder, created if it is missing.
+        packing: how the photographs are packed.
 
     Returns:
-        The number of photographs of each group; broken ones under "broken", those that
-        are left out under "left out".
+        The number of photographs in each group; broken photographs under "broken",
+        photographs that were left out under "left out".
 
     Raises:
-        ValueError: the folder holds parts already, or a source has no photographs.
+        ValueError: the folder already holds parts, or there are no photographs.
     """
     output.mkdir(parents=True, exist_ok=True)
     if any(output.glob(f"{PREFIX}*")):
-        raise ValueError(f"{output} holds parts already; wanted a folder without")
+        raise ValueError(f"{output} already holds parts; wanted a folder without parts")
     counts: Counter[str] = Counter()
     part: list[Item] = []
     size = number = 0
@@ -108,37 +110,37 @@ def pack(sources: Sequence[Source], output: Path, packing: Packing) -> dict[str,
         part.append(item)
         size += len(item.content)
     if not part:
-        raise ValueError("no photographs to pack")
+        raise ValueError("there are no photographs to pack; wanted 1 or more")
     _write(part, output, number)
     return dict(counts)
 
 
 def below_source(name: str) -> str:
-    """Returns the path of a photograph below its source: what its hash is taken of."""
+    """Returns the path of a photograph below its source, of which the hash is taken."""
     return name.partition("/")[2]
 
 
 def parse_source(text: str) -> Source:
-    """Returns the source that `NAME=FOLDER` or `FOLDER` means.
+    """Parses `NAME=FOLDER` or `FOLDER`.
 
     Raises:
-        ValueError: there is no such folder, or the name has a slash.
+        ValueError: there is no such folder, or the name is empty or has a slash.
     """
     name, sign, folder = text.partition("=")
     path = Path(folder if sign else name)
     name = name if sign else path.resolve().name
     if not path.is_dir():
-        raise ValueError(f"{path}: not a folder")
+        raise ValueError(f"{path} is not a folder; wanted a folder of photographs")
     if not name or "/" in name:
-        raise ValueError(f"{name!r} names a source; wanted a name without a slash")
+        raise ValueError(f"a source is named {name!r}; wanted a name without a slash")
     return Source(name, path)
 
 
 def parse_fraction(text: str) -> tuple[str, float]:
-    """Returns the source's name, "" for all, and the fraction that is left out.
+    """Parses `NAME=FRACTION` or `FRACTION`, whose name is "": all other sources.
 
     Raises:
-        ValueError: it is no number in [0, 1).
+        ValueError: the fraction is not a number in [0, 1).
     """
     name, _, number = text.rpartition("=")
     fraction = float(number)
@@ -177,10 +179,10 @@ def _reader(source: Source, packing: Packing) -> Callable[[str], Item]:
 
 
 def _recoded(content: bytes, packing: Packing) -> bytes:
-    """Returns a file's own bytes, or those of a smaller one.
+    """Returns the bytes of a file, or of a recompressed or smaller JPEG.
 
     Raises:
-        ValueError: it cannot be decoded.
+        ValueError: the file cannot be decoded.
     """
     image = decoding.decode(content, at_least=None)
     short = packing.short_side or min(image.size)
@@ -211,19 +213,50 @@ def _write(part: Sequence[Item], output: Path, number: int) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Packs what the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.packed.pack")
-    parser.add_argument("sources", nargs="+", metavar="SOURCE")
-    parser.add_argument("-o", "--output", type=Path, default=Path(FOLDER))
-    parser.add_argument("--part-megabytes", type=float, default=45.0)
-    parser.add_argument("--quality", type=int, help="of JPEG; default: bytes are kept")
-    parser.add_argument("--short-side", type=int, help="at most; default: any")
+    """Packs the sources that the command line names; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.packed.pack", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="a folder of photographs: FOLDER or NAME=FOLDER",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path(FOLDER),
+        metavar="DIR",
+        help="folder for the parts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--part-megabytes",
+        type=float,
+        default=45.0,
+        metavar="N",
+        help="largest size of a part (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--quality",
+        type=int,
+        metavar="N",
+        help="JPEG quality, 1 to 95 (default: keep the bytes, or 90 if resized)",
+    )
+    parser.add_argument(
+        "--short-side",
+        type=int,
+        metavar="PIXELS",
+        help="largest short side of a photograph (default: no limit)",
+    )
     parser.add_argument(
         "--leave-out",
         action="append",
         default=[],
         metavar="[NAME=]FRACTION",
-        help="of the photographs of a source, or of all, by the hash of their paths",
+        help="leave out this fraction of a source, or of all other sources, by the hash"
+        " of the paths; repeat it for several sources",
     )
     arguments = parser.parse_args(argv)
     try:

@@ -1,12 +1,12 @@
 """Photographs as one array: read from parts on the host, cropped on the device.
 
-All have the same short side; the long side is at most 3/2 of it, by a central crop.
-Portraits lie on their side, so that one array holds them and landscapes. Beyond its
-width a photograph is filled up with its last column, which no crop reaches.
+All photographs have the same short side; a central crop limits the long side to 3/2 of
+it. Portraits are transposed, so that one array holds portraits and landscapes. To the
+right of a photograph the array repeats its last column, which no crop reaches.
 
-Cropping is two products of small matrices for each photograph, whose rows are the
-weights of a triangle filter, as wide as the pixels of the crop are apart: the bilinear
-filter of Pillow, within the box of the crop.
+A photograph is cropped and resized by two products with small matrices. Their rows are
+the weights of a triangle filter as wide as the distance between the pixels of the crop:
+the bilinear filter of Pillow, within the box of the crop.
 """
 
 import json
@@ -25,17 +25,17 @@ from PIL import Image
 from experiments.packed import pack
 from jaxcolor.data import decoding, splits
 
-# The long side of a photograph over the short one, at most.
+# The largest ratio of the long side of a photograph to the short one.
 LONGEST = 1.5
 
 
 class Photographs(NamedTuple):
-    """Photographs of one short side s, on the host or on a device.
+    """Photographs with the same short side s, on the host or on a device.
 
     Attributes:
         pixels: sRGB, (n s w 3), w = 1.5 s.
-        widths: of each, at most w.
-        is_portrait: whether it lies on its side: transposed.
+        widths: width of each photograph, at most w.
+        is_portrait: whether each photograph is transposed.
     """
 
     pixels: UInt8[Array, "n s w 3"]
@@ -44,12 +44,12 @@ class Photographs(NamedTuple):
 
 
 class Named(NamedTuple):
-    """Photographs on the host, with what they are called.
+    """Photographs on the host, with their names.
 
     Attributes:
-        photographs: sorted by group.
-        names: of each.
-        groups: of each.
+        photographs: the photographs, sorted by group.
+        names: name of each photograph.
+        groups: group of each photograph.
     """
 
     photographs: Photographs
@@ -58,12 +58,12 @@ class Named(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Which photographs are chosen how often; each group's follow one another.
+    """How often the photographs of each group are chosen; a group is contiguous.
 
     Attributes:
-        shares: of the groups, adding up to 1.
-        starts: position of the first photograph of each.
-        sizes: how many each has.
+        shares: share of the crops of each group; they add up to 1.
+        starts: position of the first photograph of each group.
+        sizes: number of photographs in each group.
     """
 
     shares: Float[Array, " g"]
@@ -72,21 +72,25 @@ class Groups(NamedTuple):
 
 
 def read(folder: Path, *, side: int, held_out_fraction: float) -> tuple[Named, Named]:
-    """Reads the photographs to train on and those to validate on.
+    """Returns the photographs to train on and the photographs to validate on.
 
     Args:
-        folder: with parts, see `pack`.
-        side: what short sides become.
-        held_out_fraction: of the second kind, by the hash of the path below the source.
+        folder: a folder of parts, as `pack` writes them.
+        side: the short side to which photographs are resized, pixels.
+        held_out_fraction: fraction of the photographs to set aside for validation, by
+            the hash of the path below the source.
 
     Raises:
         ValueError: there are no parts, or one of them is damaged.
     """
     indices = sorted(folder.glob(f"{pack.PREFIX}*{pack.INDEX}"))
     if not indices:
-        raise ValueError(f"{folder} has no {pack.PREFIX}*{pack.INDEX}; see pack")
+        raise ValueError(
+            f"{folder} has no {pack.PREFIX}*{pack.INDEX}; wanted a folder that"
+            " experiments.packed.pack has written"
+        )
     items = [item for index in indices for item in _items(index)]
-    # Stable: within a group the order of the parts stays.
+    # The sort is stable: within a group the photographs keep their order.
     items.sort(key=lambda item: item.group)
     fates = [
         splits.is_held_out(pack.below_source(item.name), fraction=held_out_fraction)
@@ -101,18 +105,18 @@ def read(folder: Path, *, side: int, held_out_fraction: float) -> tuple[Named, N
 
 
 def fit(image: Image.Image, *, side: int) -> tuple[UInt8[np.ndarray, "s w 3"], bool]:
-    """Returns a photograph with its short side down, and whether that turned it.
+    """Returns a resized photograph in landscape format, and whether it is transposed.
 
     Args:
         image: upright RGB.
-        side: what the short side becomes.
+        side: length of the short side of the result, pixels.
     """
     is_portrait = image.height > image.width
     if is_portrait:
         image = image.transpose(Image.Transpose.TRANSPOSE)
     longest = _longest(side)
     wanted = min(longest, max(side, round(image.width * side / image.height)))
-    # What is left of a panorama.
+    # A panorama is cropped at the center.
     across = min(image.width, image.height * longest / side)
     left = (image.width - across) / 2
     box = (left, 0, left + across, image.height)
@@ -126,26 +130,35 @@ def groups_of(
     """Returns how often to choose the photographs of each group.
 
     Args:
-        groups: of the photographs, sorted.
-        shares: by group, or by source for all of its groups together; scaled to add up
-            to 1. Those of a source are split by a power of its groups' sizes.
-        power: 0 for equal shares, 1 for shares by size.
+        groups: group of each photograph, sorted.
+        shares: share of the crops by group, or by source for all its groups together;
+            scaled to add up to 1. The share of a source is divided among its groups in
+            proportion to a power of their sizes.
+        power: 0 for equal shares, 1 for shares in proportion to the sizes.
 
     Raises:
-        ValueError: a group has no share or two, or a share has no photographs.
+        ValueError: a group has no share or two shares, or no photographs.
     """
     names, starts, sizes = np.unique(groups, return_index=True, return_counts=True)
     found = np.zeros(len(names))
     for wanted, share in shares.items():
         matches = np.array([x == wanted or x.startswith(f"{wanted}/") for x in names])
         if not matches.any():
-            raise ValueError(f"no photographs of {wanted!r}; there are {[*names]}")
+            raise ValueError(
+                f"groups has {wanted!r}, which has no photographs; wanted some of"
+                f" {[*names]}"
+            )
         if found[matches].any():
-            raise ValueError(f"{wanted!r} and another share are of the same groups")
+            raise ValueError(
+                f"{wanted!r} and another share have groups in common; wanted one share"
+                " for each group"
+            )
         weights = matches * sizes.astype(float) ** power
         found += share * weights / weights.sum()
     if not found.all():
-        raise ValueError(f"no share for {[*names[found == 0]]}")
+        raise ValueError(
+            f"no share for {[*names[found == 0]]}; wanted one for each group"
+        )
     return Groups(
         shares=np.float32(found / found.sum()),
         starts=starts.astype(np.int32),
@@ -154,7 +167,7 @@ def groups_of(
 
 
 def chosen(key: PRNGKeyArray, groups: Groups, *, count: int) -> Int[Array, " count"]:
-    """Returns positions of photographs: a group by its share, any one of its."""
+    """Draws positions of photographs: a group by its share, then any of its members."""
     of_group, within = jax.random.uniform(key, (2, count))
     last = len(groups.sizes) - 1
     group = jnp.searchsorted(jnp.cumsum(groups.shares), of_group, side="right")
@@ -176,12 +189,12 @@ def random_crops(
     """Returns a random square of each photograph, half of them mirrored.
 
     Args:
-        key: of everything random.
-        photographs: on the device.
-        indices: of those that are wanted.
-        crop: side of what is returned.
+        key: random key.
+        photographs: the photographs, on the device.
+        indices: positions of the photographs to crop.
+        crop: side of the results, pixels.
         scales: smallest and largest side of the square, as shares of the short side;
-            uniform between them. The square lies anywhere, also between pixels.
+            uniform between them. The position of the square is not rounded to pixels.
     """
     side = photographs.pixels.shape[1]
     scale, down, across, mirror = jax.random.uniform(key, (4, len(indices)))
@@ -200,7 +213,7 @@ def random_crops(
 def center_crops(
     photographs: Photographs, indices: Int[Array, " b"], *, crop: int
 ) -> UInt8[Array, "b crop crop 3"]:
-    """Returns the central square of each photograph, of all of its short side."""
+    """Returns the largest central square of each photograph, resized to the crop."""
     side = photographs.pixels.shape[1]
     window = jnp.full(indices.shape, side, jnp.float32)
     return _crops(
@@ -222,19 +235,19 @@ def resampling(
     crop: int,
     length: int,
 ) -> Float[Array, "crop length"]:
-    """Returns the weights from pixels of a line to those of a crop of it.
+    """Returns the resampling weights from the pixels of a line to those of a crop.
 
     Args:
-        start: where the crop begins, in pixels.
-        window: how long it is.
-        valid: pixels that count; those after them do not.
-        crop: pixels of the result.
-        length: of the line.
+        start: where the window to crop begins, in pixels of the line.
+        window: length of the window, in pixels of the line.
+        valid: number of valid pixels; the pixels after them have no weight.
+        crop: number of pixels in the result.
+        length: number of pixels in the line.
 
     Returns:
-        Rows that add up to 1: triangles around the pixels of the crop, that reach to
-        the neighbors where it is smaller than its window, and otherwise to the
-        neighboring pixels of the line.
+        Rows that add up to 1: a triangle around each pixel of the crop. It reaches to
+        the neighboring pixels of the crop when reducing, and to the neighboring pixels
+        of the line when enlarging.
     """
     step = window / crop
     center = start + (jnp.arange(crop) + 0.5) * step
@@ -261,7 +274,7 @@ def _crops(
     ) -> Array:
         rows = resampling(top, window, side, crop=crop, length=side)
         columns = resampling(left, window, width, crop=crop, length=longest)
-        # 'highest': accelerators otherwise multiply in bfloat16 or TF32.
+        # 'highest', because accelerators otherwise multiply in bfloat16 or TF32.
         down = jnp.einsum("is,swc->iwc", rows, pixels, precision="highest")
         return jnp.einsum("jw,iwc->ijc", columns, down, precision="highest")
 
@@ -286,7 +299,9 @@ def _longest(side: int) -> int:
 def _items(index: Path) -> list[pack.Item]:
     fields: dict[str, Any] = json.loads(index.read_text())
     if fields.get("format") != pack.FORMAT_VERSION:
-        raise ValueError(f"{index} is no index of format {pack.FORMAT_VERSION}")
+        raise ValueError(
+            f"{index} has format {fields.get('format')}; wanted {pack.FORMAT_VERSION}"
+        )
     content = memoryview(index.with_suffix(pack.BYTES).read_bytes())
     offsets = fields["offsets"]
     if offsets[-1] != len(content):
@@ -317,7 +332,7 @@ def _decoded(items: Sequence[pack.Item], *, side: int) -> Named:
         pixels[position, :, width:] = found[:, -1:]
         widths[position] = width
 
-    # Threads: Pillow decodes and resizes without Python's lock.
+    # In threads, because Pillow releases the GIL while it decodes and resizes.
     with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(decode, range(count)):
             pass

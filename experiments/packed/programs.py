@@ -1,7 +1,7 @@
-"""What runs on the device: from photographs that lie there to the next state.
+"""The programs of the device: from photographs in its memory to the next state.
 
-Each function chooses photographs, crops them and goes on with that, in one program.
-Everything random follows from the seed and the step.
+Each program chooses photographs, crops them and processes the crops. All random numbers
+follow from the seed and the step.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ from jaxcolor.training.objectives import Objective
 from jaxcolor.training.priors import Prior
 from jaxcolor.training.train_step import TrainState
 
-# Streams of random numbers: what one of them draws changes nothing in the others.
+# Independent streams of random numbers.
 TRAINING, PRIOR, STATISTICS, INITIAL = range(4)
-# Terms of a step that are logged.
+# Terms of a step to log.
 LOGGED = ("loss", "kl", "gradient_norm", "skipped")
 VALIDATION_BATCH = 32
 
@@ -37,15 +37,15 @@ Steps = Callable[[TrainState, Photographs], tuple[TrainState, dict[str, Array]]]
 
 
 class Parts(NamedTuple):
-    """What a training is made of.
+    """The parts of a training.
 
     Attributes:
-        config: its sections.
-        recipe: what else there is to know.
-        groups: how often which photographs are chosen.
-        network: of the config.
-        optimizer: of the config.
-        key: of everything random.
+        config: the config.
+        recipe: the settings for packed photographs.
+        groups: how often the photographs of each group are chosen.
+        network: network of the config.
+        optimizer: optimizer of the config.
+        key: random key, from which all others are derived.
     """
 
     config: Config
@@ -57,7 +57,7 @@ class Parts(NamedTuple):
 
 
 def parts(config: Config, recipe: Recipe, training: Named) -> Parts:
-    """Builds the parts.
+    """Builds the parts of a training.
 
     Raises:
         ValueError: the config or the recipe is wrong.
@@ -80,7 +80,7 @@ def parts(config: Config, recipe: Recipe, training: Named) -> Parts:
 def batch(
     key: PRNGKeyArray, photographs: Photographs, groups: Groups, phase: Phase
 ) -> UInt8[Array, "b h w 3"]:
-    """Returns random crops of photographs, these chosen by the groups' shares."""
+    """Returns random crops of photographs that are chosen by the shares of groups."""
     which, where = jax.random.split(key)
     return packed.random_crops(
         where,
@@ -94,13 +94,15 @@ def batch(
 def make_steps(
     parts: Parts, objective: Objective, phase: Phase, *, count: int
 ) -> Steps:
-    """Returns a jitted function that makes some train steps, and their terms.
+    """Returns a jitted function that performs several train steps.
+
+    It returns the state, which it donates, and the terms of each step.
 
     Args:
-        parts: of the training.
-        objective: of the training.
-        phase: which the steps belong to.
-        count: of the steps.
+        parts: parts of the training.
+        objective: objective of the training.
+        phase: phase that the steps belong to.
+        count: number of steps.
     """
     config = parts.config
     update = train_step.make_train_step(
@@ -140,9 +142,9 @@ def first_state(
     """Returns the state before the first step.
 
     Args:
-        parts: of the training.
-        photographs: to train on, on the device.
-        prior: of the bins; None where only the shapes of the state matter.
+        parts: parts of the training.
+        photographs: photographs to train on, on the device.
+        prior: prior of the bins; None if only the shapes of the state matter.
     """
     crop = parts.recipe.phases[0].crop
     key = jax.random.key(parts.config.training.seed)
@@ -168,9 +170,9 @@ def first_state(
 
 
 def count_prior(parts: Parts, photographs: Photographs, training: Named) -> Prior:
-    """Counts the soft codes of crops that are chosen and cut as those to train on."""
+    """Counts the soft codes of crops that are drawn as in the training."""
     task = parts.config.objective
-    # `parts` has seen to it.
+    # `parts` has checked this.
     assert isinstance(task, Classification)
     assert parts.config.gamut is not None
     bins, neighbors, sigma = parts.config.gamut.make(), task.neighbors, task.sigma
@@ -208,10 +210,10 @@ def count_prior(parts: Parts, photographs: Photographs, training: Named) -> Prio
 def make_settle(
     parts: Parts, phase: Phase
 ) -> Callable[[TrainState, Photographs], PyTree]:
-    """Returns what gives averaged weights statistics of their own.
+    """Returns a function from a state to the variables to evaluate.
 
-    The function returns the variables to evaluate. Their statistics are the means over
-    batches of training photographs, see `jaxcolor.training.validation.settled`.
+    If the weights are averaged, their batch statistics are recomputed as means over
+    batches of training photographs; see `jaxcolor.training.validation.settled`.
     """
     count = parts.config.average.statistics_batches
     of_batch = train_step.make_statistics_step(parts.network)
@@ -244,9 +246,9 @@ def validation_sets(
     """Returns the positions of the photographs of each set, spread over its groups.
 
     Args:
-        held_out: photographs.
-        validation: of the recipe.
-        images: of a set, at most.
+        held_out: photographs that are set aside for validation.
+        validation: validation settings of the recipe.
+        images: largest number of photographs in a set.
 
     Raises:
         ValueError: a set has no photographs.
@@ -259,7 +261,10 @@ def validation_sets(
             if any(group == x or group.startswith(f"{x}/") for x in wanted)
         ]
         if not of_set:
-            raise ValueError(f"no held-out photographs for {name}: {wanted}")
+            raise ValueError(
+                f"no photographs are set aside for the validation set {name}; wanted"
+                f" some of {wanted}"
+            )
         size = min(images, len(of_set))
         found[name] = np.array(of_set)[np.arange(size) * len(of_set) // size]
     return found
@@ -268,7 +273,7 @@ def validation_sets(
 def make_validate(
     parts: Parts, objective: Objective, prior: Prior
 ) -> Callable[[PyTree, Photographs, Int[np.ndarray, " n"]], dict[str, float]]:
-    """Returns the function of variables and held-out photographs to mean numbers."""
+    """Returns a function from variables and validation photographs to mean metrics."""
     description = build.description(parts.config)
     decoding = description.decoding
     colorize = train_step.make_colorize(

@@ -1,6 +1,6 @@
-"""What a training on packed photographs needs to know beside its config.
+"""The recipe of a training on packed photographs: its settings beside the config.
 
-A JSON file, such as
+A recipe is a JSON file, such as
 
     {
       "side": 160,
@@ -25,12 +25,12 @@ from typing import Any, NamedTuple
 
 
 class Phase(NamedTuple):
-    """A part of the steps that is like itself.
+    """A range of steps with the same crops and batches.
 
     Attributes:
-        until: its end, as a share of all steps.
-        crop: side of the network's input.
-        batch: crops a step.
+        until: end of the phase, as a share of all steps.
+        crop: side of the network's input, pixels.
+        batch: number of crops in a step.
         scales: smallest and largest side of the square that becomes a crop, as shares
             of the photograph's short side.
     """
@@ -45,8 +45,8 @@ class Validation(NamedTuple):
     """How to validate.
 
     Attributes:
-        crop: side to which the central square of a photograph is resized.
-        sets: by name, the groups or sources of held-out photographs.
+        crop: side to which the central square of a photograph is resized, pixels.
+        sets: for each validation set by name, the groups or sources of its photographs.
     """
 
     crop: int
@@ -54,14 +54,15 @@ class Validation(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """See the module.
+    """The settings of a training on packed photographs, beside its config.
 
     Attributes:
-        side: the short side of photographs in memory.
-        groups: shares of the crops by group, or by source for its groups together.
-        power: of their sizes, by which a source's share is split over its groups.
-        phases: one after the other, the last until 1.
-        prior_batches: how many batches of the last phase the prior is counted on.
+        side: short side of the photographs in memory, pixels.
+        groups: shares of the crops by group, or by source for all its groups together.
+        power: exponent of the sizes of the groups, for dividing the share of a source
+            among its groups.
+        phases: the phases in order; the last one ends at 1.
+        prior_batches: number of batches, of the last phase, for counting the prior.
         validation: how to validate.
     """
 
@@ -77,7 +78,7 @@ def from_json(fields: dict[str, Any]) -> Recipe:
     """Returns a recipe from its fields.
 
     Raises:
-        ValueError: a field is missing, unknown, or of no use.
+        ValueError: a field is missing, unknown or out of range.
     """
     _check_names("the recipe", fields, Recipe)
     for phase in fields["phases"]:
@@ -95,7 +96,9 @@ def from_json(fields: dict[str, Any]) -> Recipe:
         if not 0 < small <= large <= 1:
             raise ValueError(f"scales are {phase.scales}; wanted 0 < low <= high <= 1")
         if phase.crop % 8 or phase.crop < 8 or phase.batch < 1:
-            raise ValueError(f"{phase}: wanted a crop of 8, 16, ... and a batch")
+            raise ValueError(
+                f"{phase}: wanted a crop of 8, 16, ... and a batch of 1 or more"
+            )
     return Recipe(
         **{
             **fields,
@@ -113,10 +116,10 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
 
 
 def read(path: Path) -> Recipe:
-    """Reads a recipe.
+    """Reads a recipe from a JSON file.
 
     Raises:
-        ValueError: naming the file and what is wrong with it.
+        ValueError: it cannot be read, or is wrong; the message names the file.
     """
     try:
         return from_json(json.loads(path.read_text()))
@@ -130,7 +133,7 @@ def ends(recipe: Recipe, *, steps: int) -> list[int]:
 
 
 def crops_until(recipe: Recipe, step: int, *, steps: int) -> int:
-    """Returns how many crops were seen after so many steps of all."""
+    """Returns the number of crops in the first `step` of all `steps`."""
     total = start = 0
     for phase, end in zip(recipe.phases, ends(recipe, steps=steps), strict=True):
         total += phase.batch * max(0, min(step, end) - start)
@@ -140,4 +143,4 @@ def crops_until(recipe: Recipe, step: int, *, steps: int) -> int:
 
 def _check_names(what: str, fields: dict[str, Any], kind: Any) -> None:
     if wrong := sorted(set(fields) ^ set(kind._fields)):
-        raise ValueError(f"{what} lacks, or has unknown, {wrong}")
+        raise ValueError(f"{what} lacks fields or has unknown ones: {wrong}")

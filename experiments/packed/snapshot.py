@@ -1,4 +1,4 @@
-"""The whole state of a training in one safetensors file."""
+"""Saves and reads the whole state of a training as one safetensors file."""
 
 import json
 from pathlib import Path
@@ -20,14 +20,14 @@ FORMAT_VERSION = 1
 
 
 class Snapshot(NamedTuple):
-    """What a training resumes from.
+    """All that a training needs to resume.
 
     Attributes:
-        state: on the host.
-        prior: of the bins.
-        crops: how many were seen.
-        config: as JSON has it.
-        recipe: likewise.
+        state: train state, on the host.
+        prior: prior of the bins.
+        crops: number of crops that were seen.
+        config: config, as JSON types.
+        recipe: recipe, as JSON types.
     """
 
     state: TrainState
@@ -58,18 +58,21 @@ def read(path: Path, like: TrainState) -> Snapshot:
     """Reads a snapshot.
 
     Args:
-        path: of the file.
-        like: a state of the same arrays, or their shapes.
+        path: path of the file.
+        like: a state with the same arrays, or only their shapes.
 
     Raises:
-        ValueError: there is none, or it is of another network or optimizer.
+        ValueError: it cannot be read, or belongs to another network or optimizer.
     """
     metadata, tensors = _contents(path)
     if int(metadata.get("format", 0)) != FORMAT_VERSION:
-        raise ValueError(f"{path} is no snapshot of format {FORMAT_VERSION}")
+        raise ValueError(
+            f"{path} has format {metadata.get('format')}; wanted a snapshot of format"
+            f" {FORMAT_VERSION}"
+        )
     wanted = _named(like)
     if wrong := sorted(set(wanted) ^ set(tensors)):
-        raise ValueError(f"{path} lacks, or has unknown, {wrong[:3]}")
+        raise ValueError(f"{path} lacks arrays or has unknown ones: {wrong[:3]}")
     for name, x in wanted.items():
         if tensors[name].shape != x.shape:
             got = tensors[name].shape
@@ -77,7 +80,8 @@ def read(path: Path, like: TrainState) -> Snapshot:
     structure = jax.tree.structure(like)
     config, recipe = (json.loads(metadata[name]) for name in ("config", "recipe"))
     state = jax.tree.unflatten(structure, [tensors[name] for name in wanted])
-    # Earlier snapshots do not say: right unless the recipe had been changed.
+    # Older snapshots do not store the number of crops; the derived number is right
+    # unless the recipe was changed.
     derived = recipes.crops_until(
         recipes.from_json(recipe), int(state.step), steps=config["training"]["steps"]
     )

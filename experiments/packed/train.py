@@ -1,15 +1,16 @@
-"""Trains on packed photographs that all lie in the memory of one device.
+"""Trains on packed photographs that all fit in the memory of one device.
 
     python -m experiments.packed.train --config scenes_small \
         --recipe experiments/packed/recipe.json --photographs packed --workdir W
 
-Choosing photographs, cropping, color, aging, the network and the update are one program
-of the device; the host only counts. It needs no input pipeline (grain, array_record,
-tensorflow_datasets) and no Orbax: a training saves `W/state.safetensors`, and the same
-command resumes from it with the numbers of a training that was not interrupted.
+One program of the device chooses photographs, crops and ages them, converts colors,
+and runs the network and the update; the host only counts steps. It needs no input
+pipeline (grain, array_record, tensorflow_datasets) and no Orbax. A training saves
+`W/state.safetensors`, and the same command resumes from it with the same numbers as a
+training that was not interrupted.
 
-`--config` takes a resolved config in JSON, too, as `--resolve FILE` writes it.
-See README.md beside this file for a machine without network.
+`--config` also takes a resolved config in JSON, as `--resolve FILE` writes it.
+README.md in this folder explains how to train on a machine without network.
 """
 
 import argparse
@@ -55,23 +56,23 @@ LOG, STATE, CONFIG, RECIPE, PRIOR = (
     "prior.json",
 )
 SHEETS, MODEL = "sheets", "model"
-# Photographs of each set on a contact sheet.
+# Number of photographs of each validation set on a contact sheet.
 SHEET_PHOTOS = 8
-# Steps of a program on an accelerator, where the host would be too slow otherwise. On
-# a CPU a loop keeps XLA from sharing out convolutions.
+# Number of steps in one program. On an accelerator the host would be too slow to start
+# each step. On a CPU, XLA does not run convolutions within a loop in parallel.
 AT_ONCE, AT_ONCE_ON_CPU = 20, 1
 
 
 class Options(NamedTuple):
-    """What a training does beside learning.
+    """When a training logs, saves and ends, and where it resumes and releases.
 
     Attributes:
-        seconds: after which it saves and ends, counted from the start of the program.
+        seconds: time after which it saves and ends, from the start of the program.
         log_every: seconds between two lines of the log.
         save_every: seconds between two snapshots.
-        at_once: steps of a program.
-        resume: a snapshot of another workdir to resume from; None for W's own.
-        release: the folder for the model.
+        at_once: number of steps in one program.
+        resume: a snapshot to resume from; None for the one in the workdir, if any.
+        release: folder for the released model.
     """
 
     seconds: float
@@ -83,22 +84,22 @@ class Options(NamedTuple):
 
 
 class Log:
-    """The log: JSON lines in a file, and short ones on stderr; a context."""
+    """A log of JSON lines in a file and short lines on stderr; a context manager."""
 
     def __init__(self, path: Path, *, step: int, start: float) -> None:
-        """Opens the log, without what came after a step."""
+        """Opens the log, and removes the lines after a step."""
         self._start = start
         kept = []
         if path.exists():
             for line in path.read_text().splitlines(keepends=True):
-                # A kill can leave half a line, always the last.
+                # A killed process can leave an incomplete last line.
                 if line.endswith("\n") and json.loads(line)["step"] <= step:
                     kept.append(line)
         atomic.write_text(path, "".join(kept))
         self._file = path.open("a")
 
     def write(self, step: int, kind: str, numbers: dict[str, Any]) -> None:
-        """Writes numbers of a step."""
+        """Writes the numbers of a step as one line."""
         seconds = round(time.monotonic() - self._start, 1)
         line = {"step": step, "kind": kind, "seconds": seconds, **numbers}
         self._file.write(json.dumps(line) + "\n")
@@ -119,7 +120,7 @@ class Log:
 
 
 class Meter:
-    """Terms and speed since the last line of the log."""
+    """Collects terms and speed since the last line of the log."""
 
     def __init__(self) -> None:
         """Starts the clock."""
@@ -139,7 +140,7 @@ class Meter:
         self.start += time.monotonic() - before
 
     def wait(self) -> None:
-        """Waits for the steps that were added."""
+        """Waits until the steps that were added have finished."""
         if self._terms:
             jax.block_until_ready(self._terms[-1])
 
@@ -150,14 +151,14 @@ class Meter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to tell."""
+        """Whether no steps have been added."""
         return not self._terms
 
     def numbers(self) -> dict[str, float]:
-        """Returns means over the steps, and crops a second; starts anew.
+        """Returns means over the steps, and crops per second; restarts the meter.
 
         Raises:
-            ArithmeticError: no step gave finite numbers.
+            ArithmeticError: no step had a finite loss.
         """
         found = jax.device_get(self._terms)
         seconds = max(time.monotonic() - self.start, 1e-9)
@@ -175,12 +176,12 @@ class Meter:
 
 
 class Training:
-    """A training in progress: the device's arrays and the programs made so far."""
+    """A training in progress: the arrays on the device and the compiled programs."""
 
     def __init__(
         self, parts: Parts, training: Named, held_out: Named, workdir: Path
     ) -> None:
-        """Puts the photographs on the device."""
+        """Copies the photographs to the device."""
         self.parts, self.workdir, self.names = parts, workdir, training.names
         self.photographs: Photographs = jax.device_put(training.photographs)
         self.sets = programs.validation_sets(
@@ -196,14 +197,14 @@ class Training:
         self._validate: Any = None
 
     def begin(self, resume: Path | None, training: Named) -> TrainState:
-        """Returns the state to go on from, and settles the prior."""
+        """Returns the initial or resumed state, and sets prior and objective."""
         parts = self.parts
         if resume is not None:
             like = jax.eval_shape(
                 lambda: programs.first_state(parts, self.photographs, None)
             )
             found = snapshot.read(resume, like)
-            _tell_changes(found, parts)
+            _print_changes(found, parts)
             self.prior, self.crops = found.prior, found.crops
             state = found.state
         else:
@@ -211,11 +212,11 @@ class Training:
             state = programs.first_state(parts, self.photographs, self.prior)
         priors.write(self.prior, self.workdir / PRIOR)
         self.objective = build.objective(parts.config, priors.probabilities(self.prior))
-        # Copies, for averages start as the same arrays and the state is donated.
+        # Copies: the averages start as the same arrays, and the state is donated.
         return jax.tree.map(jnp.array, state)
 
     def steps(self, phase: Phase, count: int, state: TrainState) -> Any:
-        """Returns the compiled program of some steps of a phase."""
+        """Returns a compiled program of several steps of a phase."""
         known = phase, count
         if known not in self._compiled:
             start = time.monotonic()
@@ -223,8 +224,8 @@ class Training:
                 self.parts, self.objective, phase, count=count
             )
             self._compiled[known] = program.lower(state, self.photographs).compile()
-            told = f"compiled {count} steps of {phase.batch} crops of {phase.crop}"
-            print(f"{told} in {time.monotonic() - start:.0f} s", file=sys.stderr)
+            what = f"compiled {count} steps of {phase.batch} crops of {phase.crop}"
+            print(f"{what} in {time.monotonic() - start:.0f} s", file=sys.stderr)
         return self._compiled[known]
 
     def phase_at(self, step: int) -> tuple[Phase, int]:
@@ -244,7 +245,7 @@ class Training:
         return self._settle[phase](state, self.photographs)
 
     def validate(self, variables: PyTree) -> dict[str, float]:
-        """Returns mean numbers of each validation set."""
+        """Returns mean metrics of each validation set."""
         if self._validate is None:
             self._validate = programs.make_validate(
                 self.parts, self.objective, self.prior
@@ -293,7 +294,7 @@ class Training:
         )
 
     def write_sheet(self, model: Pretrained, step: int) -> None:
-        """Writes gray, colorized and true held-out photographs as a PNG file."""
+        """Writes validation photographs in gray, colorized and original as a PNG."""
         side = self.parts.recipe.side
         chosen = np.concatenate(
             [
@@ -309,7 +310,7 @@ class Training:
         lightness = cielab.rgb8_to_lab(truth)[..., 0]
         gray = compose.pictures(lightness, jnp.zeros((len(truth), 1, 1, 2)))
         rows = np.stack([gray, colored, truth], axis=1)
-        # Two photographs in a row.
+        # Two photographs per row.
         rows = rows[: len(rows) // 2 * 2].reshape(-1, 6, side, side, 3)
         folder = self.workdir / SHEETS
         folder.mkdir(exist_ok=True)
@@ -319,7 +320,7 @@ class Training:
 def measured(
     config: Config, recipe: Recipe, folder: Path, workdir: Path, options: Options
 ) -> dict[str, Any]:
-    """Returns how fast the training would be, and how many steps fit its seconds."""
+    """Returns the speed of the training, and how many steps fit its seconds."""
     compilation_cache.keep(least_seconds=1.0)
     workdir.mkdir(parents=True, exist_ok=True)
     training, held_out = packed.read(
@@ -339,21 +340,23 @@ def measured(
 def train(
     config: Config, recipe: Recipe, folder: Path, workdir: Path, options: Options
 ) -> int:
-    """Trains, and returns the last step that was made.
+    """Trains, and returns the last step that was performed.
 
-    SIGTERM and Ctrl-C finish the steps in progress, save, release and return.
+    On SIGTERM and Ctrl-C it finishes the steps in progress, saves, releases the model
+    and returns.
 
     Args:
-        config: its sections `data` and `pipeline` have no effect here, except for
-            `data.held_out_fraction`.
-        recipe: in their place.
-        folder: of packed photographs.
-        workdir: gets log.jsonl, state.safetensors, prior.json, sheets/ and model/.
-        options: what it does beside learning.
+        config: the config, of whose sections `data` and `pipeline` only
+            `data.held_out_fraction` has an effect.
+        recipe: settings that replace those sections.
+        folder: folder of packed photographs.
+        workdir: folder for log.jsonl, state.safetensors, config.json, recipe.json,
+            prior.json, sheets/ and model/.
+        options: when it logs, saves and ends, and where it resumes and releases.
 
     Raises:
         ValueError: the config, the recipe or a file is wrong.
-        ArithmeticError: nothing finite comes out any more.
+        ArithmeticError: the loss is no longer finite.
     """
     start = time.monotonic()
     compilation_cache.keep(least_seconds=1.0)
@@ -362,8 +365,11 @@ def train(
         training, held_out = packed.read(
             folder, side=recipe.side, held_out_fraction=config.data.held_out_fraction
         )
-        told = f"{len(training.names)} photographs to train on"
-        print(f"{told}, {time.monotonic() - start:.0f} s", file=sys.stderr)
+        seconds = time.monotonic() - start
+        print(
+            f"read {len(training.names)} photographs to train on in {seconds:.0f} s",
+            file=sys.stderr,
+        )
         running = Training(
             programs.parts(config, recipe, training), training, held_out, workdir
         )
@@ -399,7 +405,7 @@ def _loop(
         with meter.paused():
             program = running.steps(phase, count, state)
         state, terms = program(state, running.photographs)
-        # Waits for the program before: the device always has one to go on with.
+        # Waits for the previous program only, so the device always has one queued.
         meter.wait()
         meter.add(terms, crops=count * phase.batch)
         running.crops += count * phase.batch
@@ -441,7 +447,7 @@ def _end(running: Training, state: TrainState, log: Log, options: Options) -> No
     card = model_card.text(
         model.description,
         name=options.release.name,
-        data=f"Trained on {len(running.names)} photographs, {step} steps.",
+        data=f"Trained on {len(running.names)} photographs for {step} steps.",
         prior=f"Its prior was counted on {running.prior.images} crops of them."
         if running.prior
         else None,
@@ -452,19 +458,19 @@ def _end(running: Training, state: TrainState, log: Log, options: Options) -> No
     print(f"released to {options.release}", file=sys.stderr)
 
 
-def _tell_changes(found: Snapshot, parts: Parts) -> None:
-    """Tells which settings are not those of the snapshot."""
+def _print_changes(found: Snapshot, parts: Parts) -> None:
+    """Prints the settings that differ from those of the snapshot."""
     old = workdirs.flat({"config": found.config, "recipe": found.recipe})
     now = {
         "config": schema.to_dict(parts.config),
         "recipe": recipes.to_json(parts.recipe),
     }
-    # As JSON has it: tuples are lists there.
+    # Through JSON, which turns tuples into lists.
     new = workdirs.flat(json.loads(json.dumps(now)))
     for name in sorted(set(old) | set(new)):
         if old.get(name) != new.get(name):
-            change = f"{name} was {old.get(name)}, is {new.get(name)}"
-            print(f"resuming with a change: {change}", file=sys.stderr)
+            change = f"{name} was {old.get(name)}, is now {new.get(name)}"
+            print(f"resuming with a changed setting: {change}", file=sys.stderr)
 
 
 def _short(value: float) -> str:
@@ -472,27 +478,8 @@ def _short(value: float) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Trains as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.packed.train")
-    parser.add_argument("--config", required=True, metavar="CONFIG")
-    parser.add_argument("--recipe", type=Path, metavar="FILE")
-    parser.add_argument("--photographs", type=Path, metavar="DIR")
-    parser.add_argument("--workdir", type=Path, metavar="DIR")
-    parser.add_argument("--seconds", type=float, default=math.inf)
-    parser.add_argument("--log-every", type=float, default=5.0, metavar="SECONDS")
-    parser.add_argument("--save-every", type=float, default=60.0, metavar="SECONDS")
-    parser.add_argument("--at-once", type=int, metavar="STEPS")
-    parser.add_argument("--resume", type=Path, metavar="FILE.safetensors")
-    parser.add_argument("--release", type=Path, metavar="DIR")
-    parser.add_argument(
-        "--measure",
-        type=Path,
-        metavar="FILE",
-        help="write the speed, and the steps that fit --seconds, as JSON, and end",
-    )
-    parser.add_argument(
-        "--resolve", type=Path, metavar="FILE", help="write the config as JSON, and end"
-    )
+    """Trains as the command line says; returns the exit status."""
+    parser = _parser()
     arguments, overrides = parser.parse_known_args(argv)
     try:
         config = reading.read(arguments.config, overrides)
@@ -500,7 +487,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             atomic.write_json(arguments.resolve, schema.to_dict(config))
             return 0
         if None in (arguments.recipe, arguments.photographs, arguments.workdir):
-            raise ValueError("wanted --recipe, --photographs and --workdir")
+            raise ValueError(
+                "a flag is missing; wanted --recipe, --photographs and --workdir"
+            )
         is_cpu = jax.default_backend() == "cpu"
         options = Options(
             seconds=arguments.seconds,
@@ -521,6 +510,69 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.packed.train", description=__doc__.splitlines()[0]
+    )
+
+    def add(flag: str, metavar: str, text: str, **settings: Any) -> None:
+        parser.add_argument(flag, metavar=metavar, help=text, **settings)
+
+    add("--config", "CONFIG", "config by name or path", required=True)
+    add("--recipe", "FILE", "recipe of the training, JSON", type=Path)
+    add("--photographs", "DIR", "folder of packed photographs", type=Path)
+    add("--workdir", "DIR", "folder of the training", type=Path)
+    add(
+        "--seconds",
+        "SECONDS",
+        "time after which the training saves and ends (default: no limit)",
+        type=float,
+        default=math.inf,
+    )
+    add(
+        "--log-every",
+        "SECONDS",
+        "time between two lines of the log (default: %(default)s)",
+        type=float,
+        default=5.0,
+    )
+    add(
+        "--save-every",
+        "SECONDS",
+        "time between two snapshots (default: %(default)s)",
+        type=float,
+        default=60.0,
+    )
+    add(
+        "--at-once",
+        "STEPS",
+        f"number of steps in one program (default: {AT_ONCE} on an accelerator,"
+        f" {AT_ONCE_ON_CPU} on a CPU)",
+        type=int,
+    )
+    add(
+        "--resume",
+        "FILE.safetensors",
+        "snapshot to resume from (default: that of the workdir, if any)",
+        type=Path,
+    )
+    add(
+        "--release",
+        "DIR",
+        f"folder for the released model (default: {MODEL} in the workdir)",
+        type=Path,
+    )
+    add(
+        "--measure",
+        "FILE",
+        "write the speed, and the number of steps that fit --seconds, as JSON; then"
+        " exit",
+        type=Path,
+    )
+    add("--resolve", "FILE", "write the config as JSON, then exit", type=Path)
+    return parser
 
 
 if __name__ == "__main__":

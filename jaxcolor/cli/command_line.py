@@ -73,10 +73,10 @@ def _run(arguments: Namespace) -> int:
         status: int = arguments.command.run(arguments)
         return status
     except ModuleNotFoundError as error:
-        told = extras.explained(error, command=arguments.called)
-        if told is None:
+        advice = extras.explained(error, command=arguments.called)
+        if advice is None:
             raise
-        print(f"jaxcolor: error: {told}", file=sys.stderr)
+        print(f"jaxcolor: error: {advice}", file=sys.stderr)
         return MISUSED
     except ValueError as error:
         _print_error(error)
@@ -95,7 +95,7 @@ def _print_error(error: Exception) -> None:
 
 
 def _leave(status: int) -> None:
-    # Not imported unless a command did: it takes JAX's second.
+    # Not imported unless a command did, because importing JAX takes a second.
     joined = sys.modules.get("jaxcolor.runtime.processes")
     if status and joined is not None:
         joined.leave(status)
@@ -134,7 +134,7 @@ def _log_to_stderr(*, is_quiet: bool) -> None:
     logging.basicConfig(handlers=[handler])
     level = logging.WARNING if is_quiet else logging.INFO
     logging.getLogger("jaxcolor").setLevel(level)
-    # Orbax tells of every file through this one.
+    # Orbax logs every file through this logger.
     logging.getLogger("absl").setLevel(logging.ERROR)
 
 
@@ -145,14 +145,14 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 class _Formatter(logging.Formatter):
-    """Escapes what the names of files in a message may do to a terminal."""
+    """Escapes control characters that file names in a message may contain."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # logging's
         return printable.escape(super().formatMessage(record))
 
 
 class _PrintVersion(argparse.Action):
-    """Looks the version up only when asked: reading metadata takes its time."""
+    """Looks the version up only on request, because reading metadata is slow."""
 
     def __call__(self, parser: ArgumentParser, *_: object) -> None:
         import jaxcolor

@@ -1,4 +1,4 @@
-"""`jaxcolor evaluate`: models and baselines, measured on color photographs."""
+"""`jaxcolor evaluate`: measures models and baselines on color photographs."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path

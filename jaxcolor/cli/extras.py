@@ -1,4 +1,4 @@
-"""What the extras of an installation bring, and what to do where one is missing."""
+"""Modules that the extras install, and the message when one is missing."""
 
 import importlib.util
 
@@ -10,24 +10,24 @@ MODULES = {
 
 
 def check(extra: str, *, command: str) -> None:
-    """Refuses a command before it begins anything.
+    """Refuses a command whose extra is not installed, before it starts.
 
     Raises:
         ValueError: a module of its extra is not installed.
     """
     for module in MODULES[extra]:
         if importlib.util.find_spec(module) is None:
-            raise ValueError(_told(module, extra, command))
+            raise ValueError(_advice(module, extra, command))
 
 
 def explained(error: ModuleNotFoundError, *, command: str) -> str | None:
-    """Returns which extra has a module that was not found; None where none has it."""
+    """Returns which extra installs a missing module; None if no extra does."""
     module = (error.name or "").partition(".")[0]
     for extra, modules in MODULES.items():
         if module in modules:
-            return _told(module, extra, command)
+            return _advice(module, extra, command)
     return None
 
 
-def _told(module: str, extra: str, command: str) -> str:
+def _advice(module: str, extra: str, command: str) -> str:
     return f'jaxcolor {command} needs {module}; pip install "jaxcolor[{extra}]"'

@@ -1,4 +1,4 @@
-"""`jaxcolor finetune`: a trained model, taken to your own photographs."""
+"""`jaxcolor finetune`: adapts a trained model to your own photographs."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""What several commands share: their flags, each declared once."""
+"""Flags that several commands share, each declared once."""
 
 import argparse
 from argparse import ArgumentParser, Namespace
@@ -30,9 +30,9 @@ class Command(NamedTuple):
 
 
 SOURCES = "a folder, a .txt list of files, or tfds:NAME:SPLIT"
-"""What a source of photographs can be, as help texts tell it."""
+"""Sources of photographs, for help texts."""
 
-# The defaults of `evaluation.Protocol`, which would take JAX's second to import.
+# The defaults of `evaluation.Protocol`, whose import would take a second for JAX.
 SIZE, BATCH_SIZE, RESAMPLES, SEED = 256, 16, 1000, 0
 
 
@@ -68,13 +68,13 @@ def add_protocol(parser: ArgumentParser) -> None:
         "--batch-size": (BATCH_SIZE, "photographs at once"),
         "--resamples": (RESAMPLES, "resamplings, for the 95 %% intervals"),
     }
-    for flag, (value, told) in counts.items():
+    for flag, (value, meaning) in counts.items():
         parser.add_argument(
             flag,
             type=count,
             default=value,
             metavar="N",
-            help=f"{told} (default: %(default)s)",
+            help=f"{meaning} (default: %(default)s)",
         )
     parser.add_argument(
         "--seed",
@@ -113,7 +113,7 @@ def add_coherence(parser: ArgumentParser) -> None:
 
 
 def add_processes(parser: ArgumentParser) -> None:
-    """Adds the flags by which several processes find each other."""
+    """Adds the flags that several processes need to find each other."""
     group = parser.add_argument_group(
         "several processes", "run the same command in each; see docs/scale.md"
     )
@@ -205,7 +205,7 @@ def named(given: Sequence[str], *, what: str) -> dict[str, str]:
         name, separator, path = one.partition("=")
         if not separator or "/" in name or Path(one).exists():
             name, path = Path(one).name, one
-        # It stands in tables, figures and pages.
+        # The name appears in tables, figures and pages.
         name = printable.escape(name)
         if name in found:
             raise ValueError(f"two {what}s have the same name; name them by NAME=PATH")

@@ -1,4 +1,4 @@
-"""`jaxcolor prior`: how often each color occurs in photographs."""
+"""`jaxcolor prior`: counts how often each color occurs in photographs."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 from jaxcolor.cli import flags
 from jaxcolor.cli.flags import Command
 
-# A process is considered dead after so long without a sign.
+# Seconds without a heartbeat after which a process is considered dead.
 HEARTBEAT_SECONDS = 100
 
 
@@ -31,13 +31,13 @@ def _add_prior(parser: ArgumentParser) -> None:
         "--sigma": (float, 5.0, "width of the soft code"),
         "--resize": (flags.count, 256, "side of the photographs, in pixels"),
     }
-    for flag, (kind, value, told) in numbers.items():
+    for flag, (kind, value, meaning) in numbers.items():
         parser.add_argument(
             flag,
             type=kind,
             default=value,
             metavar="N",
-            help=f"{told} (default: %(default)s)",
+            help=f"{meaning} (default: %(default)s)",
         )
     parser.add_argument(
         "--squash",

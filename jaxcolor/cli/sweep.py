@@ -1,4 +1,4 @@
-"""`jaxcolor sweep`: a model at many temperatures and lambdas, to choose from."""
+"""`jaxcolor sweep`: measures a model at many temperatures and lambdas."""
 
 import logging
 from argparse import ArgumentParser, Namespace
@@ -37,7 +37,7 @@ def _add_sweep(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="folder for the table, results, manifest, plots and a strip of pictures",
     )
-    for flag, values, told in (
+    for flag, values, meaning in (
         ("--temperatures", TEMPERATURES, "temperatures of the annealed mean"),
         ("--lambdas", LAMBDAS, "rebalancing lambdas, from 0 to 1"),
     ):
@@ -47,7 +47,7 @@ def _add_sweep(parser: ArgumentParser) -> None:
             type=float,
             default=values,
             metavar="X",
-            help=f"{told} (default: {' '.join(f'{x:g}' for x in values)})",
+            help=f"{meaning} (default: {' '.join(f'{x:g}' for x in values)})",
         )
     flags.add_coherence(parser)
     _add_photographs(parser)
@@ -77,7 +77,7 @@ def _add_criterion(parser: ArgumentParser) -> None:
         "--criterion",
         choices=CRITERIA,
         default=CRITERIA[0],
-        help="metric by which the best cell is chosen (default: %(default)s)",
+        help="metric that the best cell is best in (default: %(default)s)",
     )
     parser.add_argument(
         "--raw-above-gray",
@@ -138,7 +138,7 @@ def _sweep(arguments: Namespace) -> int:
             colorizers, source, how, chosen, on_done=bar.update
         )
     found.manifest.update(_provenance(arguments, own), skipped=skipped)
-    found.manifest["criterion"] = decoding_grid.told(criterion)
+    found.manifest["criterion"] = decoding_grid.wording(criterion)
     sweep_tables.write(found, output, criterion)
     strip = decoding_sweep.strip(own, _spread(source, SHOWN), how, chosen)
     sweep_tables.write_strip(strip.heads, strip.rows, output)
@@ -151,7 +151,7 @@ def _sweep(arguments: Namespace) -> int:
 
 
 def _warn_of_trained(fraction: float | None, provenance: dict[str, Any]) -> None:
-    """Warns about photographs that are set aside here, but were trained on."""
+    """Warns if the training of the model did not set these photographs aside."""
     config = provenance.get("config", {})
     trained = config.get("data", {}).get("held_out_fraction")
     if fraction is not None and trained is not None and fraction > trained:

@@ -1,4 +1,4 @@
-"""`jaxcolor train-classifier`: classifiers for the evaluation of colorizations."""
+"""`jaxcolor train-classifier`: trains classifiers to evaluate colorizations with."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -36,15 +36,19 @@ def _add_train_classifier(parser: ArgumentParser) -> None:
         "--learning-rate": (float, 3e-3, "learning rate at the end of the warm-up"),
         "--weight-decay": (float, 0.05, "weight decay of AdamW"),
         "--label-smoothing": (float, 0.1, "share of probability for all classes"),
-        "--held-out": (float, 0.05, "share of the photographs that validates"),
+        "--held-out": (
+            float,
+            0.05,
+            "share of the photographs to set aside for validation",
+        ),
     }
-    for flag, (kind, value, told) in numbers.items():
+    for flag, (kind, value, meaning) in numbers.items():
         parser.add_argument(
             flag,
             type=kind,
             default=value,
             metavar="N",
-            help=f"{told} (default: %(default)s)",
+            help=f"{meaning} (default: %(default)s)",
         )
 
 
@@ -80,7 +84,7 @@ def _train_classifier(arguments: Namespace) -> int:
             )
             recognition.save(trained, folder)
         if not arguments.quiet:
-            print(f"{folder}: {_told(recognition.load(folder))}")
+            print(f"{folder}: {_summary(recognition.load(folder))}")
     return 0
 
 
@@ -101,7 +105,7 @@ def _check_recipe(folder: Path, recipe: "Recipe") -> None:
             )
 
 
-def _told(trained: "recognition.Trained") -> str:
+def _summary(trained: "recognition.Trained") -> str:
     validation = trained.provenance["validation"]
     text = f"{len(trained.classes)} classes"
     if validation is None:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from jaxcolor.color.array_types import Lab, PerPixel, Rgb, Rgb8
 
-# IEC 61966-2-1:1999 primaries, to the digits that scikit-image carries.
+# IEC 61966-2-1:1999 primaries, to the digits that scikit-image has.
 XYZ_FROM_RGB = np.array(
     [
         [0.412453, 0.357580, 0.180423],
@@ -32,7 +32,7 @@ LAB_KNEE = 0.008856
 LAB_SLOPE = 7.787
 LAB_OFFSET = 16 / 116
 # Linear RGB this far outside [0, 1] still counts as inside: float32 rounding of a
-# white or a pure primary must not be taken for an out-of-gamut color.
+# white or a pure primary must not count as an out-of-gamut color.
 GAMUT_TOLERANCE = 1e-5
 # `clip_chroma` looks at this many chromas, then halves the interval between two this
 # often: 2^-12 of a chroma of 150 is 0.04, below what an 8-bit image can show.
@@ -120,8 +120,8 @@ def clip_chroma(lab: Lab) -> Lab:
 
     Colors inside the gamut come back unchanged. Bright yellows leave the gamut, come
     back and leave again as chroma grows: the largest chroma counts, as far as the
-    chromas inside span a sixteenth of the one given. A derivative treats the factor
-    by which chroma shrinks as a constant.
+    chromas inside span a sixteenth of the one given. Derivatives treat the factor
+    that reduces chroma as a constant.
 
     Args:
         lab: L* outside [0, 100] is clipped to it.

@@ -1,4 +1,4 @@
-"""One object, one color: ab spread among cells that look alike to the network.
+"""One object, one color: spreads ab among cells that look alike to the network.
 
 A cell is a pixel of the network's output: several pixels of its input along each axis.
 First ab is diffused over the map of cells; then it is made a function of lightness, so
@@ -19,14 +19,14 @@ from jaxcolor.color.array_types import Ab, Lightness, Scalar
 
 
 class Diffusion(NamedTuple):
-    """How far colors spread, and between which cells.
+    """Settings of the diffusion: how far colors spread, and between which cells.
 
     Attributes:
         distances: in cells, from a cell to its eight neighbors; one pass for each.
         weight: weight of a neighbor with equal features; the cell itself has 1.
         sharpness: the weight falls as exp(sharpness (cosine of the features - 1)).
-        deviation: standard deviation, L*, of the normal density by which the weight
-            falls with the difference in lightness.
+        deviation: standard deviation, L*, of the normal density of the difference in
+            lightness, which scales the weight.
         components: number of principal components of the features to compare.
     """
 
@@ -55,7 +55,7 @@ EPSILON = 1e-3
 GUIDED_SHARE = 0.5
 # Shorter feature vectors count as having no direction.
 SHORTEST = 1e-6
-# Of the search for principal axes: more change no measure of the evaluation.
+# Iterations of the search for principal axes; more of them change no metric.
 ITERATIONS = 4
 
 

@@ -1,4 +1,4 @@
-"""From lightness and ab to sRGB: the one place where pictures are put together."""
+"""Composes pictures in sRGB from lightness and ab."""
 
 from functools import partial
 

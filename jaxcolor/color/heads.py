@@ -43,7 +43,7 @@ class Decoder(Protocol):
 
 @runtime_checkable
 class Head(Protocol):
-    """What every head offers; also a NamedTuple whose fields a model stores."""
+    """The interface of heads, which are NamedTuples whose fields a model stores."""
 
     @property
     def about(self) -> str:
@@ -71,7 +71,7 @@ class Head(Protocol):
         Args:
             prior: of the training set.
             gray_threshold: images whose |a| and |b| stay below it have no weight; None
-                to weight all images alike.
+                to weight all images equally.
         """
 
     def constant_loss(self, means: Terms) -> Scalar:
@@ -181,7 +181,7 @@ class Bins(NamedTuple):
 
 
 class BinsDecoder(NamedTuple):
-    """How a distribution over bins is read, see `Decoder`.
+    """Decodes a distribution over bins, see `Decoder`.
 
     Attributes:
         gamut: the bins.
@@ -246,7 +246,7 @@ class Regression(NamedTuple):
         """Returns the function of the L2 loss, see `Head.make_terms`.
 
         Raises:
-            ValueError: there is a threshold; the loss weights all images alike.
+            ValueError: there is a threshold; the loss weights all images equally.
         """
         if gray_threshold is not None:
             raise ValueError(
@@ -276,7 +276,7 @@ class Regression(NamedTuple):
 
 
 class RegressionDecoder(NamedTuple):
-    """How a regression is read, see `Decoder`."""
+    """Decodes a regression, see `Decoder`."""
 
     def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
         """Returns outputs as they are: there is no lambda."""

@@ -1,4 +1,4 @@
-"""Results that threads make before they are asked for, in order."""
+"""Computes results in threads before they are needed, and yields them in order."""
 
 import collections
 from collections.abc import Callable, Iterator
@@ -34,5 +34,5 @@ def in_order(
         while waiting:
             yield waiting.popleft().result()
     finally:
-        # What is being made ends by itself: nobody waits for it.
+        # Results that are being made finish in the background; nothing waits for them.
         pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Image files in folders: to find them, and to tell the broken ones from the rest."""
+"""Finds image files in folders, and separates the broken ones from the rest."""
 
 import functools
 import logging

@@ -92,7 +92,7 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Yields this process's share of the batches of random crops, without end.
 
-    Every epoch visits each photograph once, shuffled anew; a batch may span two.
+    Every epoch visits each photograph once, in a new order; a batch may span two.
 
     Args:
         source: the photographs.

@@ -15,7 +15,7 @@ OPEN_FILES, OTHER_FILES = 65_536, 256
 
 
 class Prepared(NamedTuple):
-    """A split that can be read at random.
+    """A split with random access.
 
     Attributes:
         title: name, configuration, version and split.
@@ -100,7 +100,7 @@ def _allow_open_files(shards: int, *, name: str) -> None:
         return
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft < most:
-        # Some systems have a lower limit than the one that they tell.
+        # Some systems have a lower limit than the one that they report.
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

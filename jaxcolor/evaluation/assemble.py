@@ -183,7 +183,7 @@ def _write(
     source: Source,
     protocol: Protocol,
 ) -> None:
-    # Here, for Matplotlib takes its second.
+    # Imported here, because Matplotlib takes a second.
     from jaxcolor.evaluation.report import examples, figures
 
     result_tables.write(found, output)

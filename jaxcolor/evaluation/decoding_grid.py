@@ -57,7 +57,7 @@ class Sweep(NamedTuple):
     """The results, and how they were measured.
 
     Attributes:
-        manifest: all that is needed to reproduce the numbers, as JSON has it.
+        manifest: all that is needed to reproduce the numbers, as JSON values.
         grid: where it was measured.
         truth: numbers of the ground truth.
         gray: numbers of gray.
@@ -127,7 +127,7 @@ def candidates(sweep: Sweep, criterion: Criterion) -> list[Cell]:
 def best(sweep: Sweep, criterion: Criterion) -> Cell | None:
     """Returns the best of the cells that meet the conditions; None if none does.
 
-    Of equal ones the first, of the lowest lambda, then of the lowest temperature.
+    On a tie the cell with the lowest lambda, then with the lowest temperature.
     """
     sign = 1 if registry.BY_KEY[criterion.key].better == "higher" else -1
     return max(
@@ -137,7 +137,7 @@ def best(sweep: Sweep, criterion: Criterion) -> Cell | None:
     )
 
 
-def told(criterion: Criterion) -> str:
+def wording(criterion: Criterion) -> str:
     """Returns a criterion in words."""
     wanted = registry.BY_KEY[criterion.key]
     conditions = []

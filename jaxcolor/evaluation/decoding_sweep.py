@@ -110,7 +110,7 @@ def sweep(
         outputs, features = colorizers[0].predict(lightness, moves=False)
         for colorizer, row in zip(colorizers, tallies, strict=True):
             bins, logits = colorizer.gamut, colorizer.move(outputs)
-            # `readings` made sure of it.
+            # `readings` has checked this.
             assert bins is not None
             # It does not depend on the temperature.
             likely = cut(

@@ -162,7 +162,7 @@ def _measure(
     protocol: Protocol,
 ) -> _Found:
     lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
-    # The truth's own pixels, without the rounding of a way to CIELAB and back.
+    # The original pixels, without the rounding of a conversion to CIELAB and back.
     answer, rgb = Answer(true_ab, None), truth.rgb
     if name != TRUTH:
         answer = system.answer(lightness, index)

@@ -25,7 +25,7 @@ def manifest(
     protocol: Protocol,
     prior: Float[np.ndarray, " q"] | None,
 ) -> dict[str, Any]:
-    """Returns the manifest, as JSON has it."""
+    """Returns the manifest, as JSON values."""
     shares = None if prior is None else np.asarray(prior, np.float32)
     listed = zip(source.names, survey.hashes, strict=True)
     return {

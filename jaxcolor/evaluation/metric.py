@@ -116,7 +116,7 @@ class Metric(NamedTuple):
         has_interval: whether the statistic is resampled for a 95 % interval; False
             where it reads vectors.
         is_for_truth: whether the ground truth has the number; False where it would
-            tell about rounding only.
+            show only rounding.
         is_defined: from sums over the whole set, whether the number means something;
             None for always.
         remedy: what a reader gives to get the column; empty where it is always there.

@@ -139,13 +139,13 @@ def _colored(
 
 
 @cache
-def _make_nearest(spacing: float):  # type: ignore[no-untyped-def]  # of jax.jit
+def _make_nearest(spacing: float):  # type: ignore[no-untyped-def]  # type of jax.jit
     bins = gamut.from_srgb(spacing=spacing)
     return jax.jit(lambda ab: jax.lax.map(lambda one: encode.nearest(one, bins), ab))
 
 
 @cache
-def _make_likelihood(spacing: float, functions: Measuring):  # type: ignore[no-untyped-def]  # of jax.jit
+def _make_likelihood(spacing: float, functions: Measuring):  # type: ignore[no-untyped-def]  # type of jax.jit
     bins = gamut.from_srgb(spacing=spacing)
 
     @jax.jit

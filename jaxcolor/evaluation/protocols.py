@@ -1,4 +1,4 @@
-"""How an evaluation is done: which pixels, in what batches, and their colors."""
+"""The protocol of an evaluation: which pixels, in what batches, and their colors."""
 
 import hashlib
 from collections.abc import Callable, Iterator

@@ -37,7 +37,7 @@ class Row(NamedTuple):
     Attributes:
         system: its name.
         numbers: by key; those that are undefined for the system are left out.
-        decoding: of its outputs; None for what is no model.
+        decoding: decoding of its outputs; None if it is not a model.
     """
 
     system: str
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
 
 class Reliability(NamedTuple):
-    """How often the likeliest bin is right, by how sure the system is.
+    """How often the likeliest bin is right, by the confidence of the system.
 
     Attributes:
         pixels: how many are in each interval of confidence.
@@ -63,7 +63,7 @@ class Evaluation(NamedTuple):
     """The results, and how they were measured.
 
     Attributes:
-        manifest: all that is needed to reproduce the numbers, as JSON has it.
+        manifest: all that is needed to reproduce the numbers, as JSON values.
         rows: one for each system.
         names: of the photographs.
         photographs: numbers of each photograph by system, then by metric. The
@@ -203,9 +203,10 @@ def decoding_of(row: Row) -> Sequence[float | None]:
 
 def method(manifest: Mapping[str, Any], empty: Mapping[str, str]) -> str:
     """Returns how the numbers were measured, and which ones are missing."""
-    told = "\n\n".join(paragraphs(manifest)) + "\n"
+    measured = "\n\n".join(paragraphs(manifest)) + "\n"
     lines = [f"- {what}: {why}" for what, why in empty.items()]
-    return "\n".join([told, NOT_MEASURED, "", *lines, ""]) if lines else told
+    missing = "\n".join([measured, NOT_MEASURED, "", *lines, ""])
+    return missing if lines else measured
 
 
 def paragraphs(manifest: Mapping[str, Any]) -> list[str]:

@@ -56,7 +56,7 @@ class Tally:
         return None if histogram is None else (histogram / histogram.sum()).tolist()
 
     def curves(self) -> dict[str, list[float]] | None:
-        """Returns the percentage of pixels within each distance, as JSON has it."""
+        """Returns the percentage of pixels within each distance, as JSON values."""
         if not {registry.CURVE, registry.REBALANCED_CURVE} <= self.sums.keys():
             return None
         raw, rebalanced = (
@@ -69,7 +69,7 @@ class Tally:
 
 
 class Trio(NamedTuple):
-    """A system, with the two that a number may be relative to.
+    """A system, with the two references that its numbers may be relative to.
 
     Attributes:
         system: the one that the numbers are about.
@@ -108,13 +108,13 @@ def numbers(
     found: dict[str, Number] = {}
     for metric in _defined(metrics, tallies, whole):
         value = float(np.ravel(metric.statistic.value(whole))[0])
-        # Such as a share of nothing.
+        # For example, because of a division by zero.
         if not np.isfinite(value):
             continue
         found[metric.key] = Number(value)
         if metric.has_interval and count > 1:
             values = np.asarray(metric.statistic.value(again))
-            # In some resample there may be a share of nothing: too few to tell.
+            # A resample may divide by zero; then there are too few photographs for it.
             if np.isfinite(values).all():
                 found[metric.key] = Number(value, *bootstrap.interval(values))
     return found

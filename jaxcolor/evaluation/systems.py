@@ -39,7 +39,7 @@ class System(NamedTuple):
         spacing: of its bins; None where it has none.
         decoding: of its outputs; None for a baseline.
         multiple: sides of the lightness are multiples of it, pixels.
-        provenance: path and SHA-256 of its files, as JSON has it; empty if unknown.
+        provenance: path and SHA-256 of its files, as JSON values; empty if unknown.
     """
 
     answer: Callable[[Float[Array, "b h w"], Int[Array, " b"]], Answer]

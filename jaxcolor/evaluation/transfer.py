@@ -1,4 +1,4 @@
-"""Color from one photograph to the lightness of another, without any training.
+"""Transfers color from one photograph to the lightness of another, without training.
 
 Two ways: from the sampled pixel that looks most alike (Welsh et al. 2002), and from
 the pixels of the same rank of lightness (a transfer of histograms). And a descriptor
@@ -86,7 +86,7 @@ def neighborhood_deviation(lightness: Float[Array, "h w"]) -> Float[Array, "h w"
 
 
 def sample(lab: Float[Array, "h w 3"], key: PRNGKeyArray, *, samples: int) -> Palette:
-    """Returns about as many pixels, one at a random place of each cell of a grid.
+    """Samples about `samples` pixels, one at a random place in each cell of a grid.
 
     Args:
         lab: a photograph.

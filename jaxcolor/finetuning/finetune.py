@@ -36,7 +36,8 @@ class Request(NamedTuple):
         name: of that model, for people.
         output: a new folder for the released model.
         workdir: of the training, which is resumed if it was stopped.
-        most_steps: None for as many as suit the number of photographs.
+        most_steps: largest number of steps; None to choose it by the number of
+            photographs.
         seed: of the training.
         is_quiet: no progress bars.
     """

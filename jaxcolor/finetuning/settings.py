@@ -30,8 +30,8 @@ EPOCHS, FEWEST_STEPS, MOST_STEPS = 10, 200, 2000
 # Number of validations in a training, and how many in a row may be no better.
 VALIDATIONS, PATIENCE = 10, 3
 
-# Largest side of the crops in pixels, as for the bundled model, and the largest factor
-# by which photographs are enlarged.
+# Largest side of the crops in pixels, as for the bundled model, and the largest
+# enlargement of photographs.
 CROP, LARGEST_SCALE = 96, 2.0
 # A tenth of the bundled model's learning rate, and the steps of its rise.
 PEAK, WARMUP = 1.5e-4, 20

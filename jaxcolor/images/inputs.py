@@ -1,4 +1,4 @@
-"""What may be given as a photograph, its pixels, and results of the same form."""
+"""Converts what may be given as a photograph to pixels, and results to its form."""
 
 from pathlib import Path
 

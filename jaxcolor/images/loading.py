@@ -28,7 +28,7 @@ class Photo(NamedTuple):
 
     Attributes:
         rgb: sRGB, upright, uint8 or uint16.
-        alpha: opacity, with as many bits as rgb; None where all is opaque.
+        alpha: opacity, at the bit depth of rgb; None where all is opaque.
         format: Pillow's name of the file's format: JPEG, PNG, TIFF ...
         exif: an EXIF block that fits the upright pixels.
         xmp: an XMP packet that fits the upright pixels.

@@ -18,7 +18,7 @@ _XMP_TAG = 700  # Adobe, XMP specification part 3, section 1.1.2 (TIFF).
 DIRECTORIES = frozenset({ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo})
 
 # The tags of a TIFF file that describe the picture: its other tags, in the same
-# directory, describe how the file at hand stores it, and would be false in another.
+# directory, describe how this file stores it, and would be wrong in another file.
 _DESCRIPTIVE = (
     ExifTags.Base.DocumentName,
     ExifTags.Base.ImageDescription,
@@ -75,7 +75,7 @@ def _upright(block: bytes) -> bytes:
     """Returns an EXIF block with orientation 1 and without its thumbnail.
 
     Changes only those bytes, and the order of width and height: a camera's maker note
-    holds offsets into the block, and would be lost if the block were written anew. The
+    holds offsets into the block, and would be lost if the block were rebuilt. The
     thumbnail goes because it shows the picture before it was turned and colorized.
     """
     # None, one, and with some programs two.

@@ -27,7 +27,7 @@ _ROWS = 64
 def to_srgb(
     samples: Samples, profile: bytes | None, *, path: Path
 ) -> UInt[np.ndarray, "h w 3"]:
-    """Converts a photograph to sRGB, with as many bits.
+    """Converts a photograph to sRGB at the same bit depth.
 
     Without a profile, gray and RGB are assumed to be sRGB. A profile that is broken, or
     is for other samples, is ignored with a warning that names the path.

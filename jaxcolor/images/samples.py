@@ -26,7 +26,7 @@ class Pixels(NamedTuple):
 
     Attributes:
         samples: gray, RGB or CMYK in the file's own color space, uint8 or uint16.
-        alpha: opacity, with as many bits; None where all is opaque.
+        alpha: opacity, at the same bit depth; None where all is opaque.
     """
 
     samples: profiles.Samples

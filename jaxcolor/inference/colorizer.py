@@ -1,4 +1,4 @@
-"""Photographs in color: the one way from a lightness to ab, and from photo to photo."""
+"""Colorizes photographs: from lightness to ab, and from photograph to photograph."""
 
 from collections.abc import Sequence
 from pathlib import Path

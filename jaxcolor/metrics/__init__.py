@@ -1,4 +1,4 @@
-"""How good colors are: accuracy, color difference, similarity, calibration, intervals.
+"""Metrics of colors: accuracy, difference, similarity, calibration, intervals.
 
 Each is a function of arrays for one photograph or one set of numbers. Packages above
 this one may import it; it imports `color` only.

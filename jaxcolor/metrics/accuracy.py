@@ -1,4 +1,4 @@
-"""How good a colorization is: accuracy and histogram of ab, likelihood, color."""
+"""Metrics of a colorization: accuracy and histogram of ab, likelihood, color."""
 
 import jax
 import jax.numpy as jnp

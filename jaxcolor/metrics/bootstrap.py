@@ -1,4 +1,4 @@
-"""How sure a number over a set of photographs is: bootstrap intervals."""
+"""Bootstrap intervals of numbers over a set of photographs."""
 
 from collections.abc import Callable
 from typing import NamedTuple

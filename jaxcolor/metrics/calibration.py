@@ -1,4 +1,4 @@
-"""Whether a distribution over bins is as often right as it is sure."""
+"""Calibration: whether a distribution over bins is right as often as it predicts."""
 
 from typing import NamedTuple
 

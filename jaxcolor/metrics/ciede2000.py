@@ -1,4 +1,4 @@
-"""CIEDE2000: how different two colors look."""
+"""CIEDE2000: the perceived difference of two colors."""
 
 import math
 from functools import partial
@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxcolor.color.array_types import Lab, PerPixel, Scalar
 
-# The chroma by which the blue and the gray corrections set in, in Sharma et al. 2005.
+# The chroma at which the blue and the gray corrections begin: Sharma et al. 2005.
 KNEE = 25.0
 # The hue of the blue correction and its width, degrees.
 BLUE, BLUE_WIDTH = 275.0, 25.0
@@ -91,7 +91,7 @@ def _half_turn(
     is_opposite = (dot < 0) & (jnp.abs(cross) <= OPPOSITE * product)
     is_left = jnp.where(is_opposite, ~is_late, cross >= 0)
     along = jnp.where(is_opposite, 0.0, jnp.abs(cross))
-    # Of the two forms of the tangent of half an angle, the one without cancellation.
+    # This form of the tangent of half an angle has no cancellation; the other one has.
     cos = jnp.where(dot < 0, along, product + dot)
     sin = jnp.where(dot < 0, product - dot, along)
     is_gray = product < GRAY

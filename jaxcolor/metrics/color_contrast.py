@@ -1,4 +1,4 @@
-"""How color differs from place to place: where it should, and where it should not.
+"""Differences of color within a photograph: those it should have, and those not.
 
 These are sums over the pixels of a photograph; the metrics are ratios of such sums over
 a set. A photograph without a strong edge, or without a contrast, then adds nothing.
@@ -101,7 +101,7 @@ def _steps(
 
 
 def _step(x: Float[Array, "h w *c"], reach: int, *, axis: int) -> Array:
-    """Returns differences from so many pixels before to as many after."""
+    """Returns differences from a number of pixels before to as many pixels after."""
     count = x.shape[axis] - 2 * FAR
     before, after = (
         lax.slice_in_dim(x, start, start + count, axis=axis)
@@ -133,7 +133,7 @@ def _pairs(
 
 
 def _apart(ab: Float[Array, "h w 2"], down: int, across: int) -> Float[Array, "n m 2"]:
-    """Returns differences between pixels so far apart; none in a smaller image."""
+    """Returns the differences of pixels at an offset; none in a smaller image."""
     height, width = (
         max(0, n - abs(m)) for n, m in zip(ab.shape[:2], (down, across), strict=True)
     )

@@ -1,4 +1,4 @@
-"""How far apart two sets of images are as distributions of features."""
+"""Frechet distance of two sets of images, as distributions of features."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""How similar two images are in structure."""
+"""Structural similarity of two images."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 
 from jaxcolor.color.array_types import Scalar
 
-# Of Wang et al. 2004: the window's side and standard deviation, and the constants
-# that keep flat windows finite, for images in [0, 1].
+# Side and standard deviation of the window, and the constants that keep flat windows
+# finite, for images in [0, 1]: Wang et al. 2004.
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 

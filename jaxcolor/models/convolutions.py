@@ -1,4 +1,4 @@
-"""Convolutions, all of them: the one place where networks meet XLA's.
+"""All convolutions of the networks, in forms that XLA runs fast.
 
 Images are batch, height, width, channels; kernels are height, width, channels in,
 channels out. A faster form of a convolution replaces the body of one function here.

@@ -44,13 +44,13 @@ STAGES = (
 """The blocks between the first and the last convolution."""
 
 STEM_CHANNELS, HEAD_CHANNELS, CLASSES = 32, 1280, 1000
-"""Of the first and the last convolution, at every width; and of ImageNet."""
+"""Channels of the first and the last convolution at every width; ImageNet's classes."""
 
 STRIDE = 32
 """Pixels of the photograph, along each axis, for one of the coarsest map."""
 
 GRAY_LEVEL, GRAY_RANGE = 127.0, 128.0
-"""What 8-bit pixels are reduced by, and divided by, before the first convolution."""
+"""Offset and scale that normalize 8-bit pixels before the first convolution."""
 
 
 class Size(NamedTuple):

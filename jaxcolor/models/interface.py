@@ -1,4 +1,4 @@
-"""What a network declares, so that nothing else has to know which one it is."""
+"""The interface of networks: all that other modules need to know about one."""
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -42,14 +42,14 @@ class Network(Protocol):
 
     @property
     def extra_inputs(self) -> tuple[str, ...]:
-        """What it takes besides lightness, as ("hints",); most take nothing."""
+        """Names of inputs besides lightness, such as ("hints",); usually none."""
 
     @property
     def has_features(self) -> bool:
-        """Whether there is the method `outputs_and_features`."""
+        """Whether it has the method `outputs_and_features`."""
 
     def flops(self, height: int, width: int) -> int:
-        """Returns the operations of one image forwards, two for a product and a sum."""
+        """Returns the operations of a forward pass; a multiply-add counts as two."""
 
     def init(self, rngs: Any, *args: Any, **kwargs: Any) -> Any:
         """Returns random variables, as every Linen module."""

@@ -60,7 +60,7 @@ def module_of(name: str) -> str:
 
 
 def map_named(function: Callable[..., Any], *trees: PyTree) -> PyTree:
-    """Returns what a function makes of the name and the leaves of trees alike."""
+    """Maps a function over the name and the leaves of trees of the same structure."""
     return jax.tree_util.tree_map_with_path(
         lambda path, *leaves: function(_name(path), *leaves), *trees
     )

@@ -21,7 +21,7 @@ REFINEMENTS = 3
 """Depthwise and pointwise convolutions, as residuals, at stride 4."""
 
 HEADS = 4
-"""Of the attention; channels at stride 16 are a multiple of it."""
+"""Heads of the attention; the number of channels at stride 16 is a multiple of it."""
 
 EPSILON = 1e-6
 
@@ -139,7 +139,7 @@ class LiteFpn(nn.Module):
         return self.outputs_and_features(lightness, train=train)[0]
 
     def flops(self, height: int, width: int) -> int:
-        """Returns the operations of one image forwards, two for a product and a sum.
+        """Returns the operations of a forward pass; a multiply-add counts as two.
 
         Those of convolutions only. A train step takes three times as many.
 

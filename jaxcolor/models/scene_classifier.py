@@ -1,4 +1,4 @@
-"""A small network that tells scenes apart: colors in, one number per class out."""
+"""A small network that classifies scenes: colors in, one number per class out."""
 
 import jax.numpy as jnp
 from flax import linen as nn

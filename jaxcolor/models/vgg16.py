@@ -1,4 +1,4 @@
-"""VGG-16, the classifier by which the paper judges whether colors mean something."""
+"""VGG-16, the classifier with which the paper measures semantic interpretability."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,16 +15,16 @@ CONVS = (2, 2, 3, 3, 3)
 """Convolutions of each block: configuration D of the paper."""
 
 HIDDEN, CLASSES = 4096, 1000
-"""Of the first two dense layers, and of ImageNet."""
+"""Channels of the first two dense layers, and the number of ImageNet's classes."""
 
 SIZE = 224
 """Side of the photographs that the dense layers were made for."""
 
 MEAN = np.array((0.485, 0.456, 0.406), np.float32)
-"""Of ImageNet's red, green and blue in [0, 1]. Source: torchvision's weights of VGG."""
+"""Mean of ImageNet's RGB in [0, 1]. Source: torchvision's weights of VGG."""
 
 DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
-"""As `MEAN`."""
+"""Standard deviation of ImageNet's RGB in [0, 1]. Source: as `MEAN`."""
 
 
 class Features(nn.Module):

@@ -135,7 +135,7 @@ class Zhang2016(nn.Module):
         return layers.Head(self.outputs, self.dtype, name="head")(x), x
 
     def flops(self, height: int, width: int) -> int:
-        """Returns the operations of one image forwards, two for a product and a sum.
+        """Returns the operations of a forward pass; a multiply-add counts as two.
 
         Counts the convolutions only; all else is below one percent. A train step takes
         three times as many.

@@ -1,4 +1,4 @@
-"""What all figures share: paper, colors, and the formats of their files."""
+"""The size, the colors and the file formats that all figures share."""
 
 import io
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# By Okabe and Ito: also people who do not see red or green tell them apart.
+# The colors of Okabe and Ito, which people with color blindness can distinguish.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 # The name of the system that leaves everything gray, and how that is drawn.
 GRAY, GRAY_COLOR = "gray", "0.55"
 STYLES = ("-", "--", ":", "-.")
 DOTS_PER_INCH = 110
-# JPEG quality: enough for photographs beside letters.
+# JPEG quality, high enough for photographs with text.
 QUALITY = 82
 
 
@@ -30,7 +30,7 @@ def figure(
         height: up.
         layout: "compressed" for panels of a fixed aspect.
     """
-    # A third of a second to import, and few commands draw.
+    # Imported here because it takes a third of a second, and few commands draw.
     from matplotlib.figure import Figure
 
     return Figure((width, height), layout=layout)

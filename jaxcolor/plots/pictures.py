@@ -1,4 +1,4 @@
-"""Pictures side by side, with titles or without, and numbers as pictures."""
+"""Figures of pictures side by side, with or without titles, and maps of numbers."""
 
 from collections.abc import Mapping
 from pathlib import Path

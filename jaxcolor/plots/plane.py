@@ -102,7 +102,7 @@ def bins_and_outline(
     *,
     is_reached: Bool[np.ndarray, " q"],
 ) -> "Figure":
-    """Draws the bins over the outline of all colors: how the bins come about.
+    """Draws the bins over the outline of all colors, which determines them.
 
     Args:
         centers: of the bins, CIELAB units.
@@ -114,13 +114,13 @@ def bins_and_outline(
     closed = np.concatenate([outline, outline[:1]])
     axes.fill(*closed.T[::-1], color="0.9", zorder=0)
     axes.plot(*closed.T[::-1], color="black", linewidth=1, label="outline of sRGB")
-    for n, (chosen, told) in enumerate(
+    for n, (chosen, meaning) in enumerate(
         (
             (is_reached, "nearest to some color"),
             (~is_reached, "neighbors of colors only"),
         )
     ):
-        label = f"{chosen.sum()} bins, {told}"
+        label = f"{chosen.sum()} bins, {meaning}"
         a, b = centers[chosen].T
         axes.scatter(b, a, s=_marker(centers) / 5, color=page.COLORS[n], label=label)
     axes.set_aspect("equal")

@@ -1,4 +1,4 @@
-"""Figures of what was measured: curves, dots with intervals, maps of a grid."""
+"""Figures of measurements: curves, dots with intervals, heat maps of a grid."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -144,8 +144,8 @@ def against_temperature(
     figure = page.figure(5.5 * columns + 1, 4.2 * rows)
     for place, (label, curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
-        # Offset, so that intervals can be told apart; only a little, as a point is
-        # read at its temperature.
+        # Offset for legibility of the intervals, but only slightly: the position of a
+        # point shows its temperature.
         step = ASIDE * np.ptp(temperatures) / len(curves)
         for n, (name, numbers) in enumerate(curves.items()):
             value, low, high = np.array(numbers).T

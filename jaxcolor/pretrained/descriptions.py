@@ -1,4 +1,4 @@
-"""What a trained model is, apart from its arrays.
+"""Descriptions of trained models: everything but their arrays.
 
 A description is made from the config of a training, travels in its checkpoints, and
 is the `config.json` of a released model.
@@ -37,7 +37,7 @@ FIELDS: dict[str, Field] = {
     "rebalancing_lambda": records.optional(records.number(least=0, most=1)),
     "coherence": records.number(least=0, most=1),
 }
-"""Of a description of any head, as JSON has them."""
+"""Fields that the description of any head has in JSON."""
 
 HEAD_FIELDS: dict[str, Field] = {
     "spacing": records.number(least=gamut.MIN_SPACING, most=gamut.MAX_SPACING),
@@ -45,13 +45,13 @@ HEAD_FIELDS: dict[str, Field] = {
     "sigma": records.number(above=0, most=LARGEST_SIGMA),
     "training_lambda": records.number(least=0, most=1),
 }
-"""Of the heads, by the names of their attributes."""
+"""Fields of the heads, by the names of their attributes."""
 
 ARGUMENT_FIELDS: dict[str, Field] = {
     "outputs": records.whole(least=1, most=MOST_OUTPUTS),
     "momentum": records.number(least=0, most=1),
 }
-"""Of the networks; the others go by the type of the attribute."""
+"""Fields of networks; other fields are checked by the type of the attribute."""
 
 TYPE_FIELDS: dict[Any, Field] = {
     float: records.number(above=0, most=LARGEST_SCALE),
@@ -79,7 +79,7 @@ class Description(NamedTuple):
 
 
 def to_fields(description: Description) -> dict[str, Any]:
-    """Returns a description as JSON has it: one record, the head's fields in it."""
+    """Returns a description as JSON values: one record, including the head's fields."""
     network, arguments, head, size, decoding = description
     return {
         "network": network,

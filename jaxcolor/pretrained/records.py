@@ -21,7 +21,7 @@ SHOWN, NAMES_SHOWN = 60, 3
 Real = float | int
 
 LARGEST_SIZE = 4096
-"""Of the long side that a network sees, pixels: more would take tens of gigabytes."""
+"""Largest long side that a network sees, pixels: more would take tens of gigabytes."""
 
 
 class Field(NamedTuple):
@@ -29,7 +29,7 @@ class Field(NamedTuple):
 
     Attributes:
         wanted: in an error, as "a number above 0".
-        is_valid: of a value as JSON has it.
+        is_valid: from a JSON value to whether the field may hold it.
     """
 
     wanted: str

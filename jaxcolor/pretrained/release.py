@@ -1,4 +1,4 @@
-"""Trained models as they are kept and passed on.
+"""Saves, loads and shares trained models.
 
 A released model is a folder, as model hubs have it: `config.json` describes the
 network and its decoding, `model.safetensors` holds weights, statistics, prior and bin
@@ -28,7 +28,7 @@ RENAMED = (
     " in it rebalancing_lambda to training_lambda, then decoding_lambda to"
     " rebalancing_lambda, and set format_version to 2"
 )
-"""What to do with a model of format 1."""
+"""Advice on models of format 1."""
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 CHECKPOINTS = "checkpoints"
@@ -56,7 +56,7 @@ class Pretrained(NamedTuple):
         network: applied as `network.apply(variables, lightness, train=False)`.
         variables: params and batch_stats, float32 NumPy arrays.
         prior: share of each bin in the training set; None for a head without bins.
-        provenance: where it comes from, as JSON has it: step, data, versions ...
+        provenance: where it comes from, as JSON values: step, data, versions ...
     """
 
     description: Description

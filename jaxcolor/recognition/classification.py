@@ -1,4 +1,4 @@
-"""How well classifiers recognize photographs: labels and hits."""
+"""Measures how well classifiers recognize photographs: labels and hits."""
 
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
@@ -13,7 +13,7 @@ from jaxcolor.data import pipeline
 from jaxcolor.data.sources import Source
 from jaxcolor.recognition.classifiers import Classifier
 
-# The k of ImageNet's usual second measure.
+# The k of the second metric that is usual for ImageNet.
 TOP = 5
 
 Recolor = Callable[[Float[Array, "b h w 3"]], Float[Array, "b h w 3"]]
@@ -67,8 +67,8 @@ def is_among_top(
 ) -> Bool[Array, " b"]:
     """Tells whether fewer than k other classes reach the true one.
 
-    A tie counts against the classifier, as does a logit that is no number: one that
-    answers everything alike recognizes nothing.
+    A tie counts against the classifier, as does a logit that is not a number: a
+    classifier that gives all classes the same logit recognizes nothing.
     """
     of_label = jnp.take_along_axis(logits, label[:, None], axis=1)
     is_below = logits < of_label

@@ -30,7 +30,7 @@ FIELDS: dict[str, Field] = {
     "size": records.whole(least=1, most=records.LARGEST_SIZE),
     "provenance": records.table(),
 }
-"""Of a classifier's config.json."""
+"""Fields of a classifier's config.json."""
 
 
 @runtime_checkable
@@ -73,7 +73,7 @@ class Trained:
         network: applied as `network.apply(variables, rgb, train=False)`.
         variables: params and batch_stats, float32 NumPy arrays.
         size: side of the photographs that it was trained on; it can classify others.
-        provenance: how it was made, as JSON has it.
+        provenance: how it was made, as JSON values.
     """
 
     classes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Published classifiers, told apart by the content of their files."""
+"""Loads published classifiers, which it recognizes by the content of their files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -31,7 +31,7 @@ FOLDER = "checkpoints"
 TRASH = "trash"
 # Folder for checkpoints that cannot be read.
 DAMAGED = "damaged"
-# The number by which checkpoints are ranked: the smallest is the best.
+# The metric that ranks checkpoints; the smallest value is the best.
 RANKED_BY = "loss"
 
 Record = dict[str, Any]
@@ -108,7 +108,7 @@ def set_aside_damaged(workdir: Path) -> None:
         if damaged:
             raise ValueError(
                 f"none of the checkpoints {damaged} in {workdir} can be read;"
-                f" to begin anew, take {workdir / FOLDER} away"
+                f" to start over, remove {workdir / FOLDER}"
             )
     for step in damaged:
         (workdir / DAMAGED).mkdir(exist_ok=True)

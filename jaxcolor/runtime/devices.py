@@ -1,4 +1,4 @@
-"""Devices: the only module that names them.
+"""Runs steps on devices; the only module that names them.
 
 One pure step of a global batch is lifted over all devices in one of two ways. `jit`
 splits the batch over a mesh and lets the compiler insert the sums. `pmap` runs the
@@ -110,7 +110,7 @@ def local(tree: PyTree) -> PyTree:
 def ahead(
     batches: Iterator[np.ndarray], share: Callable[[np.ndarray], jax.Array]
 ) -> Iterator[jax.Array]:
-    """Yields shared batches; the next one is on its way while a step runs."""
+    """Yields shared batches; the next one is transferred while a step runs."""
     waiting: list[jax.Array] = []
     for batch in batches:
         waiting.append(share(batch))

@@ -22,7 +22,7 @@ Degrade = Callable[
 WHITE = 100.0
 # The most scratches of a photograph; each is there or not at random.
 SCRATCHES = 3
-# Columns by which a scratch leans from top to bottom, at most, over the width.
+# Largest slant of a scratch from top to bottom, as a share of the width.
 LEAN = 0.1
 
 

@@ -1,4 +1,4 @@
-"""Checks that stop a training whose numbers are not sound."""
+"""Stops a training whose losses are not finite or whose devices differ."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ class Guard:
         raise ArithmeticError(
             f"{PATIENCE} steps in a row had a loss or a gradient that is not finite;"
             f" at step {step} the loss is {float(terms['loss'])}, the norm of the"
-            f" gradient {float(terms['gradient_norm'])}; the last checkpoint is sound:"
+            f" gradient {float(terms['gradient_norm'])}; the last checkpoint is intact:"
             " resume from it with a smaller rate, or look at the photographs"
             f" {', '.join(names[:LISTED])}{more}"
         )

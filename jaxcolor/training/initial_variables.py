@@ -113,18 +113,18 @@ def _transferred(
     chosen = jax.tree_util.tree_map_with_path(choose, new)
     unfit = missing + differing
     count = len(jax.tree.leaves(new))
-    told = f"of the network's {count} arrays {count - len(unfit)} fit {name}"
+    summary = f"of the network's {count} arrays {count - len(unfit)} fit {name}"
     if unfit:
-        told += (
+        summary += (
             f", {len(missing)} {'is' if len(missing) == 1 else 'are'} not there and"
             f" {len(differing)} {'has' if len(differing) == 1 else 'have'} another"
             f" shape: {', '.join(unfit[:NAMED])}" + ", ..." * (len(unfit) > NAMED)
         )
     if len(unfit) == count:
-        raise ValueError(f"{told}; wanted a model that has some of them")
+        raise ValueError(f"{summary}; wanted a model that has some of them")
     if unfit and not is_partial:
         raise ValueError(
-            f"{told}; wanted all to fit, or config.initialization.partial = True"
+            f"{summary}; wanted all to fit, or config.initialization.partial = True"
         )
-    LOGGER.info("%s", told)
+    LOGGER.info("%s", summary)
     return chosen

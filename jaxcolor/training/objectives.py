@@ -32,7 +32,7 @@ def of_head(
         head: of the network.
         prior: of the training set; None for a head without bins.
         gray_threshold: images whose |a| and |b| stay below it have no weight; None to
-            weight all images alike, and for a head that cannot do otherwise.
+            weight all images equally, which some heads require.
     """
     terms = head.make_terms(prior, gray_threshold=gray_threshold)
     return Objective(jax.vmap(terms), head.constant_loss)

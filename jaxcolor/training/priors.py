@@ -33,7 +33,7 @@ FIELDS = {
     "lab": records.text(),
     "sha256": records.text(),
 }
-"""Of a prior's file."""
+"""Fields of a prior's file."""
 
 
 class Prior(NamedTuple):
@@ -181,7 +181,7 @@ def check(prior: Prior, gamut: Gamut, *, neighbors: int, sigma: float) -> None:
 
 
 def to_json(prior: Prior) -> dict[str, Any]:
-    """Returns the prior as JSON has it."""
+    """Returns the prior as JSON values."""
     fields = prior._asdict() | {"counts": prior.counts.tolist()}
     return {"format": FORMAT_VERSION, **fields}
 
@@ -190,7 +190,7 @@ def from_json(fields: dict[str, Any]) -> Prior:
     """Returns a prior from `to_json`'s form.
 
     Raises:
-        ValueError: it is no such thing, or is damaged.
+        ValueError: it is not a prior, or is damaged.
     """
     if not isinstance(fields, dict) or fields.get("format") != FORMAT_VERSION:
         raise ValueError(f"this is no prior of format {FORMAT_VERSION}")

@@ -66,7 +66,7 @@ class Interval:
 
 
 class Speed:
-    """How many images a second, and for which part of the time a step waited."""
+    """Measures images per second, and the share of time that steps waited for input."""
 
     def __init__(self, batch_size: int, *, ceiling: float) -> None:
         """Starts the clock.
@@ -126,7 +126,7 @@ class TrainLog:
 
     def __init__(self, workdir: Path, *, step: int) -> None:
         """Opens the log to continue after a step."""
-        # Takes half a second to import, and only a training needs it.
+        # Imported here because it takes half a second, and only a training needs it.
         from tensorboardX import SummaryWriter
 
         self._file: TextIO | None = None

@@ -295,7 +295,7 @@ def _accumulated(
     if parts == 1:
         return slopes(state.params, state.batch_stats, lightness, ab)
 
-    # Rows j, j + parts ... are part j: of every device's share as many.
+    # Part j has the rows j, j + parts ...: an equal number from each device's share.
     def part(x: Array) -> Array:
         return jnp.swapaxes(x.reshape(-1, parts, *x.shape[1:]), 0, 1)
 

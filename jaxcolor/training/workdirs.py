@@ -63,11 +63,13 @@ def check_config(config: Config, workdir: Path) -> None:
         if name not in MAY_CHANGE and before.get(name) != now.get(name)
     )
     if changed:
-        told = [f"{n} was {before.get(n)!r}, now {now.get(n)!r}" for n in changed[:3]]
-        if len(changed) > len(told):
-            told.append(f"and {len(changed) - len(told)} more")
+        changes = [
+            f"{n} was {before.get(n)!r}, now {now.get(n)!r}" for n in changed[:3]
+        ]
+        if len(changed) > len(changes):
+            changes.append(f"and {len(changed) - len(changes)} more")
         raise ValueError(
-            f"{workdir} was started with another config: {', '.join(told)};"
+            f"{workdir} was started with another config: {', '.join(changes)};"
             " wanted the same, or another workdir"
         )
 

@@ -348,7 +348,7 @@ def test_a_snapshot_of_another_network_is_refused(
     np.testing.assert_array_equal(found.prior.counts, prior.counts)
     # Not those of the recipe, which may have been another before.
     assert found.crops == 7
-    with pytest.raises(ValueError, match="lacks, or has unknown"):
+    with pytest.raises(ValueError, match="lacks arrays or has unknown ones"):
         snapshot.read(path, state._replace(average=None))
 
 

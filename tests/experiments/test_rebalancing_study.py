@@ -40,7 +40,8 @@ def test_the_rebalanced_auc_is_a_ratio_of_sums():
 
 
 def test_a_posterior_that_is_moved_has_the_logits_of_the_weights(models):
-    # Of the same network: trained at 1 and read at 0.5, or the other way round.
+    # Both models have the same network: one trained at 1 and decoded with 0.5, one
+    # trained at 0.5 and decoded with 1.
     measured = rebalancing.readings(models)
     lightness = jnp.linspace(0, 100, 16 * 16).reshape(1, 16, 16)
     own, moved, plain, back = (
@@ -64,11 +65,11 @@ def test_the_study_on_any_photographs(models, photo_folder):
     )
     json.dumps(found)
     text = rebalancing.markdown(found)
-    assert all(str(arm) in text for arm in rebalancing.ARMS)
+    assert all(arm.label in text for arm in rebalancing.ARMS)
     assert all(band in text for band in rebalancing.bands())
     drawn = rebalancing.figures(found)
     assert set(drawn) == {"chroma.png", "frontier.png", "vividness.png"}
-    # A model that is read where an arm is has the arm's numbers.
+    # A model decoded with the lambda of an arm has the numbers of the arm.
     at = rebalancing.LAMBDAS.index(rebalancing.WANTED)
     for trained in ("0.5", "1"):
         swept = found["by lambda"][f"trained at {trained}, training 0"]

@@ -28,7 +28,7 @@ class Plan(NamedTuple):
         classes: names of its labels; empty without labels.
         recipe: how photographs are stored.
         shards: of each split, in order.
-        settings: everything that determines its bytes, as JSON has it.
+        settings: everything that determines its bytes, as JSON values.
     """
 
     name: str

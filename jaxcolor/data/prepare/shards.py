@@ -16,7 +16,7 @@ from jaxcolor.data.prepare.layout import Item
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.runtime import atomic
 
-# So that records can be read at random, as TensorFlow Datasets writes them.
+# For random access to records, as TensorFlow Datasets writes them.
 OPTIONS = "group_size:1"
 RECORDS = "shards"
 

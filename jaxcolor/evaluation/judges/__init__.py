@@ -7,7 +7,7 @@ from jaxcolor.evaluation.judges import classifiers, fid, lpips
 from jaxcolor.evaluation.judges.judge import Judge, Judging, Setting, Shown, joined
 
 REMEDIES = {one.TITLE: one.REMEDY for one in (fid, lpips, classifiers)}
-"""By the title of a judge, the flag that adds it."""
+"""The flag that adds a judge, by the title of the judge."""
 
 __all__ = [
     "REMEDIES",

@@ -155,10 +155,10 @@ def _recognized(
 def _metrics(name: str, trainings: int) -> tuple[Metric, ...]:
     """Returns the columns of a classifier: four, or three of a single training."""
 
-    def make(key: str, told: str, form: str, meaning: str, one: Statistic) -> Metric:
+    def make(key: str, head: str, form: str, meaning: str, one: Statistic) -> Metric:
         return Metric(
             key=f"{name}.{key}",
-            heading=f"{name} {told}",
+            heading=f"{name} {head}",
             format=form,
             meaning=meaning,
             better="none" if key == "spread" else "higher",
@@ -168,8 +168,8 @@ def _metrics(name: str, trainings: int) -> tuple[Metric, ...]:
         )
 
     top1, top5 = (_percentage(name, key) for key in ("top1", "top5"))
-    told = "standard deviation of top-1 over its trainings"
-    spread = make("spread", "spread", ".1f", told, _spread(name, trainings))
+    meaning = "standard deviation of top-1 over its trainings"
+    spread = make("spread", "spread", ".1f", meaning, _spread(name, trainings))
     return (
         make("top1", "top-1, %", ".1f", "share whose class is the likeliest", top1),
         *([spread] if trainings > 1 else []),
@@ -199,7 +199,7 @@ def _gap(name: str) -> Statistic:
 
 
 def _spread(name: str, trainings: int) -> Statistic:
-    """Returns how far the trainings of a classifier are apart."""
+    """Returns the standard deviation over the trainings of a classifier."""
     names = tuple(f"{name}.training{n}" for n in range(trainings))
     known = f"{name}.labelled"
 

@@ -85,8 +85,8 @@ def files(folder: Path, names: Mapping[str, str], *, truth: str) -> dict[str, Pa
         truth: the system that the others are compared with.
 
     Raises:
-        ValueError: there is no such folder, or no file of the truth, or two of a
-            system.
+        ValueError: there is no such folder, no file for the ground truth, or two
+            files for a system.
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
@@ -126,7 +126,7 @@ def distances(found: Mapping[str, Path], *, truth: str, count: int) -> dict[str,
 def _read(path: Path, count: int) -> Gaussian:
     """Returns the features' distribution."""
     try:
-        # Opened here: of a damaged archive NumPy would leave it open.
+        # Opened here, because NumPy would leave a damaged archive open.
         with path.open("rb") as file:
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):

@@ -48,9 +48,9 @@ class Judging(NamedTuple):
         of_pictures: from a batch to numbers of each photograph, by name; None for a
             judge of whole sets.
         of_set: by system, then by key of a metric, numbers of the whole set.
-        provenance: fields of the manifest, as JSON has them; of several judges,
+        provenance: fields of the manifest, as JSON values; of several judges,
             mappings and lists are joined.
-        missing: by what a reader may look for in vain, the reason.
+        missing: for each column that a reader may look for, why it is missing.
     """
 
     title: str

@@ -42,7 +42,7 @@ METRIC = Metric(
 Distance = Callable[
     [Float[Array, "b h w 3"], Float[Array, "b h w 3"]], Float[Array, " b"]
 ]
-"""Of pictures from others, RGB in [0, 1]."""
+"""Distance of pictures from others, RGB in [0, 1]."""
 
 # Added to the length of the features of a pixel.
 EPSILON = 1e-10

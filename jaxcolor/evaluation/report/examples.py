@@ -1,4 +1,4 @@
-"""The best, median and worst colorizations of an evaluation, made again."""
+"""Colorizes the best, median and worst photographs of an evaluation again."""
 
 from collections.abc import Mapping, Sequence
 
@@ -76,7 +76,7 @@ def _example(
     lightness = truth.lab[..., 0]
     answer = system.answer(lightness, jnp.array([position]))
     numbers = evaluation.photographs[name]
-    told = ", ".join(
+    shown = ", ".join(
         f"{head} {numbers[key][position]:.1f}"
         for key, head in ((RANKED_BY, "CIEDE2000"), ("auc", "AuC"))
         if key in numbers
@@ -84,7 +84,7 @@ def _example(
     return Example(
         rank,
         source.names[position],
-        told,
+        shown,
         gray=np.asarray(
             per_photograph.colored(lightness, jnp.zeros_like(answer.ab))[0]
         ),

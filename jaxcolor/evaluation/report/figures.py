@@ -1,4 +1,4 @@
-"""An evaluation for the eye: plots as files, and the report that holds them."""
+"""Writes the plots of an evaluation as files, and the report that contains them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -83,7 +83,7 @@ class Example(NamedTuple):
     Attributes:
         rank: "best", "median" or "worst".
         name: of the photograph.
-        told: its numbers, one line.
+        numbers: its metrics, in one line.
         gray: its lightness alone.
         predicted: colorized.
         truth: as it is.
@@ -91,7 +91,7 @@ class Example(NamedTuple):
 
     rank: str
     name: str
-    told: str
+    numbers: str
     gray: UInt8[np.ndarray, "h w 3"]
     predicted: UInt8[np.ndarray, "h w 3"]
     truth: UInt8[np.ndarray, "h w 3"]
@@ -145,7 +145,7 @@ def page(
 
 def _table(evaluation: Evaluation, found: Sequence[Metric]) -> str:
     names = ["system", *map(metric.heading_of, found), *result_tables.SETTING]
-    # An arrow alone on a line would tell nothing.
+    # An arrow alone on a line would have no meaning.
     heads = [re.sub(" (?=[↑↓])", "&nbsp;", _text(name)) for name in names]
     lines = ["".join(f"<th>{head}</th>" for head in heads)]
     leading = {one.key: result_tables.best(evaluation, one) for one in found}
@@ -166,8 +166,8 @@ def _table(evaluation: Evaluation, found: Sequence[Metric]) -> str:
 
 
 def _method(evaluation: Evaluation) -> list[str]:
-    told = result_tables.paragraphs(evaluation.manifest)
-    found = [f"<p>{_text(part)}</p>" for part in told]
+    paragraphs = result_tables.paragraphs(evaluation.manifest)
+    found = [f"<p>{_text(part)}</p>" for part in paragraphs]
     if evaluation.empty:
         missing = evaluation.empty.items()
         items = [f"<li>{_text(what)}: {_text(why)}</li>" for what, why in missing]
@@ -185,7 +185,7 @@ def _examples(system: str, examples: Sequence[Example]) -> str:
         strip = np.concatenate(
             [example.gray, gap, example.predicted, gap, example.truth], axis=1
         )
-        caption = f"{example.rank}: {example.name}, {example.told}"
+        caption = f"{example.rank}: {example.name}, {example.numbers}"
         pictures.append(
             f'<figure><img loading="lazy" src="{_uri(_jpeg(strip), "jpeg")}"'
             f' alt="{_text(caption)}"><figcaption>{_text(caption)}</figcaption>'

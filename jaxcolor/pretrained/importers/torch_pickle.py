@@ -1,4 +1,4 @@
-"""Weights that others have published, from files: names to arrays, without PyTorch.
+"""Reads published weights from files, as arrays by name, without PyTorch.
 
 A `.pth` file is a pickle, and unpickling may run what the file says. This reader knows
 tensors and dictionaries of them only, and refuses everything else.
@@ -22,7 +22,7 @@ import safetensors.numpy
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
-"""Of the files that can be read."""
+"""Suffixes of the files that can be read."""
 
 # Bytes of all arrays of a file: twice the largest published weights that are read here,
 # those of VGG-16. A compressed file could hold a thousand times its size.

@@ -1,4 +1,4 @@
-"""From a config to the objects that need several of its sections."""
+"""Builds the objects that need several sections of a config."""
 
 import difflib
 import os

@@ -41,7 +41,7 @@ def zipped(*axes: list[Change]) -> list[Change]:
     """
     if len({len(axis) for axis in axes}) > 1:
         lengths = ", ".join(str(len(axis)) for axis in axes)
-        raise ValueError(f"zipped axes have {lengths} values; wanted as many each")
+        raise ValueError(f"zipped axes have {lengths} values; wanted equal numbers")
     return [_merged(together) for together in zip(*axes, strict=True)]
 
 

@@ -31,13 +31,13 @@ class Override(NamedTuple):
     """One setting of a command line.
 
     Attributes:
-        told: as it was given, for errors.
+        given: argument as it was given, for errors.
         name: such as "training.steps".
         text: of the value; None for a flag without one.
         is_negated: whether it is --noconfig.NAME.
     """
 
-    told: str
+    given: str
     name: str
     text: str | None
     is_negated: bool
@@ -99,7 +99,7 @@ def find(config: str | Path) -> Path:
     """Returns the path of a config, given by its path or its name.
 
     Raises:
-        ValueError: there is none; tells the known names.
+        ValueError: there is none; the message lists the known names.
     """
     path = Path(config)
     if path.is_file():
@@ -131,7 +131,7 @@ def _overrides_of(arguments: Sequence[str]) -> list[Override]:
             found.append(Override(one, rest, value, is_negated))
         elif found and found[-1].text is None and not found[-1].is_negated:
             last = found.pop()
-            found.append(last._replace(told=f"{last.told}={one}", text=one))
+            found.append(last._replace(given=f"{last.given}={one}", text=one))
         elif name in (f"--{FLAG}", f"-{FLAG}"):
             raise ValueError(f"got {one}; {WANTED}")
         else:
@@ -144,7 +144,7 @@ def _check_free(overrides: Sequence[Override], swept: set[str]) -> None:
     for one in overrides:
         if one.name in swept:
             raise ValueError(
-                f"get_hyper sets {one.name}; got {one.told}, wanted no override"
+                f"get_hyper sets {one.name}; got {one.given}, wanted no override"
             )
 
 
@@ -166,7 +166,7 @@ def _fields(path: Path, overrides: Sequence[Override]) -> Fields:
         try:
             _override(fields, one)
         except ValueError as error:
-            raise ValueError(f"{one.told}: {error}") from error
+            raise ValueError(f"{one.given}: {error}") from error
     return fields
 
 
@@ -188,8 +188,8 @@ def _setting(fields: Fields, name: str) -> tuple[str, str, Any]:
     """Returns the section, the setting and its type that a dotted name stands for."""
     section, _, setting = name.partition(".")
     if section not in fields:
-        told = values.did_you_mean(section, fields)
-        raise ValueError(f"there is no section {section}. {told}")
+        hint = values.did_you_mean(section, fields)
+        raise ValueError(f"there is no section {section}. {hint}")
     if not setting:
         raise ValueError(f"{section} is a section; {WANTED}")
     plain = _plain(fields)[section]
@@ -197,8 +197,8 @@ def _setting(fields: Fields, name: str) -> tuple[str, str, Any]:
         raise ValueError(f"config.{section} is {plain!r}; wanted a section")
     kinds = schema.kinds_of(section, plain)
     if setting not in kinds:
-        told = values.did_you_mean(setting, kinds)
-        raise ValueError(f"there is no setting {section}.{setting}. {told}")
+        hint = values.did_you_mean(setting, kinds)
+        raise ValueError(f"there is no setting {section}.{setting}. {hint}")
     return section, setting, kinds[setting]
 
 

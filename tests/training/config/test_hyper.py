@@ -21,7 +21,7 @@ def test_zipped_axes_go_together():
         {"schedule.peak": 0.1, "training.seed": 0},
         {"schedule.peak": 0.2, "training.seed": 1},
     ]
-    with pytest.raises(ValueError, match="have 2, 1 values; wanted as many each"):
+    with pytest.raises(ValueError, match="have 2, 1 values; wanted equal numbers"):
         hyper.zipped(RATES, SEEDS[:1])
 
 

@@ -97,7 +97,7 @@ def bind(fields: Mapping[str, Any]) -> Config:
     """Returns the config that nested dictionaries stand for, checked as a whole.
 
     Args:
-        fields: by section and setting, as a config file or JSON has them.
+        fields: by section and setting, as in a config file or in JSON.
 
     Raises:
         ValueError: a section or a setting is missing, unknown, of another type or out
