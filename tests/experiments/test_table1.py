@@ -13,8 +13,8 @@ def test_measured_and_published_numbers_stand_side_by_side():
         "vgg.top1": Number(52.0, 51.0, 53.0),
     }
     rows = [
-        Row("gray", numbers, None, None, None),
-        Row("ours", {"auc": numbers["auc"]}, None, None, None),
+        Row("gray", numbers, None),
+        Row("ours", {"auc": numbers["auc"]}, None),
     ]
     _, _, gray, ours, *others = table1.table(rows).splitlines()
     assert gray == (

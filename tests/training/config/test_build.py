@@ -2,7 +2,6 @@ import os
 import re
 
 import jax
-import numpy as np
 import pytest
 
 from jaxcolor.training.config import build, reading, schema
