@@ -55,8 +55,7 @@ def _param(
     # Flax would trace the draw again to compare shapes: a fifth of a second for a
     # network at the start of a program. Models are checked when they are loaded.
     if layer.has_variable("params", name):
-        given: Array = layer.get_variable("params", name)
-        return given
+        return jnp.asarray(layer.get_variable("params", name))
     return jnp.asarray(layer.param(name, initial, shape))
 
 

@@ -60,7 +60,7 @@ def _diffused_by_loops(ab, features, lightness, inside, amount):
                     continue
                 cosine = unit[*here] @ unit[*there]
                 apart = lightness[*here] - lightness[*there]
-                weight = amount * 2 * np.exp(8 * (cosine - 1) - apart**2 / 72)
+                weight = amount * 4 * np.exp(5 * (cosine - 1) - apart**2 / 72)
                 total, whole = total + weight * before[*there], whole + weight
             ab[*here] = total / whole
     return ab
