@@ -136,7 +136,7 @@ def save(photo: Photo, path: str | Path, *, overwrite: bool = False) -> None:
         refuse_existing(path)
     try:
         with atomic.stream(path, overwrite=overwrite) as file:
-            _write(photo, file, format, path)
+            encode(photo, file, format, path)
     except FileExistsError as error:
         raise ExistingFileError(f"{path}: exists, not overwritten") from error
     # What a format cannot hold makes Pillow's writers raise anything.
@@ -161,7 +161,15 @@ def _is_transparent(photo: Photo) -> bool:
     return bool(photo.alpha.min() < np.iinfo(photo.alpha.dtype).max)
 
 
-def _write(photo: Photo, file: IO[bytes], format: str, path: Path) -> None:
+def encode(photo: Photo, file: IO[bytes], format: str, path: Path) -> None:
+    """Writes a photograph into an open file.
+
+    Args:
+        photo: the pixels and metadata.
+        file: gets the encoded bytes.
+        format: Pillow's name of it.
+        path: of the file in the end, for errors.
+    """
     photo = _fitting(photo, format, path)
     rgb, alpha = photo.rgb, photo.alpha
     if format == "PNG" and rgb.dtype == np.uint16:

@@ -45,7 +45,7 @@ def variables(
     """
     start = config.initialization
     if start.checkpoint is not None:
-        return _transferred(
+        return transferred(
             fresh,
             release.load(start.checkpoint).variables,
             name=start.checkpoint,
@@ -82,9 +82,7 @@ def _with_encoder(fresh: PyTree, path: str, *, width: float, depth: float) -> Py
     return {**fresh, "params": {**fresh["params"], "encoder": encoder}}
 
 
-def _transferred(
-    new: PyTree, trained: PyTree, *, name: str, is_partial: bool
-) -> PyTree:
+def transferred(new: PyTree, trained: PyTree, *, name: str, is_partial: bool) -> PyTree:
     """Returns the trained arrays wherever the new network has one of that shape.
 
     Args:

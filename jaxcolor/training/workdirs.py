@@ -125,7 +125,7 @@ def settle_split(config: Config, workdir: Path) -> splits.Split:
 
 def _settle_split(config: Config, workdir: Path) -> splits.Split:
     path = workdir / LISTING
-    if not processes.is_first() and not _appears(path):
+    if not processes.is_first() and not appears(path):
         raise ValueError(
             f"process 0 wrote {path}, and another process does not see it;"
             " wanted a workdir that all share"
@@ -192,7 +192,7 @@ def settle_prior(
     assert config.gamut is not None
     path = workdir / PRIOR
     if processes.agree(path.exists()):
-        _appears(path)
+        appears(path)
         return priors.read(path)
     prior = (
         given
@@ -225,7 +225,7 @@ def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _appears(path: Path) -> bool:
+def appears(path: Path) -> bool:
     """Waits for a file that another process has written; False if it never comes."""
     end = time.monotonic() + APPEARING
     # A network file system may answer for a while that a file is missing which was

@@ -84,7 +84,7 @@ def test_pictures_are_written_and_measured_by_others(labelled, tmp_path, capsys)
 
 def test_published_weights_judge(labelled, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(lpips, "WIDTHS", test_vgg16.WIDTHS)
-    vgg16 = test_lpips.write(tmp_path / "vgg.safetensors", test_vgg16._random_state())
+    vgg16 = test_lpips.write(tmp_path / "vgg.safetensors", test_vgg16.random_state())
     linear = test_lpips.write(
         tmp_path / "linear.safetensors", test_lpips.linears(test_vgg16.WIDTHS)
     )
@@ -142,7 +142,7 @@ def test_a_classifier_of_imagenet_judges_what_is_of_its_classes(
 
 
 def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
-    vgg16 = test_lpips.write(tmp_path / "vgg.safetensors", test_vgg16._random_state())
+    vgg16 = test_lpips.write(tmp_path / "vgg.safetensors", test_vgg16.random_state())
     assert run(labelled, "--classifier", vgg16) == cli.MISUSED
     assert "has 7 classes; wanted ImageNet's 1000, or their" in error_of(capsys)
     names = tmp_path / "classes.txt"

@@ -300,14 +300,14 @@ def test_the_path_holds_the_old_file_until_the_new_one_is_whole(tmp_path, monkey
     path = tmp_path / "photo.png"
     path.write_bytes(b"the old one")
     seen = []
-    write = saving._write
+    write = saving.encode
 
     def spy(*args):
         seen.append(path.read_bytes())
         write(*args)
         seen.append(path.read_bytes())
 
-    monkeypatch.setattr(saving, "_write", spy)
+    monkeypatch.setattr(saving, "encode", spy)
     images.save(photo_of("PNG"), path, overwrite=True)
     assert seen == [b"the old one"] * 2
     assert images.load(path).format == "PNG"
@@ -454,7 +454,7 @@ def test_whatever_a_writer_raises_names_the_file_and_leaves_nothing(
 
 def test_a_file_that_appears_while_another_is_written_is_kept(tmp_path, monkeypatch):
     path = tmp_path / "photo.png"
-    monkeypatch.setattr(saving, "_write", lambda *_: path.write_text("another run's"))
+    monkeypatch.setattr(saving, "encode", lambda *_: path.write_text("another run's"))
     with pytest.raises(images.ExistingFileError, match="exists, not overwritten"):
         images.save(photo_of("PNG"), path)
     assert path.read_text() == "another run's"

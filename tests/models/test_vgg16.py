@@ -13,7 +13,7 @@ from jaxcolor.recognition import published_classifiers
 WIDTHS, HIDDEN, CLASSES = (4, 6, 8, 10, 12), 20, 7
 
 
-def _random_state(seed=0):
+def random_state(seed=0):
     """Weights by torchvision's names, of a VGG-16 with few channels."""
     random = np.random.default_rng(seed)
     state, last = {}, 3
@@ -61,7 +61,7 @@ def _in_torch():
 def test_logits_are_those_of_the_same_network_in_pytorch(tmp_path):
     torch = pytest.importorskip("torch")
     theirs = _in_torch()
-    state = {name: torch.tensor(x) for name, x in _random_state().items()}
+    state = {name: torch.tensor(x) for name, x in random_state().items()}
     theirs.load_state_dict(state)
     torch.save(theirs.state_dict(), tmp_path / "vgg16.pth")
     rgb = np.random.default_rng(1).random((2, 224, 224, 3), np.float32)
@@ -84,7 +84,7 @@ def test_logits_are_those_of_the_same_network_in_pytorch(tmp_path):
 
 
 def test_the_first_dense_layer_sees_channel_by_channel(tmp_path):
-    state = {name: np.zeros_like(x) for name, x in _random_state().items()}
+    state = {name: np.zeros_like(x) for name, x in random_state().items()}
     # The last convolution lights channel c at c + 1, everywhere; the dense layers
     # pick the number that PyTorch has at 49 c + 7 row + column.
     state["features.28.bias"] = np.arange(1, 13, dtype=np.float32)
@@ -139,7 +139,7 @@ def test_another_size_is_refused(tmp_path):
     ],
 )
 def test_weights_of_another_network_are_refused(tmp_path, name, value, told):
-    state = _random_state()
+    state = random_state()
     state.pop(name)
     if value is not None:
         state[name] = value.astype(np.float32)
@@ -151,6 +151,6 @@ def test_weights_of_another_network_are_refused(tmp_path, name, value, told):
 
 def test_there_are_as_many_names_as_classes(tmp_path):
     path = tmp_path / "vgg16.safetensors"
-    safetensors.numpy.save_file(_random_state(), path)
+    safetensors.numpy.save_file(random_state(), path)
     with pytest.raises(ValueError, match=r"got 2 names; .* has 7"):
         recognition.published(path, classes=["a", "b"])

@@ -33,7 +33,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused():
         " config.initialization.partial = True"
     )
     with pytest.raises(ValueError, match=f"^{told}$"):
-        initial_variables._transferred(
+        initial_variables.transferred(
             fresh(outputs=2, extra=True), model(outputs=5), name="M", is_partial=False
         )
 
@@ -41,7 +41,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused():
 def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
     caplog.set_level(logging.INFO, logger="jaxcolor")
     new = fresh(outputs=2)
-    found = initial_variables._transferred(
+    found = initial_variables.transferred(
         new, model(outputs=5), name="M", is_partial=True
     )
     assert "of the network's 6 arrays 4 fit M" in caplog.text
@@ -53,7 +53,7 @@ def test_a_partial_start_takes_what_fits_and_logs_the_counts(caplog):
 
 def test_a_checkpoint_that_fits_is_taken_whole():
     new = fresh(outputs=5)
-    found = initial_variables._transferred(
+    found = initial_variables.transferred(
         new, model(outputs=5, extra=True), name="M", is_partial=False
     )
     assert all((np.asarray(x) == 1).all() for x in found["params"]["head"].values())
@@ -63,7 +63,7 @@ def test_a_checkpoint_that_fits_is_taken_whole():
 def test_a_checkpoint_of_which_nothing_fits_is_refused(is_partial):
     other = {"params": {"other": {"kernel": np.ones(2)}}, "batch_stats": {}}
     with pytest.raises(ValueError, match=r"6 arrays 0 fit M.*wanted a model that"):
-        initial_variables._transferred(
+        initial_variables.transferred(
             fresh(outputs=2), other, name="M", is_partial=is_partial
         )
 

@@ -16,14 +16,14 @@ def test_a_file_that_another_process_writes_is_waited_for(tmp_path, monkeypatch)
 
     timer = threading.Timer(0.1, write)
     timer.start()
-    assert workdirs._appears(path)
+    assert workdirs.appears(path)
     timer.join()
 
 
 def test_a_file_that_never_comes_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(workdirs, "APPEARING", 0.05)
     monkeypatch.setattr(workdirs, "POLL", 0.01)
-    assert not workdirs._appears(tmp_path / "nowhere" / "listing.json")
+    assert not workdirs.appears(tmp_path / "nowhere" / "listing.json")
 
 
 def test_processes_that_share_no_workdir_are_refused(tmp_path, monkeypatch):
