@@ -47,8 +47,8 @@ class Tally:
             if np.ndim(values) == 1:
                 self.photographs.setdefault(name, []).extend(map(float, values))
             else:
-                some = np.sum(values, axis=0, dtype=np.float64)
-                self.sums[name] = self.sums.get(name, 0.0) + some
+                some = np.asarray(np.sum(values, axis=0, dtype=np.float64))
+                self.sums[name] = np.asarray(self.sums.get(name, 0.0) + some)
 
     def share_of_bins(self) -> list[float] | None:
         """Returns the share of the pixels that are predicted in each bin."""
