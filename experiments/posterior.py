@@ -24,7 +24,7 @@ from jaxcolor.cli import flags
 from jaxcolor.color import cielab, encode, losses, rebalance
 from jaxcolor.color.heads import Bins
 from jaxcolor.data import pipeline, sources
-from jaxcolor.finetuning import beginning
+from jaxcolor.finetuning import initial_model
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import bootstrap
 from jaxcolor.pretrained import release
@@ -85,7 +85,7 @@ def measure(
     Raises:
         ValueError: the model has no bins.
     """
-    by_photo = _step(model, beginning.bins_of(model))
+    by_photo = _step(model, initial_model.bins_of(model))
     found = []
     batches = pipeline.center_squares(
         source, size=size, batch_size=BATCH_SIZE, draft=True

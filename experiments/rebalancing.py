@@ -45,7 +45,7 @@ from jaxcolor.evaluation import (
     result_tables,
     systems,
 )
-from jaxcolor.finetuning import beginning
+from jaxcolor.finetuning import initial_model
 from jaxcolor.inference import folders
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.metrics import accuracy, bootstrap
@@ -114,7 +114,7 @@ def trainings(folder: Path) -> dict[float, list[Pretrained]]:
         if checkpoints.is_workdir(path):
             # The last checkpoint, not the best one: the same step for all trainings.
             model = release.load(f"{path}@{checkpoints.steps(path)[-1]}")
-            found.get(beginning.bins_of(model).training_lambda, []).append(model)
+            found.get(initial_model.bins_of(model).training_lambda, []).append(model)
     steps = {m.provenance.get("step") for part in found.values() for m in part}
     if len(steps) > 1:
         raise ValueError(
@@ -141,7 +141,7 @@ def soft_codes(
     distribution, in nats, and the distance between their annealed means, in CIELAB
     units; for "certain" they are means over pixels.
     """
-    head, stride = beginning.bins_of(model), model.network.output_stride
+    head, stride = initial_model.bins_of(model), model.network.output_stride
     bins = head.gamut
     centers = jnp.asarray(bins.centers)
     weights = rebalance.class_weights(
@@ -268,7 +268,7 @@ def traded(
     found = {}
     for trained in (WANTED, PLAIN):
         for n, model in enumerate(models[trained]):
-            read = decoding_sweep.readings(model, LAMBDAS)
+            read = decoding_sweep.colorizers(model, LAMBDAS)
             cells = decoding_sweep.sweep(
                 read, source, how, chosen, on_done=on_done
             ).cells

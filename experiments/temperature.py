@@ -295,7 +295,7 @@ def measure(
     colorizers, swept = {}, {}
     how = _protocol(arguments)
     for name, path in named.items():
-        (colorizers[name],) = decoding_sweep.readings(release.load(path), [None])
+        (colorizers[name],) = decoding_sweep.colorizers(release.load(path), [None])
         if colorizers[name].gamut is None:
             raise ValueError(f"{name} predicts ab itself; wanted a model with bins")
     # For each model one pass per temperature and one for the survey; two by entropy.

@@ -8,7 +8,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxcolor import color, images, metrics, models, plots, pretrained
+    from jaxcolor import (
+        color,
+        evaluation,
+        images,
+        metrics,
+        models,
+        plots,
+        pretrained,
+    )
     from jaxcolor.inference.colorizer import Colorizer
 
     __version__: str
@@ -17,6 +25,7 @@ __all__ = [
     "Colorizer",
     "__version__",
     "color",
+    "evaluation",
     "images",
     "metrics",
     "models",

@@ -76,7 +76,7 @@ def whole(
     """Compares the sweep with `evaluate`; also returns their largest difference."""
     how = protocols.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
     chosen = decoding_grid.make([*TEMPERATURES], [*LAMBDAS])
-    colorizers = decoding_sweep.readings(model, chosen.lambdas)
+    colorizers = decoding_sweep.colorizers(model, chosen.lambdas)
 
     def swept() -> list[dict[str, float]]:
         found = decoding_sweep.sweep(colorizers, source, how, chosen, on_done=_ignore)
@@ -112,7 +112,7 @@ def few(
 ) -> Comparison:
     """Compares both sides when only AuC and colorfulness are measured."""
     how = protocols.Protocol("photographs", size, SPACING, BATCH_SIZE, 0, RESAMPLES)
-    colorizers = decoding_sweep.readings(model, LAMBDAS)
+    colorizers = decoding_sweep.colorizers(model, LAMBDAS)
     bins = colorizers[0].gamut
     # `readings` has checked this.
     assert bins is not None
@@ -201,11 +201,11 @@ def _parts(
     measure: Callable[..., Any],
 ) -> dict[str, float]:
     """Returns the seconds of a batch: forward pass, decoding, and measuring."""
-    (one,) = decoding_sweep.readings(model, LAMBDAS[:1])
+    (one,) = decoding_sweep.colorizers(model, LAMBDAS[:1])
     assert one.gamut is not None
     truth, _, _ = next(iter(protocols.batches(source, how)))
     lightness = truth.lab[..., 0]
-    outputs, features = one.predict(lightness, moves=False)
+    outputs, features = one.predict(lightness, reweights=False)
 
     def decoded() -> Array:
         small = _anneal(one.move(outputs), one.gamut, temperature=jnp.float32(0.38))

@@ -124,12 +124,12 @@ def add_processes(parser: ArgumentParser) -> None:
         " started",
     )
     group.add_argument(
-        "--coordinator", metavar="HOST:PORT", help="address of process 0, if undetected"
+        "--coordinator", metavar="HOST:PORT", help="address of process 0, if unknown"
     )
     group.add_argument(
         "--processes", type=count, metavar="N", help="number of processes"
     )
-    group.add_argument("--process", type=int, metavar="I", help="this one's number")
+    group.add_argument("--process", type=int, metavar="I", help="its number, from 0")
 
 
 def add_stopped(parser: ArgumentParser) -> None:

@@ -164,7 +164,7 @@ def _quality(text: str) -> int:
 COMMAND = Command(
     "write photographs as a data set of TensorFlow Datasets",
     "  jaxcolor prepare photos/ -o data/ --name photos --reencode short-side\n"
-    "  jaxcolor train --config configs/scenes_small.py --workdir runs/mine \\\n"
+    "  jaxcolor train --config scenes_small --workdir runs/mine \\\n"
     "      --config.data.source=tfds:photos:train --config.data.data_dir=data/\n\n"
     "The same command resumes a run that was stopped. Broken photographs are left"
     " out;\nthey, gray and converted ones are listed in report.json. The data set is"

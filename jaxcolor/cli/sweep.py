@@ -27,7 +27,7 @@ def _add_sweep(parser: ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="MODEL",
-        help="with bins; as in colorize",
+        help="a model that predicts bins; otherwise as in colorize",
     )
     parser.add_argument(
         "-o",
@@ -124,7 +124,7 @@ def _sweep(arguments: Namespace) -> int:
             " with a temperature and a lambda"
         )
     _warn_of_trained(arguments.held_out, model.provenance)
-    own, *colorizers = decoding_sweep.readings(
+    own, *colorizers = decoding_sweep.colorizers(
         model, [None, *chosen.lambdas], coherence=arguments.coherence
     )
     source, skipped = photographs(arguments)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from jaxcolor.data import ahead, decoding
+from jaxcolor.data import decoding, prefetching
 from jaxcolor.data.sources import Example, Source
 
 # More rows than any training needs.
@@ -77,7 +77,7 @@ ALONE = Share(0, 1)
 """The share of a process that has no others."""
 
 WORKERS = Workers(threads=4, prefetch=4)
-"""Those of everything but a training, whose config tells them."""
+"""For all passes but those of a training, which takes them from its config."""
 
 
 def training_batches(
@@ -159,7 +159,7 @@ def validation_batches(
     batches = -(-len(source) // batch_size)
     # Without Grain: an evaluation takes place where only models are used, too.
     return _batches(
-        ahead.in_order,
+        prefetching.in_order,
         functools.partial(_validation_row, source, crop),
         indices=range(batches * batch_size),
         batch_size=batch_size,

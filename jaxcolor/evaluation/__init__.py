@@ -5,7 +5,7 @@ classifiers, LPIPS and FID. `finetuning` and `cli` import this package.
 """
 
 from jaxcolor.evaluation import judges, registry
-from jaxcolor.evaluation.assemble import References, assemble
+from jaxcolor.evaluation.assembly import References, assemble
 from jaxcolor.evaluation.metric import Metric, Photograph, Statistic
 from jaxcolor.evaluation.protocols import Protocol
 from jaxcolor.evaluation.result_tables import Evaluation, markdown

@@ -49,7 +49,7 @@ class Strip(NamedTuple):
     rows: UInt8[np.ndarray, "n m h w 3"]
 
 
-def readings(
+def colorizers(
     model: Pretrained,
     lambdas: Sequence[float | None],
     *,
@@ -83,7 +83,7 @@ def sweep(
     """Measures one model over a grid, on the centers of photographs.
 
     Args:
-        colorizers: of `readings`, one for each lambda of the grid.
+        colorizers: of `colorizers`, one for each lambda of the grid.
         source: the photographs.
         protocol: how they are measured.
         grid: the temperatures and lambdas.
@@ -107,10 +107,10 @@ def sweep(
         cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
         _add(truths, cut(found(true_ab, rgb=truth.rgb)))
         _add(grays, cut(found(jnp.zeros_like(true_ab))))
-        outputs, features = colorizers[0].predict(lightness, moves=False)
+        outputs, features = colorizers[0].predict(lightness, reweights=False)
         for colorizer, row in zip(colorizers, tallies, strict=True):
             bins, logits = colorizer.gamut, colorizer.move(outputs)
-            # `readings` has checked this.
+            # `colorizers` has checked this.
             assert bins is not None
             # It does not depend on the temperature.
             likely = cut(

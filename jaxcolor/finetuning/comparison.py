@@ -127,7 +127,7 @@ def _system(model: Pretrained) -> System:
     posterior = Colorizer(model, rebalancing_lambda=1.0)
 
     def answer(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
-        outputs, features = colorizer.predict(lightness, moves=False)
+        outputs, features = colorizer.predict(lightness, reweights=False)
         ab = colorizer.decode(colorizer.move(outputs))
         colors = colorizer.coherent(ab, features, lightness)
         return Answer(systems.enlarge(colors, lightness), posterior.move(outputs))

@@ -11,7 +11,7 @@ from jaxcolor.color.heads import Bins
 from jaxcolor.data import albums, sources
 from jaxcolor.data.albums import Album
 from jaxcolor.evaluation import manifests
-from jaxcolor.finetuning import beginning, comparison, settings
+from jaxcolor.finetuning import comparison, initial_model, settings
 from jaxcolor.finetuning.comparison import Comparison
 from jaxcolor.pretrained import model_card, release
 from jaxcolor.pretrained.release import Pretrained
@@ -166,7 +166,7 @@ def _begin(request: Request, model: Pretrained, folder: Path) -> None:
     """Writes the prior and the weights to start from, where they are not there yet."""
     if (folder / START).exists():
         return
-    head = beginning.bins_of(model)
+    head = initial_model.bins_of(model)
     learned = sources.folder(folder / PHOTOGRAPHS / albums.TRAINING)
     counted = priors.estimate(
         learned,
@@ -179,9 +179,9 @@ def _begin(request: Request, model: Pretrained, folder: Path) -> None:
         name="the photographs",
         is_quiet=request.is_quiet,
     )
-    prior = beginning.mixed(counted, model, name=request.name)
+    prior = initial_model.mixed(counted, model, name=request.name)
     priors.write(prior, folder / PRIOR)
-    start = beginning.under(model, priors.probabilities(prior))
+    start = initial_model.under(model, priors.probabilities(prior))
     release.save(start, folder / START, card="Where the fine-tuning starts.\n")
 
 
@@ -207,7 +207,7 @@ def _release(
         ),
         prior=(
             "Its prior was counted on the photographs, where that of the model before"
-            f" counts as {beginning.MODEL_COUNTS_AS} more."
+            f" counts as {initial_model.MODEL_COUNTS_AS} more."
         ),
         results=f"{found.table}\n\n{found.verdict}",
         license_name=None,

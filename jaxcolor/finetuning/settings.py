@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
-from jaxcolor.finetuning import beginning
+from jaxcolor.finetuning import initial_model
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.pretrained.release import Pretrained
+from jaxcolor.runtime import devices
 from jaxcolor.training.config import schema
 from jaxcolor.training.config.schema import Config
 
@@ -121,7 +120,7 @@ def config(
         most_steps: upper limit of the steps; None for one by the number of photographs.
         seed: of the training.
     """
-    about, head = model.description, beginning.bins_of(model)
+    about, head = model.description, initial_model.bins_of(model)
     length = min(steps(album.training), most_steps or MOST_STEPS)
     arguments = {name: x for name, x in about.arguments.items() if name != "outputs"}
     return schema.bind(
@@ -166,7 +165,7 @@ def config(
 def _training(album: Album, *, length: int, seed: int) -> dict[str, Any]:
     every = max(1, length // VALIDATIONS)
     # The next number that the devices can share.
-    batch = -(-BATCH // jax.device_count()) * jax.device_count()
+    batch = -(-BATCH // devices.device_count()) * devices.device_count()
     return {
         "seed": seed,
         "steps": length,

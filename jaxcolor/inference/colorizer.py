@@ -237,21 +237,21 @@ class Colorizer:
 
     def outputs(self, lightness: Float[Array, "b h w"]) -> Float[Array, "b H W n"]:
         """Returns the network's own outputs, at the lambda of the training."""
-        return self.predict(lightness, moves=False).outputs
+        return self.predict(lightness, reweights=False).outputs
 
     def predict(
-        self, lightness: Float[Array, "b h w"], *, moves: bool = True
+        self, lightness: Float[Array, "b h w"], *, reweights: bool = True
     ) -> Prediction:
         """Returns `logits`, and the features that `coherent` takes, in one pass.
 
         Args:
             lightness: as for `logits`.
-            moves: False for `outputs`, of which `move` makes logits.
+            reweights: whether to reweight to the rebalancing lambda.
         """
         return prediction.predict(
             self.network,
             self._variables,
-            self._reading.decoder if moves else None,
+            self._reading.decoder if reweights else None,
             lightness,
             has_features=self._reading.amount is not None,
         )

@@ -20,8 +20,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         outputs: what the model's head decodes, as logits of bins.
-        features: what the last layer makes the outputs of; None where nothing needs
-            them.
+        features: the input of the last layer; None where nothing needs it.
     """
 
     outputs: Float[Array, "b H W n"]

@@ -150,7 +150,7 @@ class Encoder(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Widens, filters every channel, narrows; and adds what came in where it fits.
+    """Expands the channels, filters each, projects them, and adds the input if it fits.
 
     Attributes:
         block: its kind.

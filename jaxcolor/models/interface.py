@@ -21,7 +21,7 @@ class Network(Protocol):
 
     `__call__(lightness, *, train)` gives float32 outputs (b, h / stride, w / stride,
     outputs) of a lightness (b, h, w) in [0, 100]. `outputs_and_features`, where there
-    is one, gives the same outputs and what the last layer makes them of.
+    is one, gives the same outputs and the input of the last layer.
     """
 
     @property

@@ -178,7 +178,7 @@ class LiteFpn(nn.Module):
 
 
 class Attention(nn.Module):
-    """Adds to every place what it finds at places that look alike.
+    """Attends over all positions of the map, with a residual connection.
 
     Starts as the identity. There are no positional encodings: places attend to similar
     places at any distance, and inputs may have any size.

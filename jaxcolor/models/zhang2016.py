@@ -100,7 +100,7 @@ class Zhang2016(nn.Module):
     def outputs_and_features(
         self, lightness: Float[Array, "b h w"], *, train: bool
     ) -> tuple[Float[Array, "b H W outputs"], Float[Array, "b H W c"]]:
-        """Returns the outputs, and conv8_3, which the head makes them of.
+        """Returns the outputs, and conv8_3, the input of the head.
 
         Args:
             lightness: as for a call.

@@ -1,6 +1,6 @@
 """Every figure, from arrays."""
 
-from jaxcolor.plots.page import jpeg, png
+from jaxcolor.plots.figure_style import jpeg, png
 from jaxcolor.plots.pictures import (
     GAP,
     PAPER,

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from jaxcolor.plots import page
+from jaxcolor.plots import figure_style
 from jaxcolor.runtime import atomic
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ def _panels(
     rows = -(-len(panels) // columns)
     aspect = max(picture.shape[0] / picture.shape[1] for picture in panels.values())
     height = (WIDTH * aspect + 0.35) * rows
-    figure = page.figure(WIDTH * columns + 0.2 + beside, height, layout="compressed")
+    figure = figure_style.figure(
+        WIDTH * columns + 0.2 + beside, height, layout="compressed"
+    )
     grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for axes in grid:
         axes.set_axis_off()

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxcolor.color import cielab
-from jaxcolor.plots import page
+from jaxcolor.plots import figure_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ def histograms(
     """
     columns = min(4, len(shares))
     rows = -(-len(shares) // columns)
-    figure = page.figure(2.9 * columns + 0.9, 3 * rows, layout="compressed")
+    figure = figure_style.figure(2.9 * columns + 0.9, 3 * rows, layout="compressed")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.ravel()[len(shares) :]:
         axes.set_axis_off()
@@ -57,7 +57,7 @@ def bins_and_prior(
         shares: of the bins; they sum to one.
         source: of the photographs that were counted.
     """
-    figure = page.figure(9, 4)
+    figure = figure_style.figure(9, 4)
     own, prior = figure.subplots(1, 2, sharex=True, sharey=True)
     colors = _own_colors(centers)
     own.scatter(*centers.T[::-1], c=colors, s=_marker(centers), marker="s")
@@ -76,7 +76,7 @@ def planes(lightnesses: Sequence[float]) -> "Figure":
     Args:
         lightnesses: L* in [0, 100], a panel for each.
     """
-    figure = page.figure(2.7 * len(lightnesses) + 0.3, 3, layout="compressed")
+    figure = figure_style.figure(2.7 * len(lightnesses) + 0.3, 3, layout="compressed")
     grid = np.atleast_1d(figure.subplots(1, len(lightnesses), sharey=True))
     axis = np.linspace(-REACH, REACH, PLANE_PIXELS, dtype=np.float32)
     ab = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
@@ -109,7 +109,7 @@ def bins_and_outline(
         outline: corners of the hull of all colors, see `gamut.outline`.
         is_reached: whether a bin is the nearest one of some color.
     """
-    figure = page.figure(7.4, 4.8, layout="compressed")
+    figure = figure_style.figure(7.4, 4.8, layout="compressed")
     axes = figure.subplots()
     closed = np.concatenate([outline, outline[:1]])
     axes.fill(*closed.T[::-1], color="0.9", zorder=0)
@@ -122,7 +122,9 @@ def bins_and_outline(
     ):
         label = f"{chosen.sum()} bins, {meaning}"
         a, b = centers[chosen].T
-        axes.scatter(b, a, s=_marker(centers) / 5, color=page.COLORS[n], label=label)
+        axes.scatter(
+            b, a, s=_marker(centers) / 5, color=figure_style.COLORS[n], label=label
+        )
     axes.set_aspect("equal")
     axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     _label_ab(axes)
@@ -145,7 +147,7 @@ def distributions(
         centers: of the bins, CIELAB units.
         marks: by title, points of the plane by what they are called; at most six.
     """
-    figure = page.figure(3.3 * len(panels) + 0.4, 4.1, layout="compressed")
+    figure = figure_style.figure(3.3 * len(panels) + 0.4, 4.1, layout="compressed")
     grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     points = [ab for some in marks.values() for ab in some.values()]
     seen = [centers[p >= SEEN_SHARE * p.max()] for p in panels.values()]

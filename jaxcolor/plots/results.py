@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from jaxcolor.plots import page
+from jaxcolor.plots import figure_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,14 +23,14 @@ def accuracy_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Fig
     Args:
         curves: by system, "raw" and "rebalanced", percent at 0, 1, ..., 150.
     """
-    figure = page.figure(9, 4)
+    figure = figure_style.figure(9, 4)
     raw, rebalanced = figure.subplots(1, 2, sharey=True)
     for axes, kind, title in (
         (raw, "raw", "all pixels weighted equally"),
         (rebalanced, "rebalanced", "all colors weighted equally"),
     ):
         for look, (system, curve) in zip(
-            page.looks([*curves]), curves.items(), strict=True
+            figure_style.looks([*curves]), curves.items(), strict=True
         ):
             axes.plot(curve[kind], label=system, **look)
         axes.set(title=title, xlabel="ab distance, CIELAB units", xlim=(0, 150))
@@ -52,9 +52,9 @@ def dots(
         panels: by the label of the metric, its value, low and high end by system; an
             interval that is None is not drawn.
     """
-    figure = page.figure(4.5 * len(panels), 0.9 + 0.32 * len(names))
+    figure = figure_style.figure(4.5 * len(panels), 0.9 + 0.32 * len(names))
     grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
-    colors = [look["color"] for look in page.looks(names)]
+    colors = [look["color"] for look in figure_style.looks(names)]
     for axes, (label, numbers) in zip(grid, panels.items(), strict=True):
         for n, (value, low, high) in enumerate(numbers):
             ends = None
@@ -73,10 +73,10 @@ def reliability(diagrams: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figur
     Args:
         diagrams: by system, "pixels", "confidence" and "accuracy" of each interval.
     """
-    figure = page.figure(4.8, 4.4)
+    figure = figure_style.figure(4.8, 4.4)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="gray", linewidth=1, label="calibrated")
-    looks = page.looks([*diagrams])
+    looks = figure_style.looks([*diagrams])
     for look, (system, diagram) in zip(looks, diagrams.items(), strict=True):
         some = np.asarray(diagram["pixels"]) > 0
         x, y = (np.asarray(diagram[k])[some] for k in ("confidence", "accuracy"))
@@ -108,14 +108,16 @@ def heat_maps(
         best: row and column of the cell that is framed; None to frame none.
     """
     wide, high = 0.62 * len(lambdas) + 1.4, 0.42 * len(temperatures) + 1.1
-    figure = page.figure(max(3.0, wide) * len(panels), max(2.4, high))
+    figure = figure_style.figure(max(3.0, wide) * len(panels), max(2.4, high))
     grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
     for axes, (title, values) in zip(grid, panels.items(), strict=True):
         _draw_cells(axes, values)
         if best is not None:
             row, column = best
             across, up = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]]) * 0.46
-            axes.plot(column + across, row + up, color=page.COLORS[1], linewidth=2.5)
+            axes.plot(
+                column + across, row + up, color=figure_style.COLORS[1], linewidth=2.5
+            )
         axes.set_title(title, fontsize="medium")
         axes.set(xlabel="λ", xticks=range(len(lambdas)), yticks=range(len(values)))
         axes.set_xticklabels([f"{x:g}" for x in lambdas])
@@ -141,7 +143,7 @@ def against_temperature(
     """
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    figure = page.figure(5.5 * columns + 1, 4.2 * rows)
+    figure = figure_style.figure(5.5 * columns + 1, 4.2 * rows)
     for place, (label, curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
         # Offset for legibility of the intervals, but only slightly: the position of a
@@ -151,7 +153,11 @@ def against_temperature(
             value, low, high = np.array(numbers).T
             ends = np.maximum(0, [value - low, high - value])
             x = np.asarray(temperatures) + (n - (len(curves) - 1) / 2) * step
-            look = page.look(n) | {"marker": "o", "markersize": 3, "elinewidth": 0.8}
+            look = figure_style.look(n) | {
+                "marker": "o",
+                "markersize": 3,
+                "elinewidth": 0.8,
+            }
             axes.errorbar(x, value, yerr=ends, label=name, **look)
         if label in levels:
             name, level = levels[label]
@@ -181,12 +187,12 @@ def lines(
         is_logarithmic: whether both scales are.
         verticals: by what they are called, values of x that are marked.
     """
-    figure = page.figure(6.6, 3.4)
+    figure = figure_style.figure(6.6, 3.4)
     axes = figure.subplots()
     for n, (label, (across, up)) in enumerate(curves.items()):
-        axes.plot(across, up, label=label, **page.look(n))
+        axes.plot(across, up, label=label, **figure_style.look(n))
     for n, (name, value) in enumerate(verticals.items()):
-        style = page.STYLES[1 + n % 3]
+        style = figure_style.STYLES[1 + n % 3]
         axes.axvline(value, color="gray", linestyle=style, linewidth=1, label=name)
     axes.set(xlabel=x, ylabel=y)
     if is_logarithmic:

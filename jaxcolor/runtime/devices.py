@@ -1,4 +1,4 @@
-"""Runs steps on devices; the only module that names them.
+"""Runs steps on devices: meshes, sharding and transfers.
 
 One pure step of a global batch is lifted over all devices in one of two ways. `jit`
 splits the batch over a mesh and lets the compiler insert the sums. `pmap` runs the

@@ -22,7 +22,7 @@ def source(photo_folder):
 
 
 def _sweep(source, on_done=lambda _: None):
-    colorizers = decoding_sweep.readings(tiny.model(), GRID.lambdas)
+    colorizers = decoding_sweep.colorizers(tiny.model(), GRID.lambdas)
     return decoding_sweep.sweep(colorizers, source, PROTOCOL, GRID, on_done=on_done)
 
 
@@ -102,7 +102,7 @@ def test_the_network_sees_each_batch_once(source, monkeypatch):
 
 
 def test_a_strip_leads_from_the_mean_to_the_mode(source):
-    (own,) = decoding_sweep.readings(tiny.model(), [None])
+    (own,) = decoding_sweep.colorizers(tiny.model(), [None])
     few = sources.Part(source, np.array([0, 3, 5]))
     found = decoding_sweep.strip(own, few, PROTOCOL, GRID)
     assert found.heads == [
@@ -122,4 +122,4 @@ def test_a_strip_leads_from_the_mean_to_the_mode(source):
 
 def test_a_regression_has_nothing_to_sweep():
     with pytest.raises(ValueError, match="predicts ab itself"):
-        decoding_sweep.readings(tiny.model(tiny.REGRESSION), [None, *GRID.lambdas])
+        decoding_sweep.colorizers(tiny.model(tiny.REGRESSION), [None, *GRID.lambdas])

@@ -15,7 +15,7 @@ from jaxcolor.color.heads import Bins
 from jaxcolor.data import albums, splits
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
-from jaxcolor.finetuning import beginning, comparison, settings
+from jaxcolor.finetuning import comparison, initial_model, settings
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained import descriptions, release
 from jaxcolor.training import interruption, priors
@@ -189,7 +189,7 @@ def test_a_model_without_bins_is_refused(own, tmp_path, capsys):
 def test_under_another_prior_a_model_has_the_same_posterior(trained):
     old = tiny.model(tiny.trained_under(trained))
     prior = np.random.default_rng(1).dirichlet(np.ones(313)).astype(np.float32)
-    new = beginning.under(old, prior)
+    new = initial_model.under(old, prior)
     lightness = jnp.linspace(0, 100, 32 * 32).reshape(1, 32, 32)
     posteriors = [
         jax.nn.softmax(Colorizer(m, rebalancing_lambda=1.0).logits(lightness))
@@ -209,7 +209,7 @@ def test_a_prior_of_few_photographs_leans_on_the_model():
     counted = priors.Prior(
         counts, 10.0, 10, 5.0, "mine", 50, 200, 8, False, priors.LAB, ""
     )
-    shares = priors.probabilities(beginning.mixed(counted, old, name="tiny"))
+    shares = priors.probabilities(initial_model.mixed(counted, old, name="tiny"))
     # Fifty photographs, and the model's prior as a hundred.
     expected = (2 / 3) * old.prior
     expected[5] += 1 / 3

@@ -157,7 +157,7 @@ def test_cells_of_ab_are_those_of_the_steps(square, colorizers):
 
 def test_temperatures_share_the_features(square):
     model = tiny.model(COHERENT)
-    (swept,) = decoding_sweep.readings(model, [None])
+    (swept,) = decoding_sweep.colorizers(model, [None])
     lightness = prediction.lightness(square[None])
     logits, features = swept.predict(lightness)
     temperatures = jnp.float32([0.3, 1.0])

@@ -37,7 +37,8 @@ def write(sweep: Sweep, folder: Path, criterion: Criterion) -> None:
         "cells": [
             {**c.decoding._asdict(), "numbers": _plain(c.numbers)} for c in sweep.cells
         ],
-        "criterion": criterion._asdict() | {"told": decoding_grid.wording(criterion)},
+        "criterion": criterion._asdict()
+        | {"in_words": decoding_grid.wording(criterion)},
         "best": best and best.decoding._asdict(),
     }
     atomic.write_json(folder / result_tables.RESULTS, results)

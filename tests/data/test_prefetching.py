@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from jaxcolor.data import ahead
+from jaxcolor.data import prefetching
 
 
 @pytest.mark.parametrize(("threads", "prefetch"), [(0, 2), (2, 0), (1, 1), (3, 2)])
@@ -14,13 +14,13 @@ def test_results_come_in_order_whichever_is_made_first(threads, prefetch):
         time.sleep(0.02 / (1 + number))
         return number
 
-    found = ahead.in_order(make, 7, threads=threads, prefetch=prefetch)
+    found = prefetching.in_order(make, 7, threads=threads, prefetch=prefetch)
     assert list(found) == list(range(7))
 
 
 def test_no_more_than_asked_for_are_made_ahead():
     made = []
-    found = ahead.in_order(made.append, 100, threads=2, prefetch=3)
+    found = prefetching.in_order(made.append, 100, threads=2, prefetch=3)
     list(itertools.islice(found, 2))
     time.sleep(0.05)
     assert len(made) == 2 + 3
@@ -28,7 +28,7 @@ def test_no_more_than_asked_for_are_made_ahead():
 
 @pytest.mark.parametrize("threads", [0, 2])
 def test_an_error_comes_where_its_result_would(threads):
-    found = ahead.in_order(lambda n: 1 // (n - 2), 5, threads=threads, prefetch=2)
+    found = prefetching.in_order(lambda n: 1 // (n - 2), 5, threads=threads, prefetch=2)
     assert [next(found), next(found)] == [-1, -1]
     with pytest.raises(ZeroDivisionError):
         next(found)
@@ -36,7 +36,7 @@ def test_an_error_comes_where_its_result_would(threads):
 
 def test_closing_ends_the_threads():
     before = set(threading.enumerate())
-    found = ahead.in_order(str, 100, threads=2, prefetch=2)
+    found = prefetching.in_order(str, 100, threads=2, prefetch=2)
     next(found)
     started = set(threading.enumerate()) - before
     assert started
