@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+
+from jaxcolor import plots
 
 FOLDER = "pictures"
 # Digits of the numbers that files are named by.
@@ -61,6 +62,6 @@ def make_writer(folder: Path, names: Mapping[str, str], *, count: int) -> OnPict
         for position, picture in enumerate(rgb, start):
             path = folder / names[system] / f"{position:0{digits}}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(path)
+            plots.write_png(picture, path)
 
     return write
