@@ -49,9 +49,9 @@ class Small(nn.Module):
     """A network that compiles at once."""
 
     outputs: int
+    momentum: float
     dtype: Any = jnp.float32
     axis_name: str | None = None
-    momentum: float = 0.9
 
     input_multiple = 8
     output_stride = 4
