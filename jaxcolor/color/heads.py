@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxcolor.color import decode, encode, gamut, losses, rebalance
+from jaxcolor.color import decode, encode, gamut, losses, marginals, rebalance
 from jaxcolor.color.array_types import Ab, BinWeights, Scalar
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.gamut import Gamut
@@ -287,7 +287,12 @@ class RegressionDecoder(NamedTuple):
         return decode.regression(outputs)
 
 
-BY_NAME: dict[str, Callable[..., Head]] = {"bins": Bins, "ab": Regression}
+BY_NAME: dict[str, Callable[..., Head]] = {
+    "ab": Regression,
+    "ab_marginals": marginals.AbMarginals,
+    "bins": Bins,
+    "hue_chroma": marginals.HueChroma,
+}
 """Heads by their names in released models."""
 
 
