@@ -16,6 +16,10 @@ from jaxcolor.color import cielab, hue_chroma, rebalance
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 
+FEWEST_BINS, MOST_BINS = 2, 1000
+MOST_CELLS = 99
+"""The largest side of a window of targets."""
+
 Terms = dict[str, Array]
 Prior = Float[np.ndarray, " q"] | BinWeights | None
 

@@ -29,7 +29,7 @@ DROPOUT = 0.5
 DENSE = {"fc6": 7, "fc7": 1}
 
 Locations = Int[Array, "b n 2"]
-"""Rows and columns of pixels of the output map."""
+"""Rows and columns: of pixels of the lightness, or of cells of the output map."""
 
 Source = Float[Array, "b _ _ _"]
 """A map of the trunk, of any size."""
@@ -106,14 +106,14 @@ class Hypercolumn(nn.Module):
 
     @nn.compact
     def __call__(
-        self, maps: dict[int, Source], locations: Locations | None
+        self, maps: dict[int, Source], cells: Locations | None
     ) -> Float[Array, "b h w o"]:
-        """Returns float32 outputs of the whole map, or (b, 1, n, o) of n locations.
+        """Returns float32 outputs of the whole map, or (b, 1, n, o) of n of its cells.
 
         Args:
             maps: by the factor that each is enlarged by, in the order of their
                 channels in the hypercolumn.
-            locations: of the pixels that are wanted; None for all.
+            cells: rows and columns of those that are wanted; None for all.
         """
         channels = sum(x.shape[-1] for x in maps.values())
         draw = nn.initializers.he_normal()
@@ -123,11 +123,11 @@ class Hypercolumn(nn.Module):
         for factor, x in maps.items():
             rows = kernel[:, :, start : start + x.shape[-1]]
             start += x.shape[-1]
-            if locations is not None:
-                x = at_locations(x, locations, factor=factor)
+            if cells is not None:
+                x = at_cells(x, cells, factor=factor)
             x, rows = nn.dtypes.promote_dtype(x, rows, dtype=self.dtype)
             y = convolutions.conv1x1(x, rows)
-            total += layers.enlarged(y, factor=factor) if locations is None else y
+            total += layers.enlarged(y, factor=factor) if cells is None else y
         return total
 
 
@@ -172,7 +172,7 @@ class Larsson2016(nn.Module):
     output_stride = 4
     outer_layers = OuterLayers(first="trunk/conv1_1", last="head")
     extra_inputs = ("locations",)
-    extra_outputs = ("locations",)
+    extra_outputs = ("cells",)
     has_features = True
 
     def __call__(
@@ -188,8 +188,9 @@ class Larsson2016(nn.Module):
             lightness: L* in [0, 100].
             train: normalize by the batch's statistics and update the running ones, and
                 leave out channels at random: needs a key named "dropout".
-            locations: rows and columns of the n pixels of the map that are wanted;
-                outputs then have the shape (b, 1, n, outputs). None for all.
+            locations: rows and columns of n pixels of the lightness: outputs are those
+                of the cells that have them, and their shape is (b, 1, n, outputs). None
+                for all cells.
 
         Raises:
             ValueError: the height or the width is no multiple of 32.
@@ -203,9 +204,11 @@ class Larsson2016(nn.Module):
         train: bool,
         locations: Locations | None = None,
     ) -> tuple[Float[Array, "b H W outputs"], dict[str, Any]]:
-        """Returns the outputs, and the locations that they belong to, if any."""
+        """Returns the outputs, and the "cells" that they are of, where not of all."""
         outputs = self(lightness, train=train, locations=locations)
-        return outputs, {} if locations is None else {"locations": locations}
+        if locations is None:
+            return outputs, {}
+        return outputs, {"cells": locations // self.output_stride}
 
     @nn.compact
     def outputs_and_features(
@@ -230,8 +233,9 @@ class Larsson2016(nn.Module):
         blocks = Trunk(
             self.width, self.momentum, self.dtype, self.axis_name, name="trunk"
         )(gray[..., None], train=train)
+        cells = None if locations is None else locations // self.output_stride
         features = Hypercolumn(scaled(FEATURES, self.width), self.dtype, name="h_fc1")(
-            by_enlargement(blocks), locations
+            by_enlargement(blocks), cells
         )
         features = nn.relu(features).astype(self.dtype)
         features = nn.Dropout(DROPOUT, deterministic=not train)(features)
@@ -293,31 +297,32 @@ def mean_pool(
     return jnp.asarray(nn.avg_pool(x, (size, size), strides=(size, size)))
 
 
-def at_locations(
-    x: Float[Array, "b H W c"], locations: Locations, *, factor: int
+def at_cells(
+    x: Float[Array, "b H W c"], cells: Locations, *, factor: int
 ) -> Float[Array, "b 1 n c"]:
-    """Returns the pixels at some locations of `layers.enlarged(x, factor=factor)`.
+    """Returns some cells of `layers.enlarged(x, factor=factor)`.
 
     Args:
         x: maps.
-        locations: rows and columns of the enlarged maps.
+        cells: rows and columns of the enlarged maps.
         factor: of the enlargement, even, or 1.
     """
+    if factor == 1:
+        return jax.vmap(lambda image, at: image[at[:, 0], at[:, 1]][None])(x, cells)
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    # Where the center of a cell lies, in pixels of the map with zeros around it.
+    exact = (cells + 0.5) / factor + 0.5
+    before = jnp.floor(exact).astype(jnp.int32)
+    after = exact - before
 
-    def of_image(image: Array, places: Array) -> Array:
-        # Where the place lies, in pixels of a map with zeros around it.
-        exact = (places + 0.5) / factor + 0.5
-        before = jnp.floor(exact).astype(jnp.int32)
-        share = (exact - before)[..., None]
-        padded = jnp.pad(image, ((1, 1), (1, 1), (0, 0)))
-        total = jnp.zeros((len(places), image.shape[-1]), image.dtype)
+    def of_image(image: Array, first: Array, second: Array) -> Array:
+        total = jnp.zeros((len(first), image.shape[-1]), image.dtype)
         for down in (0, 1):
             for right in (0, 1):
-                rows, columns = before[:, 0] + down, before[:, 1] + right
-                weight = abs(1 - down - share[:, 0]) * abs(1 - right - share[:, 1])
-                total += weight.astype(image.dtype) * padded[rows, columns]
+                # Bilinear: 1 - share for the pixel before, share for that after.
+                weight = abs(1 - jnp.array([[down, right]]) - second).prod(axis=-1)
+                seen = image[first[:, 0] + down, first[:, 1] + right]
+                total += weight[:, None].astype(image.dtype) * seen
         return total[None]
 
-    if factor == 1:
-        return jax.vmap(lambda image, at: image[at[:, 0], at[:, 1]][None])(x, locations)
-    return jax.vmap(of_image)(x, locations)
+    return jax.vmap(of_image)(padded, before, after)

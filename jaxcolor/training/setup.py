@@ -97,6 +97,7 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
             remat=config.parallel.remat,
             is_frozen=lambda name: layerwise.rate(name, layers.rates) == 0,
             fixed_statistics=layers.fixed_statistics,
+            seed=config.training.seed,
         )
 
     network = build.network(config, axis_name=None)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree, UInt8
+from jaxtyping import Array, Float, Int, Key, PyTree, UInt8
 
 from jaxcolor.color import cielab, coherence, compose
 from jaxcolor.color.heads import Decoder, Terms
@@ -46,10 +46,6 @@ Batch = Mapping[str, Array]
 """Photographs "rgb", uint8 (b h w 3); with classes, their "label", int32 (b)."""
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Terms]]
-
-# From a random key and the true Lab of a photograph (h w 3) to the extra inputs of the
-# network, by name.
-ExtraInputs = Callable[[PRNGKeyArray, Array], dict[str, Array]]
 
 # From variables and lightness to outputs and colored photographs.
 Colorize = Callable[
@@ -91,7 +87,6 @@ def make_train_step(
     remat: bool = False,
     is_frozen: Callable[[str], bool] | None = None,
     fixed_statistics: Sequence[str] = (),
-    extra_inputs: ExtraInputs | None = None,
     seed: int = 0,
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
@@ -117,7 +112,6 @@ def make_train_step(
         is_frozen: whether the parameter with a name has no gradient; None for no
             parameter. The optimizer has to leave these unchanged.
         fixed_statistics: see `layers.fixed_statistics`.
-        extra_inputs: draws the network's inputs besides lightness; None to give none.
         seed: of dropout and of the extra inputs.
     """
     apply = _make_apply(
@@ -149,7 +143,8 @@ def make_train_step(
             lightness = degrade(state.step, rgb, lightness)
         step_key = jax.random.fold_in(jax.random.key(seed), state.step)
         keys = degradation.keys_of(step_key, rgb)
-        extra = {} if extra_inputs is None else jax.vmap(extra_inputs)(keys, lab)
+        draw = objective.extra_inputs
+        extra = {} if draw is None else jax.vmap(draw)(keys, lab)
         inputs = _Inputs(lightness, extra, keys)
         truth = truth_of(batch, lab, stride=network.output_stride)
         gradients, means, batch_stats = _accumulated(

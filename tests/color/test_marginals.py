@@ -19,6 +19,15 @@ NONE = Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0)
 BOTH = pytest.mark.parametrize("head", [HUE_CHROMA, AB], ids=["hue_chroma", "ab"])
 
 
+# Compiled as a whole, each takes a fraction of the time of its operations.
+_targets = jax.jit(lambda head, lab: head.targets(lab), static_argnums=0)
+_ab = jax.jit(lambda decoder, *given: decoder.ab(decoder.move(given[0]), *given[1:]))
+_terms = jax.jit(
+    lambda head, *given: head.make_terms(None, gray_threshold=None)(*given),
+    static_argnums=0,
+)
+
+
 def _lab(*rgb):
     """Returns a row of cells."""
     return jnp.asarray(color.rgb2lab(np.array([rgb], float)), jnp.float32)
@@ -52,7 +61,7 @@ def test_targets_are_the_bins_of_hue_and_chroma():
     # Red, green, blue, a gray, and a color of hue 0.6 and chroma 0.4.
     colors = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.5, 0.5, 0.5)]
     colors.append(colorsys.hsv_to_rgb(0.6, 0.5, 0.8))
-    codes, weights = HUE_CHROMA.targets(_lab(*colors))
+    codes, weights = _targets(HUE_CHROMA, _lab(*colors))
     assert codes.shape == (1, 5, 2, 32)
     assert (codes.sum(axis=-1) == 1).all()
     found = codes.argmax(axis=-1)[0]
@@ -69,7 +78,7 @@ def test_targets_are_the_bins_of_hue_and_chroma():
     ("gray", "weight"), [(0.0, 0), (0.2, 0.6), (0.5, 1), (0.9, 0.3), (1.0, 0)]
 )
 def test_the_weight_of_chroma_falls_to_0_at_black_and_at_white(gray, weight):
-    _, weights = HUE_CHROMA.targets(_lab((gray, gray, gray)))
+    _, weights = _targets(HUE_CHROMA, _lab((gray, gray, gray)))
     # float32 levels from L*.
     assert float(weights[0, 0, 1]) == pytest.approx(weight, abs=1e-3)
 
@@ -98,10 +107,10 @@ def _random(head, *, seed=0):
 def test_the_loss_is_the_weighted_divergence_of_scipy(window):
     head = HUE_CHROMA._replace(window=window)
     outputs, lab = _random(head)
-    codes, weights = head.targets(lab)
+    codes, weights = _targets(head, lab)
     probs = special.softmax(np.asarray(outputs, float).reshape(5, 6, 2, 32), axis=-1)
     divergence = stats.entropy(np.asarray(codes, float), probs, axis=-1)
-    found = head.make_terms(None, gray_threshold=None)(outputs, lab)
+    found = _terms(head, outputs, lab)
     # float32 logarithms.
     wanted = (np.asarray(weights) * divergence).sum(axis=-1).mean()
     assert float(found["loss"]) == pytest.approx(wanted, rel=1e-4)
@@ -111,17 +120,17 @@ def test_the_loss_is_the_weighted_divergence_of_scipy(window):
 @pytest.mark.parametrize("head", [HUE_CHROMA, HUE_CHROMA._replace(window=3), AB])
 def test_no_constant_outputs_have_a_smaller_loss_than_the_constant_loss(head):
     _, lab = _random(head)
-    terms = head.make_terms(None, gray_threshold=None)
 
     def loss(constant):
-        return terms(jnp.broadcast_to(constant, (5, 6, head.outputs)), lab)["loss"]
+        outputs = jnp.broadcast_to(constant, (5, 6, head.outputs))
+        return _terms(head, outputs, lab)["loss"]
 
-    means = terms(jnp.zeros((5, 6, head.outputs)), lab)
+    means = _terms(head, jnp.zeros((5, 6, head.outputs)), lab)
     # The logarithm of the mean weighted target is the best; empty bins are floored.
     best = jnp.log(jnp.maximum(means["weighted_code"], 1e-12)).reshape(-1)
     wanted = float(head.constant_loss(means))
     assert float(loss(best)) == pytest.approx(wanted, rel=1e-4)
-    slope = jax.grad(loss)(best)
+    slope = jax.jit(jax.grad(loss))(best)
     # No better constant: the loss is convex, and has no slope there.
     np.testing.assert_allclose(slope, 0, atol=1e-5)
 
@@ -131,10 +140,10 @@ def test_a_certain_prediction_gives_the_color_back_within_half_a_bin():
     # when hue and chroma move by half a bin.
     rgb = np.array([colorsys.hsv_to_rgb(h, 0.6, 0.7) for h in np.linspace(0, 1, 41)])
     lab = color.rgb2lab(rgb[None])
-    codes, _ = HUE_CHROMA.targets(jnp.asarray(lab, jnp.float32))
+    codes, _ = _targets(HUE_CHROMA, jnp.asarray(lab, jnp.float32))
     outputs = 1000 * codes.reshape(1, 41, 64)
-    decoder = HUE_CHROMA.decoder(NONE, None)
-    ab = decoder.ab(decoder.move(outputs), jnp.asarray(lab[..., 0], jnp.float32))
+    lightness = jnp.asarray(lab[..., 0], jnp.float32)
+    ab = _ab(HUE_CHROMA.decoder(NONE, None), outputs, lightness)
     again = np.concatenate([lab[..., :1], ab], axis=-1)
     hue, saturation, value = np.moveaxis(color.rgb2hsv(color.lab2rgb(again)), -1, 0)
     wanted = color.rgb2hsv(rgb[None])[..., 0]
@@ -155,7 +164,7 @@ def test_colors_fade_where_hues_disagree():
 
     def chroma(fading):
         head = HueChroma(bins=30, window=1, hue_weight=5.0, fading=fading)
-        ab = head.decoder(NONE, None).ab(outputs, lightness)
+        ab = _ab(head.decoder(NONE, None), outputs, lightness)
         hsv = color.rgb2hsv(color.lab2rgb(np.array([60.0, *np.asarray(ab)])))
         assert hsv[0] == pytest.approx(7.5 / 30, abs=1e-3)
         return hsv[1] * hsv[2]
@@ -171,9 +180,8 @@ def test_hue_and_chroma_need_a_lightness():
 
 
 def test_a_start_of_zeros_is_gray():
-    ab = HUE_CHROMA.decoder(NONE, None).ab(
-        jnp.asarray(HUE_CHROMA.bias(None)), jnp.float32(50.0)
-    )
+    outputs = jnp.asarray(HUE_CHROMA.bias(None))
+    ab = _ab(HUE_CHROMA.decoder(NONE, None), outputs, jnp.float32(50.0))
     # A resultant of float32 rounding is left.
     np.testing.assert_allclose(ab, 0, atol=0.05)
 
@@ -188,7 +196,7 @@ def test_bins_of_a_and_b_are_quantiles_of_a_gaussian():
 def test_a_and_b_fall_into_their_bins():
     # Just on either side of 0, and beyond the outermost edges, at 46.6.
     lab = jnp.array([[[50.0, 0.1, -0.1], [50.0, -80.0, 80.0], [50.0, 46.0, 47.0]]])
-    codes, weights = AB.targets(lab)
+    codes, weights = _targets(AB, lab)
     assert codes.argmax(axis=-1)[0].tolist() == [[16, 15], [0, 31], [30, 31]]
     assert (codes.sum(axis=-1) == 1).all()
     assert (weights == 1).all()
@@ -196,8 +204,7 @@ def test_a_and_b_fall_into_their_bins():
 
 def test_a_and_b_are_decoded_by_their_expectations():
     outputs = np.random.default_rng(0).normal(size=(3, 64))
-    decoder = AB.decoder(NONE, None)
-    found = decoder.ab(decoder.move(jnp.asarray(outputs, jnp.float32)))
+    found = _ab(AB.decoder(NONE, None), jnp.asarray(outputs, jnp.float32))
     probs = special.softmax(outputs.reshape(3, 2, 32), axis=-1)
     centers = stats.norm(0, 25).ppf((np.arange(32) + 0.5) / 32)
     # float32 sums of numbers up to 54.

@@ -1,5 +1,7 @@
 """What networks declare is what they do; by shapes only, so that nothing compiles."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -8,6 +10,7 @@ from jaxcolor import models
 from jaxcolor.models.interface import Network
 
 ARGUMENTS = {
+    "larsson2016": {"width": 0.01},
     "lite_fpn": {"width": 0.25, "encoder_width": 0.25, "encoder_depth": 0.25},
     "zhang2016": {"width": 0.125, "affine": True},
 }
@@ -27,7 +30,11 @@ def _variables(network, side):
 
 def test_a_network_declares_all(network):
     assert isinstance(network, Network)
-    assert network.extra_inputs == ()
+    for name in network.extra_inputs:
+        # Colorizing gives none of them.
+        assert (
+            inspect.signature(type(network).__call__).parameters[name].default is None
+        )
 
 
 def test_the_output_map_is_smaller_by_the_stride(network):

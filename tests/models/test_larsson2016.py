@@ -162,26 +162,48 @@ def test_outputs_are_those_of_the_network_with_a_whole_hypercolumn_in_numpy():
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * scale)
 
 
-def test_outputs_at_locations_are_those_of_the_whole_map():
+def test_outputs_at_locations_are_those_of_their_cells_of_the_whole_map():
     rows, columns = SIZE[0] // 4, SIZE[1] // 4
-    # All pixels, the corners included, in another order for each photograph.
+    # All cells, the corners included, in another order for each photograph.
     whole = np.stack(np.meshgrid(range(rows), range(columns), indexing="ij"), axis=-1)
     random = np.random.default_rng(0)
-    locations = np.stack([random.permutation(whole.reshape(-1, 2)) for _ in range(2)])
+    cells = np.stack([random.permutation(whole.reshape(-1, 2)) for _ in range(2)])
+    locations = 4 * cells + random.integers(0, 4, cells.shape)
     found = _apply(_variables(), _lightness(), jnp.asarray(locations, jnp.int32))
     dense = np.asarray(_apply(_variables(), _lightness()))
-    expected = np.stack(
-        [
-            image[at[:, 0], at[:, 1]][None]
-            for image, at in zip(dense, locations, strict=True)
-        ]
-    )
+    expected = [[image[tuple(at.T)]] for image, at in zip(dense, cells, strict=True)]
     # The same sums, of which enlarging comes first here.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.ptp(dense))
 
 
-def test_locations_are_given_back_with_their_outputs():
-    locations = jnp.array([[[3, 5], [0, 0]]], jnp.int32)
+def test_gradients_at_all_cells_are_those_of_the_whole_map():
+    layer = larsson2016.Hypercolumn(features=3, dtype=jnp.float32)
+    random = np.random.default_rng(0)
+    maps = {
+        factor: jnp.asarray(random.normal(size=(1, 8 // factor, 16 // factor, 2)), "f4")
+        for factor in (1, 2, 4, 8)
+    }
+    by_y = jnp.asarray(random.normal(size=(1, 8, 16, 3)), jnp.float32)
+    cells = np.stack(np.meshgrid(range(8), range(16), indexing="ij"), axis=-1)
+    kernel = jnp.asarray(random.normal(size=(1, 1, 8, 3)), jnp.float32)
+
+    def loss(kernel, maps, cells):
+        params = {"kernel": kernel, "bias": jnp.zeros(3)}
+        y = layer.apply({"params": params}, maps, cells)
+        return (y.reshape(by_y.shape) * by_y).sum()
+
+    slopes = jax.jit(jax.grad(loss, argnums=(0, 1)))
+    found = slopes(kernel, maps, jnp.asarray(cells.reshape(1, -1, 2)))
+    # float32 sums over 128 cells, in another order.
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4),
+        found,
+        slopes(kernel, maps, None),
+    )
+
+
+def test_cells_are_given_with_the_outputs_at_locations():
+    locations = jnp.array([[[15, 20], [0, 3]]], jnp.int32)
 
     def apply(locations):
         return _network().apply(
@@ -194,7 +216,7 @@ def test_locations_are_given_back_with_their_outputs():
 
     outputs, extra = jax.jit(apply)(locations)
     assert outputs.shape == (1, 1, 2, OUTPUTS)
-    assert extra["locations"].tolist() == locations.tolist()
+    assert extra["cells"].tolist() == [[[3, 5], [0, 0]]]
     dense, extra = jax.eval_shape(lambda: apply(None))
     assert dense.shape == (1, SIZE[0] // 4, SIZE[1] // 4, OUTPUTS)
     assert extra == {}

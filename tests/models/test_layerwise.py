@@ -139,6 +139,7 @@ ARGUMENTS = {
         "weight_decay": 0.1,
         "clip_norm": 1.0,
     },
+    "caffe_sgd": {"momentum": 0.9, "weight_decay": 0.1, "bias_rate": 2.0},
     "muon": {
         "momentum": 0.9,
         "adam_share": 0.1,

@@ -153,6 +153,38 @@ def test_muon_turns_kernels_orthogonally_and_leaves_the_rest_to_adam():
         np.testing.assert_allclose(updates[layer][name], expected, rtol=1e-4)
 
 
+def test_caffe_sgd_moves_by_the_rates_of_earlier_steps_too():
+    # Caffe: v = m v + rate (gradient + decay x), x = x - v; twice the rate for biases,
+    # and no decay.
+    rates = (0.1, 0.1, 0.01)
+    optimizer = optimizers.caffe_sgd(
+        lambda step: jnp.array(rates)[step],
+        momentum=0.9,
+        weight_decay=0.5,
+        bias_rate=2.0,
+    )
+    new = after(optimizer, 3)["conv1_1"]
+    for name, decay, factor in (("kernel", 0.5, 1.0), ("bias", 0.0, 2.0)):
+        x = np.asarray(PARAMS["conv1_1"][name], np.float64)
+        v = np.zeros_like(x)
+        for rate in rates:
+            v = 0.9 * v + factor * rate * (0.1 + decay * x)
+            x = x - v
+        np.testing.assert_allclose(new[name], x, rtol=RTOL)
+
+
+def test_multistep_falls_at_the_named_steps():
+    rate = optimizers.multistep(peak=1.0, factor=0.1, at=(3, 5))
+    found = [float(rate(step)) for step in range(7)]
+    np.testing.assert_allclose(found, [1, 1, 1, 0.1, 0.1, 0.01, 0.01], rtol=1e-6)
+
+
+@pytest.mark.parametrize("at", [(5, 3), (3, 3), (0, 3)])
+def test_multistep_at_steps_that_do_not_rise_is_refused(at):
+    with pytest.raises(ValueError, match="wanted rising numbers of steps"):
+        optimizers.multistep(peak=1.0, factor=0.1, at=at)
+
+
 def test_a_trapezoid_rises_stays_and_falls():
     rate = optimizers.trapezoid(peak=2.0, warmup=3, cooldown=4, length=12)
     found = [float(rate(step)) for step in range(14)]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 
 from jaxcolor import models
-from jaxcolor.color import gamut, heads
+from jaxcolor.color import gamut, heads, marginals
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.color.heads import Head, Prior
 from jaxcolor.models.interface import Network
@@ -136,11 +136,108 @@ class Regression(NamedTuple):
         return objectives.of_head(head, prior)
 
 
+class HueChroma(NamedTuple):
+    """The section `objective` named "hue_chroma", see `marginals.HueChroma`.
+
+    Attributes:
+        bins: of hue, and of chroma.
+        window: side of the square of cells whose colors are a target, odd.
+        hue_weight: of the divergence of hue, times the chroma of the cell.
+        fading: resultant length of the hues below which colors fade; 0 for no fading.
+        samples: locations in each photograph that are learned from, see
+            `objectives.of_samples`; 0 for all.
+        margin: pixels between these and the border, at least.
+    """
+
+    bins: int
+    window: int
+    hue_weight: float
+    fading: float
+    samples: int
+    margin: int
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        _check_bins(fields)
+        values.check_range(fields, ("window",), low=1, high=marginals.MOST_CELLS)
+        if self.window % 2 == 0:
+            raise ValueError(f"window is {self.window}; wanted an odd number")
+        values.check_range(fields, ("hue_weight", "samples", "margin"), low=0)
+        values.check_range(fields, ("fading",), low=0, high=1)
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of hue and chroma."""
+        return marginals.HueChroma(
+            bins=self.bins,
+            window=self.window,
+            hue_weight=self.hue_weight,
+            fading=self.fading,
+        )
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        return _of_marginals(head, samples=self.samples, margin=self.margin)
+
+
+class AbMarginals(NamedTuple):
+    """The section `objective` named "ab_marginals", see `marginals.AbMarginals`.
+
+    Attributes:
+        bins: of a, and of b.
+        sigma: of the Gaussian whose quantiles separate them, in CIELAB units.
+        samples: as of `HueChroma`.
+        margin: as of `HueChroma`.
+    """
+
+    bins: int
+    sigma: float
+    samples: int
+    margin: int
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        _check_bins(fields)
+        values.check_range(fields, ("sigma",), low=0, is_above=True)
+        values.check_range(fields, ("samples", "margin"), low=0)
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of a and b."""
+        return marginals.AbMarginals(bins=self.bins, sigma=self.sigma)
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        return _of_marginals(head, samples=self.samples, margin=self.margin)
+
+
+def _check_bins(fields: dict[str, Any]) -> None:
+    low, high = marginals.FEWEST_BINS, marginals.MOST_BINS
+    values.check_range(fields, ("bins",), low=low, high=high)
+
+
+def _of_marginals(head: Head, *, samples: int, margin: int) -> Objective:
+    if not samples:
+        return objectives.of_head(head, None)
+    assert isinstance(head, marginals.HueChroma | marginals.AbMarginals)
+    return objectives.of_samples(head, samples=samples, margin=margin)
+
+
 WITH_BINS = ("classification",)
 """The objectives of configs that have the sections `gamut` and `prior`."""
 
 OBJECTIVES: dict[str, Any] = {
+    "ab_marginals": AbMarginals,
     "classification": Classification,
+    "hue_chroma": HueChroma,
     "regression": Regression,
 }
 
@@ -236,7 +333,7 @@ class Release(NamedTuple):
 
     Attributes:
         size: long side of a photograph for the network, in pixels.
-        temperature: of the annealed mean; None for a regression.
+        temperature: of the annealed mean; None for an objective without bins of ab.
         rebalancing_lambda: the lambda that the posterior is moved to; None likewise.
         coherence: see `jaxcolor.color.coherence`; 0 for a network without features.
     """

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import optax
 
@@ -105,6 +105,28 @@ class Sgd(NamedTuple):
         return optimizers.sgd(schedule, **self._asdict())
 
 
+class CaffeSgd(NamedTuple):
+    """The section `optimizer` named "caffe_sgd", see `optimizers.caffe_sgd`."""
+
+    momentum: float
+    weight_decay: float
+    bias_rate: float
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        values.check_range(fields, ("momentum",), low=0, high=1, is_below=True)
+        values.check_range(fields, ("weight_decay", "bias_rate"), low=0)
+
+    def make(self, schedule: optax.Schedule) -> optax.GradientTransformation:
+        """Returns the optimizer for a learning rate by step."""
+        return optimizers.caffe_sgd(schedule, **self._asdict())
+
+
 class Steps(NamedTuple):
     """The section `schedule` named "steps": arguments of `optimizers.steps`."""
 
@@ -126,6 +148,29 @@ class Steps(NamedTuple):
     def make(self) -> optax.Schedule:
         """Returns the learning rate by step."""
         return optimizers.steps(**self._asdict())
+
+
+class Multistep(NamedTuple):
+    """The section `schedule` named "multistep": arguments of `optimizers.multistep`."""
+
+    peak: float
+    factor: float
+    at: tuple[int, ...]
+
+    def check(self) -> None:
+        """Refuses steps that do not rise.
+
+        Raises:
+            ValueError: naming the first number out of range.
+        """
+        fields: dict[str, Any] = self._asdict()
+        values.check_range(fields, ("peak",), low=0)
+        values.check_range(fields, ("factor",), low=0, is_above=True)
+        self.make()
+
+    def make(self) -> optax.Schedule:
+        """Returns the learning rate by step."""
+        return optimizers.multistep(**self._asdict())
 
 
 class WarmupCosine(NamedTuple):
@@ -171,10 +216,21 @@ class Trapezoid(NamedTuple):
         return optimizers.trapezoid(**self._asdict())
 
 
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "muon": Muon, "sgd": Sgd}
-Optimizer = Adam | AdamW | Muon | Sgd
-SCHEDULES = {"steps": Steps, "trapezoid": Trapezoid, "warmup_cosine": WarmupCosine}
-Schedule = Steps | WarmupCosine | Trapezoid
+OPTIMIZERS = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "caffe_sgd": CaffeSgd,
+    "muon": Muon,
+    "sgd": Sgd,
+}
+Optimizer = Adam | AdamW | CaffeSgd | Muon | Sgd
+SCHEDULES = {
+    "multistep": Multistep,
+    "steps": Steps,
+    "trapezoid": Trapezoid,
+    "warmup_cosine": WarmupCosine,
+}
+Schedule = Multistep | Steps | WarmupCosine | Trapezoid
 
 
 class Layers(NamedTuple):
