@@ -42,7 +42,9 @@ def get_config() -> ConfigDict:
         name="caffe_sgd", momentum=0.9, weight_decay=5e-4, bias_rate=2.0
     )
     config.schedule = dict(
-        name="multistep", peak=1e-3, factor=0.1, at=(1_000_000, 1_500_000, 1_750_000)
+        name="piecewise",
+        rates=(1e-3, 1e-4, 1e-5, 1e-6),
+        starts=(1_000_000, 1_500_000, 1_750_000),
     )
     # The authors' scale: a photograph of 3 by 2 has a short side of 256 pixels.
     config.release = dict(

@@ -305,9 +305,9 @@ class RegressionDecoder(NamedTuple):
 
 
 BY_NAME: dict[str, Callable[..., Head]] = {
+    "bins": Bins,
     "ab": Regression,
     "ab_marginals": marginals.AbMarginals,
-    "bins": Bins,
     "hue_chroma": marginals.HueChroma,
 }
 """Heads by their names in released models."""

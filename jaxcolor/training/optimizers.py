@@ -1,7 +1,8 @@
 """Optimizers and learning-rate schedules: the paper's, and for short trainings."""
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -200,15 +201,29 @@ def steps(*, peak: float, factor: float, every: int) -> optax.Schedule:
     return optax.exponential_decay(peak, every, factor, staircase=True)
 
 
-def multistep(*, peak: float, factor: float, at: tuple[int, ...]) -> optax.Schedule:
-    """Returns a learning rate that is multiplied by `factor` at some steps.
+def piecewise(*, rates: Sequence[float], starts: Sequence[int]) -> optax.Schedule:
+    """Returns a learning rate that stays the same between some steps.
+
+    Args:
+        rates: one after the other.
+        starts: the first step of each rate but the first.
 
     Raises:
-        ValueError: the steps do not rise from one on.
+        ValueError: there are not as many as that, or they do not rise from above 0.
     """
-    if list(at) != sorted(set(at)) or min(at, default=1) < 1:
-        raise ValueError(f"at is {at}; wanted rising numbers of steps, from 1 on")
-    return optax.piecewise_constant_schedule(peak, dict.fromkeys(at, factor))
+    if not rates or len(starts) != len(rates) - 1:
+        raise ValueError(
+            f"starts has {len(starts)} and rates {len(rates)} numbers;"
+            " wanted one start for each rate but the first"
+        )
+    if not all(a < b for a, b in itertools.pairwise((0, *starts))):
+        raise ValueError(f"starts is {tuple(starts)}; wanted rising numbers above 0")
+
+    def rate(step: ArrayLike) -> jax.Array:
+        number = jnp.searchsorted(jnp.asarray([*starts], jnp.int32), step, side="right")
+        return jnp.asarray([*rates], jnp.float32)[number]
+
+    return rate
 
 
 def warmup_cosine(*, peak: float, warmup: int, length: int) -> optax.Schedule:
@@ -272,7 +287,7 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "sgd": sgd,
 }
 SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
-    "multistep": multistep,
+    "piecewise": piecewise,
     "steps": steps,
     "trapezoid": trapezoid,
     "warmup_cosine": warmup_cosine,

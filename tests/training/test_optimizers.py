@@ -173,18 +173,6 @@ def test_caffe_sgd_moves_by_the_rates_of_earlier_steps_too():
         np.testing.assert_allclose(new[name], x, rtol=RTOL)
 
 
-def test_multistep_falls_at_the_named_steps():
-    rate = optimizers.multistep(peak=1.0, factor=0.1, at=(3, 5))
-    found = [float(rate(step)) for step in range(7)]
-    np.testing.assert_allclose(found, [1, 1, 1, 0.1, 0.1, 0.01, 0.01], rtol=1e-6)
-
-
-@pytest.mark.parametrize("at", [(5, 3), (3, 3), (0, 3)])
-def test_multistep_at_steps_that_do_not_rise_is_refused(at):
-    with pytest.raises(ValueError, match="wanted rising numbers of steps"):
-        optimizers.multistep(peak=1.0, factor=0.1, at=at)
-
-
 def test_a_trapezoid_rises_stays_and_falls():
     rate = optimizers.trapezoid(peak=2.0, warmup=3, cooldown=4, length=12)
     found = [float(rate(step)) for step in range(14)]

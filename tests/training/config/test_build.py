@@ -79,3 +79,42 @@ def test_a_check_computes_nothing(monkeypatch):
 
     monkeypatch.setattr(jax, "jit", fail)
     build.check(config())
+
+
+def of_larsson2016(**changes):
+    """Returns small/larsson2016 with changes, as by `config`."""
+    named = {name.replace("__", "."): value for name, value in changes.items()}
+    return schema.changed(reading.read("small/larsson2016", []), named)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"release__temperature": 0.38},
+            r"release\.temperature is 0\.38; wanted none, as the model predicts hue",
+        ),
+        (
+            {"objective__samples": 16, "objective__margin": 32},
+            r"objective\.margin is 32; wanted less than half the crop's 64",
+        ),
+        ({"pipeline__crop": 40}, r"pipeline\.crop is 40; wanted a multiple of 32"),
+    ],
+)
+def test_what_hue_and_chroma_cannot_have_is_refused_in_a_line(changes, told):
+    with pytest.raises(ValueError, match=rf"^config\.{told}[^\n]*$"):
+        build.check(of_larsson2016(**changes))
+
+
+def test_samples_need_a_network_that_takes_locations():
+    fields = schema.to_dict(of_larsson2016(objective__samples=16))
+    fields["model"] = schema.to_dict(config())["model"]
+    wanted = r"objective\.name wants a network that takes locations .* 'zhang2016'$"
+    with pytest.raises(ValueError, match=wanted):
+        build.check(schema.bind(fields))
+
+
+def test_hue_and_chroma_are_taken_for_the_whole_map_of_any_network():
+    fields = schema.to_dict(of_larsson2016())
+    fields["model"] = schema.to_dict(config())["model"]
+    build.check(schema.bind(fields))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import optax
 
@@ -150,27 +150,25 @@ class Steps(NamedTuple):
         return optimizers.steps(**self._asdict())
 
 
-class Multistep(NamedTuple):
-    """The section `schedule` named "multistep": arguments of `optimizers.multistep`."""
+class Piecewise(NamedTuple):
+    """The section `schedule` named "piecewise": arguments of `optimizers.piecewise`."""
 
-    peak: float
-    factor: float
-    at: tuple[int, ...]
+    rates: tuple[float, ...]
+    starts: tuple[int, ...]
 
     def check(self) -> None:
-        """Refuses steps that do not rise.
+        """Refuses rates below 0, and starts that do not belong to them.
 
         Raises:
-            ValueError: naming the first number out of range.
+            ValueError: naming the first of them.
         """
-        fields: dict[str, Any] = self._asdict()
-        values.check_range(fields, ("peak",), low=0)
-        values.check_range(fields, ("factor",), low=0, is_above=True)
+        rates = {f"rates[{n}]": rate for n, rate in enumerate(self.rates)}
+        values.check_range(rates, tuple(rates), low=0)
         self.make()
 
     def make(self) -> optax.Schedule:
         """Returns the learning rate by step."""
-        return optimizers.multistep(**self._asdict())
+        return optimizers.piecewise(**self._asdict())
 
 
 class WarmupCosine(NamedTuple):
@@ -225,12 +223,12 @@ OPTIMIZERS = {
 }
 Optimizer = Adam | AdamW | CaffeSgd | Muon | Sgd
 SCHEDULES = {
-    "multistep": Multistep,
+    "piecewise": Piecewise,
     "steps": Steps,
     "trapezoid": Trapezoid,
     "warmup_cosine": WarmupCosine,
 }
-Schedule = Multistep | Steps | WarmupCosine | Trapezoid
+Schedule = Piecewise | Steps | WarmupCosine | Trapezoid
 
 
 class Layers(NamedTuple):
