@@ -308,7 +308,7 @@ def terms(outputs: Float[Array, "h w n"], targets: Targets) -> Terms:
         "loss": (weights * divergence).sum(axis=-1).mean(),
         "kl": divergence.sum(axis=-1).mean(),
         "weighted_code": (weights[..., None] * codes).mean(axis=(0, 1)),
-        "weighted_entropy": (weights * entropy).sum(axis=-1).mean(),
+        "weighted_entropy": (weights * entropy).mean(axis=(0, 1)),
     }
 
 
@@ -317,7 +317,7 @@ def _constant_loss(means: Terms) -> Scalar:
     cross_entropies = jax.vmap(rebalance.constant_predictor_loss)(
         means["weighted_code"]
     )
-    return cross_entropies.sum() - means["weighted_entropy"]
+    return (cross_entropies - means["weighted_entropy"]).sum()
 
 
 def _by_distribution(outputs: Float[Array, "*p n"]) -> Float[Array, "*p 2 q"]:

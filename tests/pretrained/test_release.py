@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from jaxcolor import models
 from jaxcolor.evaluation import manifests
 from jaxcolor.pretrained import descriptions, model_card, release
 from tests import tiny
@@ -222,7 +223,10 @@ def test_an_argument_of_a_wrong_kind_is_refused(released, argument, value, messa
     [
         ({"format_version": 3}, "has format 3; this jaxcolor reads 2"),
         ({"format_version": 1}, "reads 2: release the model again .* or rename in it"),
-        ({"network": "vgg"}, "unknown network 'vgg'; known: lite_fpn, zhang2016"),
+        (
+            {"network": "vgg"},
+            f"unknown network 'vgg'; known: {', '.join(models.BY_NAME)}",
+        ),
         (
             {"arguments": {**tiny.BINS.arguments, "depth": 3}},
             "arguments of zhang2016: missing or unknown field: depth",
