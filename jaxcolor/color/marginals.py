@@ -20,6 +20,7 @@ FEWEST_BINS, MOST_BINS = 2, 1000
 MOST_CELLS = 99
 """The largest side of a window of targets."""
 
+# As in `heads`, which imports this module.
 Terms = dict[str, Array]
 Prior = Float[np.ndarray, " q"] | BinWeights | None
 
