@@ -56,6 +56,7 @@ class Dahl2016(nn.Module):
     # The last normalization takes the place of a bias.
     outer_layers = OuterLayers(first="trunk/conv1_1", last="headnorm")
     extra_inputs = ()
+    extra_outputs = ()
     encoder = Encoder(kind="vgg16", module="trunk")
     has_features = False
 

@@ -67,6 +67,7 @@ class LiteFpn(nn.Module):
     output_stride = 4
     outer_layers = OuterLayers(first="encoder/stem", last="head")
     extra_inputs = ()
+    extra_outputs = ()
     encoder = Encoder(kind="efficientnet_lite", module="encoder")
     has_features = True
 
