@@ -127,8 +127,9 @@ class SigmoidUvDecoder(NamedTuple):
     ) -> Ab:
         """Returns the ab of UV under the gray level of a lightness as luma.
 
-        The color that YUV then gives has another lightness than that where it is
-        saturated; only its ab counts.
+        Luma and lightness agree for grays only, so the color that YUV gives is a
+        little lighter or darker; its ab counts. On photographs, true UV comes back as
+        ab within a CIELAB unit in the mean.
 
         Args:
             outputs: as of the network.

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import ndimage, optimize, special
-from skimage import color
+from skimage import color, data
 
 from jaxcolor.color import head_sigmoid_uv
 from jaxcolor.color.decode import Decoding
@@ -110,6 +110,16 @@ def test_ab_is_that_of_scikit_images_yuv_under_the_gray_level():
     )
     # float32, and scikit-image's digits.
     np.testing.assert_allclose(found, expected, atol=2e-2)
+
+
+def test_true_uv_of_a_photograph_gives_its_ab_back():
+    rgb = data.coffee()[::8, ::8]
+    lab = color.rgb2lab(rgb)
+    found = HEAD.decoder(DECODING, None).ab(
+        jnp.float32(special.logit(_uv(rgb / 255))), jnp.float32(lab[..., 0])
+    )
+    # Of colors 40 units from gray; luma stands for lightness.
+    assert np.linalg.norm(found - lab[..., 1:], axis=-1).mean() < 1
 
 
 def test_the_bias_is_gray_at_every_lightness():

@@ -111,8 +111,8 @@ def test_outputs_are_those_of_the_same_layers_in_numpy():
     assert outputs.shape == (2, 16, 24, 2)
     for found, one in zip(outputs, lightness, strict=True):
         expected = _in_numpy(variables, one)
-        # Sixteen layers of float32 sums, and scikit-image's grays, whose channels differ
-        # by up to 1e-5.
+        # Sixteen layers of float32 sums; the channels of scikit-image's grays differ by
+        # up to 1e-5.
         scale = np.abs(expected).max()
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * scale)
 

@@ -28,8 +28,7 @@ def random_state(seed=0, widths=WIDTHS):
         state[f"classifier.{position}.bias"] = (made,)
     scales = {name: np.sqrt(2 / np.prod(s[1:])) for name, s in state.items()}
     return {
-        name: (scales[name] if len(s) > 1 else 0.1)
-        * random.normal(size=s).astype(np.float32)
+        name: np.float32((scales[name] if len(s) > 1 else 0.1) * random.normal(size=s))
         for name, s in state.items()
     }
 

@@ -84,8 +84,8 @@ def read_trunk(path: str | Path, *, wanted: PyTree, gray_mean: float) -> PyTree:
 
     Args:
         path: see `torch_pickle.read`.
-        wanted: the trunk's parameters, of which the shapes count: some of the
-            convolutions by their names here, and possibly fc6 and fc7 as convolutions.
+        wanted: the trunk's parameters by layer. Convolutions named as here are read,
+            and fc6 and fc7, as convolutions; other layers stay as they are.
         gray_mean: of a trunk that sees one channel, what is subtracted from the gray
             level in [0, 1] before.
 
@@ -93,8 +93,10 @@ def read_trunk(path: str | Path, *, wanted: PyTree, gray_mean: float) -> PyTree:
         ValueError: the file cannot be read, or has other shapes.
     """
     tensors = torch_pickle.read(path)
-    found = {}
+    found = dict(wanted)
     for layer, own in wanted.items():
+        if layer not in CONVS and layer not in DENSE:
+            continue
         shape = np.shape(own["kernel"])
         read = _dense if layer in DENSE else _convolution
         params = read(tensors, path, layer)

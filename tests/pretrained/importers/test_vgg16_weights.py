@@ -1,11 +1,9 @@
 """Trunks from torchvision's VGG-16: what the tensors become in another network."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxcolor.models import vgg16
 from jaxcolor.pretrained.importers import vgg16_weights
 from tests.models import test_vgg16
 
@@ -15,7 +13,7 @@ WIDTHS = test_vgg16.WIDTHS
 
 @pytest.fixture
 def state():
-    return {name: np.float32(x) for name, x in test_vgg16.random_state().items()}
+    return test_vgg16.random_state()
 
 
 @pytest.fixture
@@ -35,26 +33,35 @@ def _first_block(channels):
     }
 
 
+def _convolved(maps, layer):
+    """Inner pixels of a convolution, by the window of each."""
+    windows = np.lib.stride_tricks.sliding_window_view(maps, (3, 3), axis=(0, 1))
+    return np.einsum("hwikl,klio->hwo", windows, layer["kernel"]) + layer["bias"]
+
+
 def test_a_trunk_of_one_channel_sees_gray_as_three_equal_colors(path):
     colors, gray = (
         vgg16_weights.read_trunk(path, wanted=_first_block(n), gray_mean=GRAY_MEAN)
         for n in (3, 1)
     )
-    levels = np.random.default_rng(0).random((1, 9, 9, 1), np.float32)
-    blocks = vgg16.Features(WIDTHS[:1])
-    equal = vgg16.normalize(jnp.asarray(np.repeat(levels, 3, axis=-1)))
-    (expected,) = blocks.apply({"params": colors}, equal)
-    (found,) = blocks.apply({"params": gray}, jnp.asarray(levels - GRAY_MEAN))
-    # The edges, of two convolutions, are padded with other grays.
-    inside = np.s_[:, 2:-2, 2:-2]
-    # float32.
-    np.testing.assert_allclose(found[inside], expected[inside], atol=1e-5)
-    assert np.any(expected[inside])
+    levels = np.random.default_rng(0).random((9, 9, 1))
+    # torchvision's documentation of its models.
+    normalized = (levels - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    expected = _convolved(normalized, colors["conv1_1"])
+    found = _convolved(levels - GRAY_MEAN, gray["conv1_1"])
+    # float32 weights.
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_array_equal(
+        gray["conv1_2"]["kernel"], colors["conv1_2"]["kernel"]
+    )
 
 
 def test_only_the_layers_of_the_trunk_are_read(path):
-    found = vgg16_weights.read_trunk(path, wanted=_first_block(3), gray_mean=0.0)
-    assert set(found) == {"conv1_1", "conv1_2"}
+    norm = {"scale": np.ones(WIDTHS[0])}
+    wanted = {**_first_block(3), "conv1_1norm": norm}
+    found = vgg16_weights.read_trunk(path, wanted=wanted, gray_mean=0.0)
+    assert set(found) == {"conv1_1", "conv1_2", "conv1_1norm"}
+    assert found["conv1_1norm"] is norm
 
 
 def test_dense_layers_become_convolutions(path, state):

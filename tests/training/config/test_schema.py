@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from configs import l2, scenes_small
+from jaxcolor import models
 from jaxcolor.pretrained import descriptions
 from jaxcolor.training.config import build, reading, schema
 
@@ -45,7 +46,9 @@ def _module(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_can_be_trained_and_described(name):
     config = reading.read(name, [])
-    build.check(config)
+    # The tests have eight devices, and some batches are for fewer.
+    batch = {"training.batch_size": 8 * config.training.batch_size}
+    build.check(schema.changed(config, batch))
     described = build.description(config)
     assert descriptions.from_fields(descriptions.to_fields(described)) == described
     descriptions.network(described)
@@ -122,7 +125,7 @@ def test_a_missing_argument_is_named():
     ("section", "told"),
     [
         ("schedule", "'linear'; wanted one of steps, trapezoid, warmup_cosine"),
-        ("model", "'linear'; wanted one of lite_fpn, zhang2016"),
+        ("model", f"'linear'; wanted one of {', '.join(models.BY_NAME)}"),
     ],
 )
 def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
