@@ -2,9 +2,9 @@
 
 Run:    jaxcolor train --config small/dahl2016 --workdir runs/small/dahl2016 \
             --config.data.source=PHOTOS
-Expect: brownish colors, as of small/l2. Unlike the author's, the trunk starts from
-    scratch and is trained, not frozen: published weights of VGG-16 fit the full width
-    only. Not yet trained to its end.
+Expect: brownish colors, as with small/l2, for half of its operations. Unlike the
+    author's, the trunk starts from scratch and is trained, not frozen: published
+    weights of VGG-16 fit the full width only. Not yet trained to its end.
 """
 
 from ml_collections import ConfigDict
