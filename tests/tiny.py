@@ -71,6 +71,7 @@ class Nested(nn.Module):
     outer_layers = OuterLayers("encoder/conv", "head")
     extra_inputs = ()
     extra_outputs = ()
+    encoder = None
     has_features = False
 
     def flops(self, height, width):

@@ -14,7 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxcolor.color import decode, encode, gamut, losses, marginals, rebalance
+from jaxcolor.color import (
+    decode,
+    encode,
+    gamut,
+    head_sigmoid_uv,
+    losses,
+    marginals,
+    rebalance,
+)
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.gamut import Gamut
@@ -309,6 +317,7 @@ BY_NAME: dict[str, Callable[..., Head]] = {
     "ab": Regression,
     "ab_marginals": marginals.AbMarginals,
     "hue_chroma": marginals.HueChroma,
+    "sigmoid_uv": head_sigmoid_uv.SigmoidUv,
 }
 """Heads by their names in released models."""
 

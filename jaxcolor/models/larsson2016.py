@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxcolor.color import cielab
 from jaxcolor.models import convolutions, interface, layers, vgg16
-from jaxcolor.models.interface import OuterLayers
+from jaxcolor.models.interface import Encoder, OuterLayers
 
 GRAY_MEAN = 0.4488
 """Subtracted from gray levels in [0, 1]. Source: the released train_vgg16.prototxt."""
@@ -171,6 +171,7 @@ class Larsson2016(nn.Module):
     input_multiple = 32
     output_stride = 4
     outer_layers = OuterLayers(first="trunk/conv1_1", last="head")
+    encoder = Encoder(kind="vgg16", module="trunk", gray_mean=GRAY_MEAN)
     extra_inputs = ("locations",)
     extra_outputs = ("cells",)
     has_features = True

@@ -137,7 +137,7 @@ def enlarged(
 
 
 class Conv(nn.Module):
-    """A convolution with bias; He initialization for a ReLU after it.
+    """A convolution; He initialization for a ReLU after it.
 
     Attributes:
         features: channels out.
@@ -145,6 +145,7 @@ class Conv(nn.Module):
         size: height and width of the kernel, odd.
         stride: pixels from one output to the next.
         dilation: pixels from one tap of the kernel to the next.
+        has_bias: whether a bias is added, which a normalization after it would undo.
     """
 
     features: int
@@ -152,12 +153,17 @@ class Conv(nn.Module):
     size: int = 3
     stride: int = 1
     dilation: int = 1
+    has_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
         shape = (self.size, self.size, x.shape[-1], self.features)
-        x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
         form = {"stride": self.stride, "dilation": self.dilation}
+        if not self.has_bias:
+            kernel = _param(self, "kernel", _he, shape)
+            x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+            return convolutions.conv(x, kernel, **form)
+        x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
         return convolutions.conv(x, kernel, **form) + bias
 
 

@@ -35,6 +35,7 @@ class Plain(nn.Module):
     outer_layers = OuterLayers("Dense_0", "Dense_0")
     extra_inputs = ()
     extra_outputs = ()
+    encoder = None
     has_features = False
 
     def flops(self, height, width):

