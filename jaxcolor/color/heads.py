@@ -18,6 +18,7 @@ from jaxcolor.color import decode, encode, gamut, losses, rebalance
 from jaxcolor.color.array_types import Ab, BinWeights, Scalar
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.gamut import Gamut
+from jaxcolor.color.sigmoid_ab import SigmoidAb
 
 # Smallest share of a bin of which the logarithm is taken: no training photograph may
 # have the bin.
@@ -287,7 +288,11 @@ class RegressionDecoder(NamedTuple):
         return decode.regression(outputs)
 
 
-BY_NAME: dict[str, Callable[..., Head]] = {"bins": Bins, "ab": Regression}
+BY_NAME: dict[str, Callable[..., Head]] = {
+    "bins": Bins,
+    "ab": Regression,
+    "sigmoid_ab": SigmoidAb,
+}
 """Heads by their names in released models."""
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from jaxcolor.models import lite_fpn, zhang2016
+from jaxcolor.models import iizuka2016, lite_fpn, zhang2016
 from jaxcolor.models.interface import Network
 
 BY_NAME: dict[str, Callable[..., Network]] = {
+    "iizuka2016": iizuka2016.Iizuka2016,
     "lite_fpn": lite_fpn.LiteFpn,
     "zhang2016": zhang2016.Zhang2016,
 }

@@ -116,7 +116,7 @@ def test_a_missing_argument_is_named():
     ("section", "told"),
     [
         ("schedule", "'linear'; wanted one of steps, trapezoid, warmup_cosine"),
-        ("model", "'linear'; wanted one of lite_fpn, zhang2016"),
+        ("model", "'linear'; wanted one of iizuka2016, lite_fpn, zhang2016"),
     ],
 )
 def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
@@ -137,7 +137,7 @@ def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
         ("schedule", "peak", 10**400, "10+; wanted a finite number"),
         ("training", "steps", 10**400, r"10+; wanted at most 2\^31 - 1"),
         ("training", "seed", 2**31, r"\d+; wanted at most 2\^31 - 1"),
-        ("optimizer", "name", [], r"\[\]; wanted one of adam"),
+        ("optimizer", "name", [], r"\[\]; wanted one of adadelta, adam"),
         ("pipeline", "flip", "no", "'no'; wanted True or False"),
         ("pipeline", "scales", (), r"\(\); wanted 2 numbers"),
         ("pipeline", "scales", (1.0,), r"\(1.0,\); wanted 2 numbers"),

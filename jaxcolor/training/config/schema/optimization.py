@@ -105,6 +105,27 @@ class Sgd(NamedTuple):
         return optimizers.sgd(schedule, **self._asdict())
 
 
+class Adadelta(NamedTuple):
+    """The section `optimizer` named "adadelta": arguments of `optimizers.adadelta`."""
+
+    rho: float
+    eps: float
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        values.check_range(fields, ("rho",), low=0, high=1, is_below=True)
+        values.check_range(fields, ("eps",), low=0, is_above=True)
+
+    def make(self, schedule: optax.Schedule) -> optax.GradientTransformation:
+        """Returns the optimizer for a learning rate by step."""
+        return optimizers.adadelta(schedule, **self._asdict())
+
+
 class Steps(NamedTuple):
     """The section `schedule` named "steps": arguments of `optimizers.steps`."""
 
@@ -171,8 +192,14 @@ class Trapezoid(NamedTuple):
         return optimizers.trapezoid(**self._asdict())
 
 
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "muon": Muon, "sgd": Sgd}
-Optimizer = Adam | AdamW | Muon | Sgd
+OPTIMIZERS = {
+    "adadelta": Adadelta,
+    "adam": Adam,
+    "adamw": AdamW,
+    "muon": Muon,
+    "sgd": Sgd,
+}
+Optimizer = Adadelta | Adam | AdamW | Muon | Sgd
 SCHEDULES = {"steps": Steps, "trapezoid": Trapezoid, "warmup_cosine": WarmupCosine}
 Schedule = Steps | WarmupCosine | Trapezoid
 
