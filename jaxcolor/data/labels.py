@@ -3,19 +3,22 @@
 For trainings in which a photograph may be of no class that counts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
 
 from jaxcolor.data import imagenet
 from jaxcolor.data.sources import Part, Records, Source
+from jaxcolor.data.splits import Split
 
 UNKNOWN = -1
 """The label of a photograph of no class, or of none that counts."""
 
+# Classes that an error names.
+LISTED = 8
 # Parts of a path that name no folder of their own.
 UNNAMED = ("/", ".", "..")
 
@@ -32,6 +35,60 @@ class Labeling(NamedTuple):
     classes: tuple[str, ...]
     training: Int[np.ndarray, " training"]
     validation: Int[np.ndarray, " validation"]
+
+
+def of_split(split: Split, *, classes: Sequence[str], source: str) -> Labeling:
+    """Returns the classes of all photographs of a training.
+
+    Args:
+        split: the photographs.
+        classes: their names; none for all that `classes_of` finds in training.
+        source: name of the training photographs, for errors.
+
+    Raises:
+        ValueError: no training photograph is of a class, or all are of one.
+    """
+    found = candidates(split.training)
+    known = classes_of(found)
+    named = tuple(classes) or known
+    training = numbers(found, named)
+    if len(named) < 2 or not np.any(training != UNKNOWN):
+        wanted = (
+            f"some of {listed(classes)}"
+            if classes
+            else "CLASS/FILE of two classes or more, or a data set with labels"
+        )
+        raise ValueError(
+            f"labels are missing: the photographs of {source} are of"
+            f" {'the class ' + listed(known) if known else 'no class'};"
+            f" wanted {wanted}"
+        )
+    return Labeling(named, training, numbers(candidates(split.validation), named))
+
+
+def unseen(labeling: Labeling) -> list[str]:
+    """Lists the classes of which there is no training photograph."""
+    seen = set(labeling.training.tolist())
+    return [name for n, name in enumerate(labeling.classes) if n not in seen]
+
+
+def to_json(labeling: Labeling) -> dict[str, Any]:
+    """Returns the classes of photographs as JSON values."""
+    classes, *both = labeling
+    training, validation = (x.tolist() for x in both)
+    return {"classes": classes, "training": training, "validation": validation}
+
+
+def from_json(fields: Mapping[str, Any]) -> Labeling:
+    """Returns the classes that `to_json` wrote."""
+    both = (np.array(fields[name], np.int32) for name in ("training", "validation"))
+    return Labeling(tuple(fields["classes"]), *both)
+
+
+def listed(classes: Sequence[str]) -> str:
+    """Returns the names of classes for an error; the first few of many."""
+    more = f" and {len(classes) - LISTED} more" * (len(classes) > LISTED)
+    return ", ".join(classes[:LISTED]) + more
 
 
 def candidates(source: Source) -> list[tuple[str, ...]]:

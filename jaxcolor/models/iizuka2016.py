@@ -111,7 +111,7 @@ class Iizuka2016(nn.Module):
     ) -> Float[Array, "b H W outputs"]:
         """Returns float32 outputs of shape (b, h / 2, w / 2, outputs).
 
-        Without the sigmoid of the paper, which belongs to `heads.SigmoidAb`.
+        Without the sigmoid of the paper, which belongs to `sigmoid_ab.SigmoidAb`.
 
         Args:
             lightness: L* in [0, 100]; centered and scaled to about [-0.5, 0.5] here.

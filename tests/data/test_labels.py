@@ -1,11 +1,14 @@
 """Classes of photographs: from folders, records and ImageNet's names."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from jaxcolor.data import imagenet, labels
 from jaxcolor.data.sources import Files, Part, Records
+from jaxcolor.data.splits import Split
 
 SCENES = ("forest", "sea")
 
@@ -68,3 +71,46 @@ def test_photographs_named_as_in_imagenet_are_of_its_classes():
     source = _files("n01443537_1.JPEG", "sea/n01443537_2.JPEG", "1.jpg")
     assert labels.candidates(source) == [("n01443537",), ("sea",), ()]
     assert "n01443537" in imagenet.wnids()
+
+
+def _split(training, validation=()):
+    return Split(_files(*training), _files(*validation))
+
+
+def test_photographs_set_aside_have_the_classes_of_the_training():
+    split = _split(["sea/1.jpg", "forest/2.jpg"], ["desert/3.jpg", "sea/4.jpg"])
+    found = labels.of_split(split, classes=(), source="photos")
+    assert found.classes == ("forest", "sea")
+    assert found.training.tolist() == [1, 0]
+    assert found.validation.tolist() == [-1, 1]
+    assert found.training.dtype == np.int32
+
+
+def test_classes_survive_json():
+    split = _split(["sea/1.jpg", "forest/2.jpg"], ["x/3.jpg"])
+    found = labels.of_split(split, classes=SCENES, source="photos")
+    again = labels.from_json(json.loads(json.dumps(labels.to_json(found))))
+    assert again.classes == found.classes
+    for one, other in zip(found[1:], again[1:], strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "told"),
+    [
+        (["1.jpg"], (), "of no class; wanted CLASS/FILE of two classes"),
+        (["sea/1.jpg", "2.jpg"], (), "of the class sea; wanted CLASS/FILE of two"),
+        (["a/1.jpg", "b/2.jpg"], SCENES, "of the class a, b; wanted some of forest, s"),
+        (["1.jpg"], SCENES, "of no class; wanted some of forest, sea"),
+    ],
+)
+def test_missing_labels_are_told(names, classes, told):
+    told = f"^labels are missing: the photographs of photos are {told}"
+    with pytest.raises(ValueError, match=told):
+        labels.of_split(_split(names), classes=classes, source="photos")
+
+
+def test_a_class_without_photographs_is_found():
+    found = labels.of_split(_split(["sea/1.jpg"]), classes=SCENES, source="photos")
+    assert labels.unseen(found) == ["forest"]

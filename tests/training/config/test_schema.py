@@ -147,7 +147,7 @@ def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
         ("model", "width", "wide", "'wide'; wanted a number"),
         ("model", "affine", 1, "1; wanted True or False"),
         ("layers", "rates", 3, "3; wanted a dictionary"),
-        ("layers", "fixed_statistics", "head", "'head'; wanted a tuple of prefixes"),
+        ("layers", "fixed_statistics", "head", "'head'; wanted a tuple of texts"),
     ],
 )
 def test_a_value_of_another_type_is_refused(section, name, value, told):
