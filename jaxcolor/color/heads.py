@@ -26,6 +26,7 @@ from jaxcolor.color import (
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.gamut import Gamut
+from jaxcolor.color.sigmoid_ab import SigmoidAb
 
 # Smallest share of a bin of which the logarithm is taken: no training photograph may
 # have the bin.
@@ -318,6 +319,7 @@ BY_NAME: dict[str, Callable[..., Head]] = {
     "ab_marginals": marginals.AbMarginals,
     "hue_chroma": marginals.HueChroma,
     "sigmoid_uv": head_sigmoid_uv.SigmoidUv,
+    "sigmoid_ab": SigmoidAb,
 }
 """Heads by their names in released models."""
 

@@ -54,6 +54,7 @@ HEAD_FIELDS: dict[str, Field] = {
 ARGUMENT_FIELDS: dict[str, Field] = {
     "outputs": records.whole(least=1, most=MOST_OUTPUTS),
     "momentum": records.number(least=0, most=1),
+    "global_size": records.whole(least=1, most=records.LARGEST_SIZE),
 }
 """Fields of networks; other fields are checked by the type of the attribute."""
 

@@ -1,10 +1,11 @@
 """Objectives: the loss terms of a head, over a batch."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxcolor.color import marginals
@@ -31,6 +32,10 @@ class Truth(NamedTuple):
     label: Int[Array, " b"]
 
 
+Means = Mapping[str, Any]
+"""Means of terms over many images, by name; NumPy's arrays or JAX's."""
+
+
 class Objective(NamedTuple):
     """The loss of a training, and how its outputs become ab.
 
@@ -42,12 +47,14 @@ class Objective(NamedTuple):
         extra_outputs: names of the extra outputs of the network that it wants.
         extra_inputs: draws the network's inputs besides lightness in training; None
             to give none.
+        logged: from the means of terms over many images to those that a log shows.
     """
 
     terms: Callable[[Array, Truth, Mapping[str, Array]], Terms]
     constant_loss: Callable[[Terms], Array]
     extra_outputs: tuple[str, ...] = ()
     extra_inputs: ExtraInputs | None = None
+    logged: Callable[[Means], Means] = lambda means: means
 
 
 def of_head(
@@ -112,3 +119,74 @@ def of_samples(
         return {"locations": found}
 
     return Objective(terms, head.constant_loss, ("cells",), draw)
+
+
+def with_classes(colors: Objective, *, alpha: float) -> Objective:
+    """Returns an objective that also learns the classes of photographs.
+
+    To the loss of the colors it adds alpha times the cross entropy of the network's
+    extra output "classes", nats. A photograph of unknown class adds nothing. Both are
+    means over all photographs, also those of unknown class, so that parts of a batch
+    add up; the log has the cross entropy and the accuracy of the others alone.
+
+    Args:
+        colors: the objective of the outputs.
+        alpha: weight of the cross entropy.
+
+    Source:
+        Iizuka et al. 2016, "Let there be Color!", the loss of the joint training.
+    """
+
+    def terms(outputs: Array, truth: Truth, extra: Mapping[str, Array]) -> Terms:
+        found = colors.terms(outputs, truth, extra)
+        logits = extra["classes"]
+        # All zero where the class is unknown.
+        counts = jax.nn.one_hot(truth.label, logits.shape[-1])
+        surprise = -(counts * jax.nn.log_softmax(logits)).sum(axis=-1)
+        is_hit = jnp.argmax(logits, axis=-1) == truth.label
+        return {
+            **found,
+            "loss": found["loss"] + alpha * surprise,
+            "color_loss": found["loss"],
+            "class_loss": surprise,
+            "class_accuracy": is_hit.astype(jnp.float32),
+            "class_counts": counts,
+        }
+
+    def constant_loss(means: Terms) -> Array:
+        counts = means["class_counts"]
+        labeled = jnp.maximum(counts.sum(), jnp.finfo(counts.dtype).tiny)
+        entropy = -jax.scipy.special.xlogy(counts, counts / labeled).sum()
+        return colors.constant_loss(means) + alpha * entropy
+
+    def logged(means: Means) -> Means:
+        """Returns means in which those of classes are over labeled photographs."""
+        shown = dict(colors.logged(means))
+        # Missing where all steps were skipped.
+        labeled = np.sum(shown.pop("class_counts", 0.0))
+        for name in ("class_loss", "class_accuracy"):
+            mean = shown.pop(name, 0.0)
+            if labeled:
+                shown[name] = mean / labeled
+        return shown
+
+    extra_outputs = (*colors.extra_outputs, "classes")
+    return Objective(
+        terms, constant_loss, extra_outputs, colors.extra_inputs, logged
+    )
+
+
+def numbers(objective: Objective, means: Means) -> dict[str, float]:
+    """Returns the numbers of a log: means of terms, and the loss of a constant output.
+
+    Args:
+        objective: whose terms they are.
+        means: over many images; without "loss" where no step was made.
+    """
+    shown = objective.logged(means)
+    found = {name: float(x) for name, x in shown.items() if np.ndim(x) == 0}
+    if "loss" in means:
+        # Means over many batches come from the host, in float64.
+        exact = jax.tree.map(jnp.float32, dict(means))
+        found["constant_loss"] = float(objective.constant_loss(exact))
+    return found

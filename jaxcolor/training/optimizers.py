@@ -153,6 +153,23 @@ def caffe_sgd(
     )
 
 
+def adadelta(
+    schedule: optax.Schedule, *, rho: float, eps: float
+) -> optax.GradientTransformation:
+    """Returns Adadelta, which needs no learning rate: a rate of 1 leaves it as it is.
+
+    Args:
+        schedule: factor on its steps, by step.
+        rho: kept of the running means of squares each step.
+        eps: added to both means. Gradients whose squares are far below it are followed
+            at about the rate itself, as without Adadelta.
+
+    Source:
+        Zeiler 2012 (arXiv:1212.5701), algorithm 1.
+    """
+    return optax.adadelta(schedule, rho=rho, eps=eps)
+
+
 def by_layer(
     inner: optax.GradientTransformation,
     *,
@@ -280,6 +297,7 @@ def trapezoid(
 
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "adadelta": adadelta,
     "adam": adam,
     "adamw": adamw,
     "caffe_sgd": caffe_sgd,

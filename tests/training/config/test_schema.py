@@ -194,7 +194,7 @@ def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
         ("schedule", "peak", 10**400, "10+; wanted a finite number"),
         ("training", "steps", 10**400, r"10+; wanted at most 2\^31 - 1"),
         ("training", "seed", 2**31, r"\d+; wanted at most 2\^31 - 1"),
-        ("optimizer", "name", [], r"\[\]; wanted one of adam"),
+        ("optimizer", "name", [], r"\[\]; wanted one of adadelta, adam"),
         ("pipeline", "flip", "no", "'no'; wanted True or False"),
         ("pipeline", "scales", (), r"\(\); wanted 2 numbers"),
         ("pipeline", "scales", (1.0,), r"\(1.0,\); wanted 2 numbers"),
@@ -204,7 +204,7 @@ def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
         ("model", "width", "wide", "'wide'; wanted a number"),
         ("model", "affine", 1, "1; wanted True or False"),
         ("layers", "rates", 3, "3; wanted a dictionary"),
-        ("layers", "fixed_statistics", "head", "'head'; wanted a tuple of prefixes"),
+        ("layers", "fixed_statistics", "head", "'head'; wanted a tuple of texts"),
     ],
 )
 def test_a_value_of_another_type_is_refused(section, name, value, told):

@@ -15,6 +15,7 @@ from jaxcolor.training.config.schema.method import (
     Initialization,
     Model,
     PriorFile,
+    RegressionWithClasses,
     Release,
     Task,
 )
@@ -214,6 +215,13 @@ def _choice(section: str, record: Any) -> str:
 def _check_together(config: Config) -> None:
     """Refuses sections that do not fit each other."""
     config.parallel.check_share(config.training, devices=1)
+    if isinstance(config.objective, RegressionWithClasses):
+        named, count = config.objective.classes, config.model.arguments.get("classes")
+        if named and count is not None and count != len(named):
+            raise ValueError(
+                f"config.model.classes is {count}; wanted {len(named)}, one for each of"
+                " config.objective.classes"
+            )
     encoder = config.initialization.encoder
     with_encoder = method.models_with_encoder()
     if encoder is not None and config.model.name not in with_encoder:

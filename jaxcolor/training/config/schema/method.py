@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 
 from jaxcolor import models
-from jaxcolor.color import gamut, head_sigmoid_uv, heads, marginals
+from jaxcolor.color import gamut, head_sigmoid_uv, heads, marginals, sigmoid_ab
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.color.heads import Head, Prior
+from jaxcolor.models.iizuka2016 import GLOBAL_STRIDE
 from jaxcolor.models.interface import Network
 from jaxcolor.training import objectives
 from jaxcolor.training.config import values
@@ -21,6 +22,7 @@ PROVIDED = ("outputs", "dtype", "axis_name", "parent", "name")
 # Fields of networks that multiply channels or layers, and the most that they may be:
 # sixty-four times the paper's width is beyond any machine.
 MULTIPLIERS, LARGEST = ("width", "encoder_width", "encoder_depth"), 64
+COUNTS = ("classes", "global_size")
 
 
 class Bins(NamedTuple):
@@ -246,6 +248,45 @@ class SigmoidUv(NamedTuple):
         return objectives.of_head(head, prior)
 
 
+class RegressionWithClasses(NamedTuple):
+    """The section `objective` named "regression_with_classes".
+
+    Ab through a sigmoid, see `color.sigmoid_ab.SigmoidAb`, and the classes of
+    photographs, see `objectives.with_classes`.
+
+    Attributes:
+        alpha: weight of the classes' cross entropy.
+        classes: their names; a photograph is of the class that its folder, or the
+            label of its record, names, and of none if that is not among them. Empty
+            for all first folders, or all labels, of the training photographs.
+    """
+
+    alpha: float
+    classes: tuple[str, ...]
+
+    def check(self) -> None:
+        """Refuses a negative weight, a single class, and one that occurs twice.
+
+        Raises:
+            ValueError: naming it.
+        """
+        values.check_range(self._asdict(), ("alpha",), low=0)
+        if len(self.classes) == 1 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(
+                f"classes are {', '.join(map(repr, self.classes))}; wanted none, or two"
+                " or more that differ"
+            )
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of ab through a sigmoid."""
+        return sigmoid_ab.SigmoidAb()
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        colors = objectives.of_head(head, prior)
+        return objectives.with_classes(colors, alpha=self.alpha)
+
+
 WITH_BINS = ("classification",)
 """The objectives of configs that have the sections `gamut` and `prior`."""
 
@@ -255,6 +296,7 @@ OBJECTIVES: dict[str, Any] = {
     "hue_chroma": HueChroma,
     "regression": Regression,
     "sigmoid_uv": SigmoidUv,
+    "regression_with_classes": RegressionWithClasses,
 }
 
 
@@ -277,6 +319,12 @@ class Model(NamedTuple):
         """
         numbers = [name for name in MULTIPLIERS if name in self.arguments]
         values.check_range(self.arguments, numbers, low=0, high=LARGEST, is_above=True)
+        counts = [name for name in COUNTS if name in self.arguments]
+        values.check_range(self.arguments, counts, low=1)
+        if (size := self.arguments.get("global_size", 0)) % GLOBAL_STRIDE:
+            raise ValueError(
+                f"global_size is {size}; wanted a multiple of {GLOBAL_STRIDE}"
+            )
         decays = [name for name in ("momentum",) if name in self.arguments]
         values.check_range(self.arguments, decays, low=0, high=1, is_below=True)
 

@@ -105,6 +105,27 @@ class Sgd(NamedTuple):
         return optimizers.sgd(schedule, **self._asdict())
 
 
+class Adadelta(NamedTuple):
+    """The section `optimizer` named "adadelta": arguments of `optimizers.adadelta`."""
+
+    rho: float
+    eps: float
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        values.check_range(fields, ("rho",), low=0, high=1, is_below=True)
+        values.check_range(fields, ("eps",), low=0, is_above=True)
+
+    def make(self, schedule: optax.Schedule) -> optax.GradientTransformation:
+        """Returns the optimizer for a learning rate by step."""
+        return optimizers.adadelta(schedule, **self._asdict())
+
+
 class CaffeSgd(NamedTuple):
     """The section `optimizer` named "caffe_sgd", see `optimizers.caffe_sgd`."""
 
@@ -215,13 +236,14 @@ class Trapezoid(NamedTuple):
 
 
 OPTIMIZERS = {
+    "adadelta": Adadelta,
     "adam": Adam,
     "adamw": AdamW,
     "caffe_sgd": CaffeSgd,
     "muon": Muon,
     "sgd": Sgd,
 }
-Optimizer = Adam | AdamW | CaffeSgd | Muon | Sgd
+Optimizer = Adadelta | Adam | AdamW | CaffeSgd | Muon | Sgd
 SCHEDULES = {
     "piecewise": Piecewise,
     "steps": Steps,
