@@ -203,7 +203,7 @@ def lines(
 
 
 def against_count(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, x: str, y: str
+    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], *, x: str, y: str
 ) -> "Figure":
     """Draws lines with dots over counts that begin at 0 and reach hundreds.
 

@@ -4,9 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxcolor.color.heads import Head, Prior, Terms
+
+# From a random key and the true Lab of a photograph (h w 3) to the extra inputs of the
+# network, by name.
+ExtraInputs = Callable[[PRNGKeyArray, Array], dict[str, Array]]
 
 UNKNOWN = -1
 """The label of a photograph of no class, or of none that counts."""
@@ -33,11 +37,18 @@ class Objective(NamedTuple):
         constant_loss: from the means of terms over many images to the loss of the
             best constant output on them, weights included.
         extra_outputs: names of the extra outputs of the network that it wants.
+        extra_inputs: draws the network's inputs besides lightness in training; None
+            to give none.
+        detached: "outputs", or the extra output, whose gradient does not reach the
+            layers that it shares with the others; None to let all of them reach these.
+            The network has a field of this name.
     """
 
     terms: Callable[[Array, Truth, Mapping[str, Array]], Terms]
     constant_loss: Callable[[Terms], Array]
     extra_outputs: tuple[str, ...] = ()
+    extra_inputs: ExtraInputs | None = None
+    detached: str | None = None
 
 
 def of_head(

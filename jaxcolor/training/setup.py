@@ -97,6 +97,7 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
             remat=config.parallel.remat,
             is_frozen=lambda name: layerwise.rate(name, layers.rates) == 0,
             fixed_statistics=layers.fixed_statistics,
+            seed=config.training.seed,
         )
 
     network = build.network(config, axis_name=None)
@@ -115,7 +116,9 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
     crop = config.pipeline.crop
     flops = train_step.FORWARD_PASSES * network.flops(crop, crop)
     statistics = train_step.make_statistics_step(
-        network, fixed_statistics=layers.fixed_statistics
+        network,
+        fixed_statistics=layers.fixed_statistics,
+        extra_inputs=objective.extra_inputs,
     )
     lifted = devices.lift(make_step, kind=config.parallel.lift)
     # Last, so that a start that failed does not bind the next one.

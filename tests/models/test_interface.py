@@ -9,14 +9,20 @@ from jaxcolor.models.interface import Network
 
 ARGUMENTS = {
     "lite_fpn": {"width": 0.25, "encoder_width": 0.25, "encoder_depth": 0.25},
+    "siggraph17": {"width": 0.125, "centers_mask": True},
     "zhang2016": {"width": 0.125, "affine": True},
 }
+# Of networks that predict ab itself; others have any number of outputs.
+OUTPUTS = {"siggraph17": 2}
+# Channels of the first layer besides lightness, by extra input.
+CHANNELS = {"hints": 3}
 
 
 @pytest.fixture(params=sorted(models.BY_NAME))
 def network(request) -> Network:
     make = models.BY_NAME[request.param]
-    return make(**ARGUMENTS[request.param], outputs=7, momentum=0.9)
+    outputs = OUTPUTS.get(request.param, 7)
+    return make(**ARGUMENTS[request.param], outputs=outputs, momentum=0.9)
 
 
 def _variables(network, side):
@@ -27,7 +33,25 @@ def _variables(network, side):
 
 def test_a_network_declares_all(network):
     assert isinstance(network, Network)
-    assert network.extra_inputs == ()
+    assert set(network.extra_inputs) <= set(CHANNELS)
+
+
+def test_extra_outputs_are_those_that_a_network_declares(network):
+    if not network.extra_outputs:
+        assert not hasattr(network, "outputs_and_extra")
+        return
+    side = network.input_multiple
+    outputs, extra = jax.eval_shape(
+        lambda variables: network.apply(
+            variables,
+            jnp.zeros((1, side, side)),
+            train=False,
+            method="outputs_and_extra",
+        ),
+        _variables(network, side),
+    )
+    assert outputs.shape[-1] == network.outputs
+    assert set(extra) == set(network.extra_outputs)
 
 
 def test_the_output_map_is_smaller_by_the_stride(network):
@@ -42,7 +66,7 @@ def test_the_output_map_is_smaller_by_the_stride(network):
     stride = network.output_stride
     for found in jax.tree.leaves(shapes):
         assert found.shape[:3] == (2, height // stride, width // stride)
-    assert jax.tree.leaves(shapes)[0].shape[3] == network.outputs == 7
+    assert jax.tree.leaves(shapes)[0].shape[3] == network.outputs
 
 
 def test_the_outer_layers_see_lightness_and_give_the_outputs(network):
@@ -54,8 +78,10 @@ def test_the_outer_layers_see_lightness_and_give_the_outputs(network):
             found = found[part]
         return found
 
-    assert layer(network.outer_layers.first)["kernel"].shape[2] == 1
-    assert layer(network.outer_layers.last)["bias"].shape == (7,)
+    assert layer(network.outer_layers.first)["kernel"].shape[2] == 1 + sum(
+        CHANNELS[name] for name in network.extra_inputs
+    )
+    assert layer(network.outer_layers.last)["bias"].shape == (network.outputs,)
 
 
 def test_another_size_is_refused(network):

@@ -98,6 +98,14 @@ def _check_objective(config: Config, module: Network) -> None:
     prior = None if its.gamut is None else np.full(outputs, 1 / outputs, np.float32)
     try:
         made = objective(config, prior)
+        if made.extra_inputs is not None:
+            draw, lab = made.extra_inputs, jnp.zeros((1, 1, 3))
+            drawn = jax.eval_shape(lambda: draw(jax.random.key(0), lab))
+            if unknown := set(drawn) - set(module.extra_inputs):
+                raise ValueError(
+                    f"name wants a network that takes {', '.join(sorted(unknown))};"
+                    f" config.model.name is {config.model.name!r}"
+                )
         if lacking := set(made.extra_outputs) - set(module.extra_outputs):
             raise ValueError(
                 f"name wants a network that predicts {', '.join(sorted(lacking))};"

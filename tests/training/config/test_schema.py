@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from configs import l2, scenes_small
+from jaxcolor import models
 from jaxcolor.pretrained import descriptions
 from jaxcolor.training.config import build, reading, schema
 
@@ -116,7 +117,7 @@ def test_a_missing_argument_is_named():
     ("section", "told"),
     [
         ("schedule", "'linear'; wanted one of steps, trapezoid, warmup_cosine"),
-        ("model", "'linear'; wanted one of lite_fpn, zhang2016"),
+        ("model", f"'linear'; wanted one of {', '.join(models.BY_NAME)}"),
     ],
 )
 def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
