@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -108,15 +108,28 @@ def find(config: str | Path) -> Path:
     if str(config) in named:
         return named[str(config)]
     raise ValueError(
-        f"there is no config at {config}; wanted a file, or one of {', '.join(named)}"
+        f"there is no config at {config}; wanted a file, or one of {_listed(named)}"
     )
 
 
 def known() -> dict[str, Path]:
-    """Returns the paths of the project's own configs by name."""
+    """Returns the paths of the project's own configs by name, such as "small/l2"."""
     folder = next((one for one in FOLDERS if one.is_dir()), None)
-    found = [] if folder is None else sorted(folder.glob("[!_]*.py"))
-    return {path.stem: path for path in found}
+    if folder is None:
+        return {}
+    found = sorted([*folder.glob("[!_]*.py"), *folder.glob("[!_]*/[!_]*.py")])
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Lists names, those of one folder in braces: l2, small/{l2, zhang2016}."""
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        folder, _, stem = name.rpartition("/")
+        folders.setdefault(folder, []).append(stem)
+    own = folders.pop("", [])
+    inner = [f"{one}/{{{', '.join(stems)}}}" for one, stems in folders.items()]
+    return ", ".join([*own, *inner])
 
 
 def _overrides_of(arguments: Sequence[str]) -> list[Override]:
@@ -237,15 +250,18 @@ def _of_file(path: Path) -> Fields:
 
 
 def _module_of(path: Path) -> ModuleType:
-    folder = path.resolve().parent
-    name = f"{folder.name}.{path.stem}"
+    path = path.resolve()
+    folder = path.parent
+    own = next((one.resolve() for one in FOLDERS if one.is_dir()), folder)
+    # A folder inside the project's own is a package in that package.
+    top = own if own in path.parents else folder
+    name = ".".join(path.relative_to(top.parent).with_suffix("").parts)
     spec = importlib.util.spec_from_file_location(name, path)
     # A file with another ending has no loader.
     if spec is None or spec.loader is None:
         raise ValueError("it is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    own = next((one for one in FOLDERS if one.is_dir()), folder)
-    with _package("jaxcolor.configs", own), _package(folder.name, folder):
+    with _package("jaxcolor.configs", own), _package(top.name, top):
         spec.loader.exec_module(module)
     return module
 

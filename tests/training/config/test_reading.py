@@ -94,6 +94,27 @@ def test_an_override_that_does_not_fit_is_one_line(overrides, told):
 def test_a_config_is_found_by_name_and_by_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert reading.read("smoke", []) == reading.read(CONFIGS / "smoke.py", [])
+    in_a_folder = reading.read(CONFIGS / "small" / "l2.py", [])
+    assert reading.read("small/l2", []) == in_a_folder
+
+
+def test_what_configs_share_is_no_config():
+    assert not [name for name in reading.known() if "_base" in name]
+
+
+def test_names_of_a_folder_are_listed_together():
+    told = r", zhang2016_pod, small/\{.*l2, l2_finetune, .*zhang2016, .*\}$"
+    with pytest.raises(ValueError, match=told):
+        reading.read("small/smok", [])
+
+
+def test_the_small_methods_see_the_same_crops():
+    names = [name for name in reading.known() if name.startswith("small/")]
+    configs = [reading.read(name, []) for name in names]
+    assert len(configs) >= 4
+    for one in configs:
+        for section in ("training", "data", "pipeline"):
+            assert getattr(one, section) == getattr(configs[0], section)
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path, monkeypatch):
@@ -144,10 +165,12 @@ def _project(folder: Path, *, seed: int) -> Path:
     path.write_text(
         f"from . import base\nfrom {folder.name} import base as same\n"
         "from jaxcolor.configs import bundled\n"
+        "from jaxcolor.configs.small import l2\n"
         "def get_config():\n"
         "    assert same is base\n"
         "    config = base.get_config()\n"
         "    config.layers = bundled.get_config().layers\n"
+        "    config.release.size = l2.get_config().release.size\n"
         "    return config\n"
     )
     return path
@@ -183,6 +206,7 @@ def test_an_installed_package_finds_its_configs_from_anywhere(tmp_path):
         "from jaxcolor.training.config import reading\n"
         "assert 'site' in str(reading.known()['smoke'])\n"
         "assert reading.read('smoke', []).training.steps == 20\n"
+        "assert reading.read('small/l2', []).training.steps == 2000\n"
     )
     subprocess.run(
         [sys.executable, "-c", script],

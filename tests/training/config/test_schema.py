@@ -15,7 +15,9 @@ from jaxcolor.training.config import build, reading, schema
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted(
-    path.stem for path in (ROOT / "configs").glob("*.py") if path.stem != "__init__"
+    path.relative_to(ROOT / "configs").with_suffix("").as_posix()
+    for path in (ROOT / "configs").rglob("*.py")
+    if not path.stem.startswith("_")
 )
 # What no module of a training may need to read a config in JSON.
 WITHOUT_ML_COLLECTIONS = """
@@ -37,6 +39,10 @@ def fields(**changes):
     return {name: section for name, section in found.items() if section is not None}
 
 
+def _module(name):
+    return importlib.import_module(f"configs.{name.replace('/', '.')}")
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_can_be_trained_and_described(name):
     config = reading.read(name, [])
@@ -48,7 +54,7 @@ def test_every_config_can_be_trained_and_described(name):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_says_how_to_run_it_and_what_to_expect(name):
-    told = importlib.import_module(f"configs.{name}").__doc__
+    told = _module(name).__doc__
     assert f"\nRun:    jaxcolor train --config {name} " in told
     assert "\nExpect: " in told
 
@@ -61,7 +67,7 @@ def test_a_config_is_the_same_after_json(name):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_json_has_what_the_file_says(name):
-    file = importlib.import_module(f"configs.{name}").get_config().to_dict()
+    file = _module(name).get_config().to_dict()
     # JSON has lists for tuples.
     wanted = json.loads(json.dumps(file))
     assert schema.to_dict(reading.read(name, [])) == wanted
