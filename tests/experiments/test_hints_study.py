@@ -17,7 +17,10 @@ COUNTS = [0, 40]
 
 @pytest.fixture(scope="module")
 def colorizer():
-    return Colorizer(tiny.model(tiny.USER_GUIDED))
+    """Returns one of muted colors, of which sRGB has most."""
+    model = tiny.model(tiny.USER_GUIDED)
+    model.variables["params"]["head"]["kernel"] /= 50
+    return Colorizer(model)
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +48,14 @@ def test_the_psnr_is_that_of_the_colors_predicted_with_hints(
         outputs = colorizer.predict(lab[None, ..., 0], hints=one).outputs[0]
         ab = 110 * np.asarray(outputs, np.float64)
         whole = np.concatenate([np.asarray(lab[..., :1]), ab], axis=-1)
-        with np.errstate(all="ignore"):
-            rgb = color.lab2rgb(whole)
-        expected = metrics.peak_signal_noise_ratio(batch["rgb"][3] / 255, rgb)
-        # scikit-image clips colors outside sRGB where ours lose chroma.
-        assert found[3, column] == pytest.approx(expected, abs=1.5)
+        rgb = np.round(255 * color.lab2rgb(whole))
+        expected = metrics.peak_signal_noise_ratio(
+            batch["rgb"][3].astype(float), rgb, data_range=255
+        )
+        # Float32 changes the rounding of a few pixels; ours keep the hue of colors
+        # outside sRGB.
+        assert found[3, column] == pytest.approx(expected, abs=5e-3)
+    assert abs(found[3, 0] - found[3, 1]) > 0.05
 
 
 def test_the_mean_lies_within_its_interval(found):

@@ -164,7 +164,9 @@ def test_the_curve_drawn_is_the_curve_given():
 
 
 def test_a_curve_over_counts_shows_the_numbers_given_and_zero():
-    drawn = plots.against_count({"a": ([0, 1, 500], [24.0, 25.0, 32.0])}, x="hints", y="dB")
+    drawn = plots.against_count(
+        {"a": ([0, 1, 500], [24.0, 25.0, 32.0])}, x="hints", y="dB"
+    )
     (axes,) = drawn.get_axes()
     (line,) = axes.lines
     np.testing.assert_array_equal(line.get_xydata(), [[0, 24], [1, 25], [500, 32]])
