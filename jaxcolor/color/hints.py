@@ -69,7 +69,8 @@ def simulated(
         largest_side=simulation.largest_side,
     )
     is_revealed = jax.random.uniform(of_share, ()) < simulation.revealed_share
-    return jnp.where(is_revealed, revealed(ab), shown(ab, points))
+    few = shown(ab, points, largest_side=simulation.largest_side)
+    return jnp.where(is_revealed, revealed(ab), few)
 
 
 def in_squares(
@@ -84,7 +85,8 @@ def in_squares(
         side: of the patches, pixels.
     """
     sides = jnp.full(count, side)
-    return shown(ab, _placed(key, *ab.shape[:2], sides=sides, count=jnp.asarray(count)))
+    points = _placed(key, *ab.shape[:2], sides=sides, count=jnp.asarray(count))
+    return shown(ab, points, largest_side=side)
 
 
 def revealed(ab: Float[Array, "h w 2"]) -> Float[Array, "h w 3"]:
@@ -116,32 +118,34 @@ def random_points(
     return _placed(of_places, height, width, sides=sides, count=count)
 
 
-def shown(ab: Float[Array, "h w 2"], points: Points) -> Float[Array, "h w 3"]:
+def shown(
+    ab: Float[Array, "h w 2"], points: Points, *, largest_side: int
+) -> Float[Array, "h w 3"]:
     """Returns hints that show the mean ab of each point's patch.
 
     Args:
         ab: of the image, CIELAB units.
         points: within the image.
+        largest_side: that any of them has, pixels.
     """
+    height, width, _ = ab.shape
     if not len(points.top):
-        return jnp.zeros((*ab.shape[:2], 3), ab.dtype)
-    rows = _covers(points.top, points, length=ab.shape[0])
-    columns = _covers(points.left, points, length=ab.shape[1])
-    # Products of matrices in place of a slice for each point, which devices run one
-    # after the other.
-    sums = jnp.einsum(
-        "nh,hwc,nw->nc",
-        rows.astype(ab.dtype),
-        ab,
-        columns.astype(ab.dtype),
-        precision="highest",
-    )
+        return jnp.zeros((height, width, 3), ab.dtype)
+    steps = jnp.arange(largest_side)[None]
+    rows, columns = points.top[:, None] + steps, points.left[:, None] + steps
+    is_near = (steps < points.side[:, None]) & points.exists[:, None]
+    is_inside = is_near[:, :, None] & is_near[:, None]
+    patches = ab.at[rows[:, :, None], columns[:, None]].get(mode="clip")
+    sums = jnp.where(is_inside[..., None], patches, 0).sum(axis=(1, 2))
     means = sums / jnp.square(points.side)[:, None]
+    # Value 0 is for pixels without a hint; of several points the last one counts.
     values = jnp.concatenate([means, jnp.ones_like(means[:, :1])], axis=-1)
-    # Row 0 is for pixels without a hint; of several points the last one counts.
     values = jnp.concatenate([jnp.zeros_like(values[:1]), values])
-    order = jnp.arange(1, len(values)).reshape(-1, 1, 1)
-    return values[jnp.max(rows[:, :, None] * columns[:, None] * order, axis=0)]
+    # Pixels outside a patch are put outside the image, where they are dropped.
+    down = jnp.where(is_inside, rows[:, :, None], height)
+    number = jnp.arange(1, len(values)).reshape(-1, 1, 1)
+    last = jnp.zeros((height, width), jnp.int32)
+    return values[last.at[down, columns[:, None]].max(number, mode="drop")]
 
 
 def _placed(
@@ -167,12 +171,3 @@ def _placed(
         side=sides,
         exists=jnp.arange(len(sides)) < count,
     )
-
-
-def _covers(
-    first: Int[Array, " n"], points: Points, *, length: int
-) -> Bool[Array, "n length"]:
-    """Returns whether each point's patch has a pixel in each row, or column."""
-    along = jnp.arange(length)[None]
-    first, side = first[:, None], points.side[:, None]
-    return (first <= along) & (along < first + side) & points.exists[:, None]

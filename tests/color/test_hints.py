@@ -86,7 +86,7 @@ def test_a_hint_shows_the_mean_of_its_patch_and_the_later_one_counts():
         patch = np.s_[top : top + side, left : left + side]
         expected[patch] = [*np.asarray(ab[patch], float).mean(axis=(0, 1)), 1]
     # Sums of 25 numbers of about a hundred in float32.
-    found = jax.jit(hints.shown)(ab, points)
+    found = jax.jit(lambda x, y: hints.shown(x, y, largest_side=5))(ab, points)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

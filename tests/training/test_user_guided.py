@@ -4,11 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from scipy import special, stats
 
 from jaxcolor.color.heads import Regression
 from jaxcolor.color.hints import Simulation
-from jaxcolor.training import objectives, optimizers, train_step, user_guided
+from jaxcolor.inference.colorizer import Colorizer
+from jaxcolor.models.interface import OuterLayers
+from jaxcolor.training import loop, objectives, optimizers, train_step, user_guided
 from jaxcolor.training.config.schema.user_guided import UserGuided
 from tests import tiny
 
@@ -76,12 +79,58 @@ def test_hints_show_the_photographs_own_colors():
     np.testing.assert_allclose(shown, [[12, -30, 1]] * len(shown), rtol=1e-5)
 
 
-def _stepped(objective):
+class Echo(nn.Module):
+    """A network whose prediction is the hints, where the step detaches its bins."""
+
+    detached: str | None = None
+
+    outputs = 2
+    input_multiple = 4
+    output_stride = 1
+    outer_layers = OuterLayers("none", "none")
+    extra_inputs = ("hints",)
+    extra_outputs = ("bins",)
+    has_features = False
+
+    def flops(self, height, width):
+        return 0
+
+    @nn.compact
+    def outputs_and_extra(self, lightness, *, train, hints):
+        assert self.detached == "bins"
+        self.variable("batch_stats", "unused", jnp.zeros, ())
+        scale = self.param("scale", nn.initializers.ones, ())
+        small = lightness[:, ::4, ::4, None]
+        bins = jnp.zeros((*small.shape[:3], 529))
+        return scale * hints[..., :2] / 110, {"bins": bins}
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_step_shows_the_network_hints_of_its_own_photographs(share):
+    objective = user_guided.objective(
+        SIMULATION._replace(revealed_share=share),
+        ab_weight=10.0,
+        class_weight=0.5,
+        detached="bins",
+    )
+    variables = {
+        "params": {"scale": jnp.ones(())},
+        "batch_stats": {"unused": jnp.zeros(())},
+    }
+    _, _, terms = _stepped(objective, Echo(), variables)
+    # With all colors given the prediction is the truth, with few it is closer to it
+    # than gray is.
+    if share == 1:
+        assert terms["l1"] < 1e-6
+    else:
+        assert 0 < terms["l1"] < terms["gray_l1"]
+
+
+def _stepped(objective, network, variables):
     """Returns the parameters before and after a step of gradient descent."""
-    model = tiny.model(tiny.USER_GUIDED)
     optimizer = optimizers.sgd(lambda _: 0.1, momentum=0.0)
     step = train_step.make_train_step(
-        model.network,
+        network,
         optimizer,
         objective,
         average_decay=0.0,
@@ -89,9 +138,11 @@ def _stepped(objective):
         axis_name=None,
     )
     before = train_step.init_state(
-        jax.tree.map(jnp.float32, model.variables), optimizer, average=False
+        jax.tree.map(jnp.float32, variables), optimizer, average=False
     )
-    rgb = np.random.default_rng(3).integers(0, 256, (2, SIDE, SIDE, 3))
+    # Of two colors, so that the mean of a patch is close to its pixels.
+    rgb = np.full((2, SIDE, SIDE, 3), 200)
+    rgb[0, ..., 0], rgb[1, ..., 2] = 40, 90
     after, terms = jax.jit(step)(before, {"rgb": jnp.asarray(rgb, jnp.uint8)})
     return before.params, after.params, terms
 
@@ -110,7 +161,9 @@ def _task(stage, **changes):
 def test_in_the_first_stage_ab_does_not_move_the_shared_layers():
     # Without the classes, so that only the detached branch is left.
     task = _task("classification", class_weight=0.0)
-    before, after, terms = _stepped(task.objective(task.head(None), None))
+    model = tiny.model(tiny.USER_GUIDED)
+    objective = task.objective(task.head(None), None)
+    before, after, terms = _stepped(objective, model.network, model.variables)
     assert terms["skipped"] == 0
     moved = {
         name for name in before if np.any(after[name]["bias"] != before[name]["bias"])
@@ -125,3 +178,35 @@ def test_each_stage_detaches_the_branch_of_the_other():
         for stage in ("classification", "regression")
     }
     assert found == {"classification": "outputs", "regression": "bins"}
+
+
+@pytest.mark.slow
+def test_a_training_is_colorized_with_hints(photo_folder, tmp_path):
+    config = tiny.training_config(
+        photo_folder,
+        {"training.steps": 2, "training.checkpoint_every": 2},
+        gamut=None,
+        prior=None,
+        objective={"name": "user_guided", **_task("regression")._asdict()},
+        model={
+            "name": "siggraph17",
+            "width": 1 / 32,
+            "centers_mask": True,
+            "momentum": 0.9,
+        },
+        release={
+            "size": 32,
+            "temperature": None,
+            "rebalancing_lambda": None,
+            "coherence": 0.0,
+        },
+    )
+    loop.train(config, tmp_path, is_quiet=True)
+    colorizer = Colorizer.load(tmp_path)
+    lightness = jnp.full((1, 32, 32), 50.0)
+    given = jnp.zeros((1, 32, 32, 3)).at[0, 8:24, 8:24].set(jnp.array([60, 40, 1.0]))
+    without, hinted = (
+        colorizer.predict(lightness, hints=x).outputs for x in (None, given)
+    )
+    assert np.isfinite(hinted).all()
+    assert np.any(hinted != without)
