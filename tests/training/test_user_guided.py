@@ -105,46 +105,32 @@ class Echo(nn.Module):
         return scale * hints[..., :2] / 110, {"bins": bins}
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_step_shows_the_network_hints_of_its_own_photographs(share):
+def test_a_step_shows_the_network_hints_of_its_own_photographs():
     objective = user_guided.objective(
-        SIMULATION._replace(revealed_share=share),
+        SIMULATION._replace(revealed_share=1.0),
         ab_weight=10.0,
         class_weight=0.5,
         detached="bins",
     )
-    variables = {
-        "params": {"scale": jnp.ones(())},
-        "batch_stats": {"unused": jnp.zeros(())},
-    }
-    _, _, terms = _stepped(objective, Echo(), variables)
-    # With all colors given the prediction is the truth, with few it is closer to it
-    # than gray is.
-    if share == 1:
-        assert terms["l1"] < 1e-6
-    else:
-        assert 0 < terms["l1"] < terms["gray_l1"]
-
-
-def _stepped(objective, network, variables):
-    """Returns the parameters before and after a step of gradient descent."""
     optimizer = optimizers.sgd(lambda _: 0.1, momentum=0.0)
     step = train_step.make_train_step(
-        network,
+        Echo(),
         optimizer,
         objective,
         average_decay=0.0,
         degrade=None,
         axis_name=None,
     )
-    before = train_step.init_state(
-        jax.tree.map(jnp.float32, variables), optimizer, average=False
-    )
-    # Of two colors, so that the mean of a patch is close to its pixels.
-    rgb = np.full((2, SIDE, SIDE, 3), 200)
-    rgb[0, ..., 0], rgb[1, ..., 2] = 40, 90
-    after, terms = jax.jit(step)(before, {"rgb": jnp.asarray(rgb, jnp.uint8)})
-    return before.params, after.params, terms
+    variables = {
+        "params": {"scale": jnp.ones(())},
+        "batch_stats": {"unused": jnp.zeros(())},
+    }
+    before = train_step.init_state(variables, optimizer, average=False)
+    rgb = np.random.default_rng(3).integers(0, 256, (2, SIDE, SIDE, 3))
+    _, terms = jax.jit(step)(before, {"rgb": jnp.asarray(rgb, jnp.uint8)})
+    # All colors are given, so the prediction is the truth.
+    assert terms["l1"] < 1e-6
+    assert terms["gray_l1"] > 0.1
 
 
 def _task(stage, **changes):
@@ -156,20 +142,6 @@ def _task(stage, **changes):
         "revealed_share": 0.0,
     }
     return UserGuided(stage=stage, **(fields | changes))
-
-
-def test_in_the_first_stage_ab_does_not_move_the_shared_layers():
-    # Without the classes, so that only the detached branch is left.
-    task = _task("classification", class_weight=0.0)
-    model = tiny.model(tiny.USER_GUIDED)
-    objective = task.objective(task.head(None), None)
-    before, after, terms = _stepped(objective, model.network, model.variables)
-    assert terms["skipped"] == 0
-    moved = {
-        name for name in before if np.any(after[name]["bias"] != before[name]["bias"])
-    }
-    assert {"conv9_1", "conv10_2", "head"} <= moved
-    assert not {"conv1_2", "conv7_3", "conv8_3", "bins"} & moved
 
 
 def test_each_stage_detaches_the_branch_of_the_other():
