@@ -17,8 +17,7 @@ from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Bins, Regression
 from jaxcolor.models import layers
 from jaxcolor.models.interface import OuterLayers
-from jaxcolor.models.zhang2016 import Zhang2016
-from jaxcolor.pretrained import release
+from jaxcolor.pretrained import descriptions, release
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.training.config import schema
 from jaxcolor.training.config.schema import Config
@@ -35,6 +34,13 @@ BINS = Description(
 REGRESSION = Description(
     network="zhang2016",
     arguments={"width": 0.125, "outputs": 2, "affine": True, "momentum": 0.9},
+    head=Regression(),
+    size=32,
+    decoding=Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0),
+)
+USER_GUIDED = Description(
+    network="siggraph17",
+    arguments={"width": 0.125, "outputs": 2, "centers_mask": True, "momentum": 0.9},
     head=Regression(),
     size=32,
     decoding=Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0),
@@ -98,7 +104,7 @@ def decoded_by(**settings):
 
 def model(description=BINS, **changes):
     """Returns a model whose colors vary from pixel to pixel."""
-    network = Zhang2016(**description.arguments)
+    network = descriptions.network(description)
     # Only the shapes, because compiling an initialization is slower.
     shapes = jax.eval_shape(
         lambda: network.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)

@@ -7,6 +7,7 @@ from jaxcolor.models import (
     iizuka2016,
     larsson2016,
     lite_fpn,
+    siggraph17,
     zhang2016,
 )
 from jaxcolor.models.interface import Network
@@ -16,6 +17,7 @@ BY_NAME: dict[str, Callable[..., Network]] = {
     "iizuka2016": iizuka2016.Iizuka2016,
     "larsson2016": larsson2016.Larsson2016,
     "lite_fpn": lite_fpn.LiteFpn,
+    "siggraph17": siggraph17.Siggraph17,
     "zhang2016": zhang2016.Zhang2016,
 }
 """Networks by their names in configs and released models."""

@@ -40,7 +40,9 @@ class Network(Protocol):
     is one, gives the same outputs and the input of the last layer;
     `outputs_and_extra`, where there are extra outputs, the same outputs and a
     dictionary of the others. All of them take the extra inputs as keyword arguments.
-    In training, `apply` gets a random key named "dropout".
+    In training, `apply` gets a random key named "dropout". A network with a field
+    `detached` stops the gradient of the outputs that it names, see
+    `training.objectives.Objective`.
     """
 
     @property

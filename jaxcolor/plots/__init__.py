@@ -18,6 +18,7 @@ from jaxcolor.plots.plane import (
 )
 from jaxcolor.plots.results import (
     accuracy_curves,
+    against_count,
     against_temperature,
     dots,
     heat_maps,
@@ -29,6 +30,7 @@ __all__ = [
     "GAP",
     "PAPER",
     "accuracy_curves",
+    "against_count",
     "against_temperature",
     "bins_and_outline",
     "bins_and_prior",

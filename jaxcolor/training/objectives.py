@@ -48,6 +48,9 @@ class Objective(NamedTuple):
         extra_inputs: draws the network's inputs besides lightness in training; None
             to give none.
         logged: from the means of terms over many images to those that a log shows.
+        detached: "outputs", or the extra output, whose gradient does not reach the
+            layers that it shares with the others; None to let all of them reach these.
+            The network has a field of this name.
     """
 
     terms: Callable[[Array, Truth, Mapping[str, Array]], Terms]
@@ -55,6 +58,7 @@ class Objective(NamedTuple):
     extra_outputs: tuple[str, ...] = ()
     extra_inputs: ExtraInputs | None = None
     logged: Callable[[Means], Means] = lambda means: means
+    detached: str | None = None
 
 
 def of_head(
@@ -171,9 +175,7 @@ def with_classes(colors: Objective, *, alpha: float) -> Objective:
         return shown
 
     extra_outputs = (*colors.extra_outputs, "classes")
-    return Objective(
-        terms, constant_loss, extra_outputs, colors.extra_inputs, logged
-    )
+    return Objective(terms, constant_loss, extra_outputs, colors.extra_inputs, logged)
 
 
 def numbers(objective: Objective, means: Means) -> dict[str, float]:

@@ -125,7 +125,9 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
     crop = config.pipeline.crop
     flops = train_step.FORWARD_PASSES * network.flops(crop, crop)
     statistics = train_step.make_statistics_step(
-        network, fixed_statistics=layers.fixed_statistics
+        network,
+        fixed_statistics=layers.fixed_statistics,
+        extra_inputs=objective.extra_inputs,
     )
     lifted = devices.lift(make_step, kind=config.parallel.lift)
     # Last, so that a start that failed does not bind the next one.

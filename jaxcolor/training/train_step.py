@@ -16,7 +16,7 @@ from jaxcolor.models import layers, layerwise
 from jaxcolor.models.interface import Network
 from jaxcolor.training import degradation
 from jaxcolor.training.degradation import Degrade
-from jaxcolor.training.objectives import UNKNOWN, Objective, Truth
+from jaxcolor.training.objectives import UNKNOWN, ExtraInputs, Objective, Truth
 
 # Forward passes through the network that a train step costs: one, and the two
 # gradients of each product.
@@ -114,6 +114,8 @@ def make_train_step(
         fixed_statistics: see `layers.fixed_statistics`.
         seed: of dropout and of the extra inputs.
     """
+    if objective.detached is not None:
+        network = network.clone(detached=objective.detached)
     apply = _make_apply(
         network,
         remat=remat,
@@ -231,7 +233,10 @@ def _is_sound(means: Terms, trees: list[PyTree]) -> Array:
 
 
 def make_statistics_step(
-    network: Network, *, fixed_statistics: Sequence[str] = ()
+    network: Network,
+    *,
+    fixed_statistics: Sequence[str] = (),
+    extra_inputs: ExtraInputs | None = None,
 ) -> Callable[[PyTree, UInt8[Array, "b h w 3"]], PyTree]:
     """Returns the function of variables and photographs to the batch's statistics.
 
@@ -241,6 +246,7 @@ def make_statistics_step(
         network: with a `momentum`.
         fixed_statistics: prefixes of modules whose statistics are returned as they
             are, and normalized by.
+        extra_inputs: as of the training's objective.
     """
     # Running statistics that keep nothing are the batch's own.
     forgetful = network.clone(momentum=0.0)
@@ -248,7 +254,9 @@ def make_statistics_step(
 
     def statistics_step(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
         keys = degradation.keys_of(jax.random.key(0), rgb)
-        inputs = _Inputs(cielab.rgb8_to_lab(rgb)[..., 0], {}, keys)
+        lab = cielab.rgb8_to_lab(rgb)
+        extra = {} if extra_inputs is None else jax.vmap(extra_inputs)(keys, lab)
+        inputs = _Inputs(lab[..., 0], extra, keys)
         # From zero: a step from other statistics to the batch's would round.
         zero = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
         start = layerwise.where_fixed(fixed_statistics, variables["batch_stats"], zero)

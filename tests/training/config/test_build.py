@@ -73,6 +73,57 @@ def test_a_classification_without_a_temperature_is_refused():
         build.check(config(release__temperature=None))
 
 
+def guided(**changes):
+    """Returns siggraph17 with changes, as `config`."""
+    named = {name.replace("__", "."): value for name, value in changes.items()}
+    return schema.changed(reading.read("siggraph17", []), named)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"model": {"name": "zhang2016", "width": 0.25, "affine": True}},
+            r"objective\.name wants a network that takes hints; config\.model\.name is"
+            " 'zhang2016'",
+        ),
+        (
+            {"release": {"temperature": 0.38}},
+            r"release\.temperature is 0.38; wanted none",
+        ),
+    ],
+)
+def test_what_no_user_guided_network_has_is_refused(changes, told):
+    fields = schema.to_dict(guided())
+    model = changes.get("model")
+    fields["model"] = fields["model"] if model is None else {**model, "momentum": 0.9}
+    fields["release"] |= changes.get("release", {})
+    with pytest.raises(ValueError, match=rf"^config\.{told}"):
+        build.check(schema.bind(fields))
+
+
+def test_a_network_of_ab_has_no_bins():
+    fields = schema.to_dict(config())
+    fields["model"] = schema.to_dict(guided())["model"]
+    with pytest.raises(ValueError, match="has 313 outputs; wanted 2"):
+        build.check(schema.bind(fields))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("stage", "both", "is 'both'; wanted one of classification, regression"),
+        ("hint_stop", 0.0, "is 0.0; wanted from 0.01 to 1"),
+        ("hint_side", 0, "is 0; wanted 1 or more"),
+        ("revealed_share", 1.5, "is 1.5; wanted from 0 to 1"),
+        ("ab_weight", -1.0, "is -1.0; wanted 0 or more"),
+    ],
+)
+def test_settings_of_hints_out_of_range_are_refused(setting, value, told):
+    with pytest.raises(ValueError, match=rf"^config\.objective\.{setting} {told}"):
+        guided(**{f"objective__{setting}": value})
+
+
 def test_a_check_computes_nothing(monkeypatch):
     def fail(*_, **__):
         raise AssertionError("it was compiled")

@@ -14,11 +14,12 @@ from jaxcolor.models.iizuka2016 import GLOBAL_STRIDE
 from jaxcolor.models.interface import Network
 from jaxcolor.training import objectives
 from jaxcolor.training.config import values
+from jaxcolor.training.config.schema.user_guided import UserGuided
 from jaxcolor.training.objectives import Objective
 
 METHODS = ("random", "within_channel")
 # Fields of a network that no config has: the program fills them in.
-PROVIDED = ("outputs", "dtype", "axis_name", "parent", "name")
+PROVIDED = ("outputs", "dtype", "axis_name", "detached", "parent", "name")
 # Fields of networks that multiply channels or layers, and the most that they may be:
 # sixty-four times the paper's width is beyond any machine.
 MULTIPLIERS, LARGEST = ("width", "encoder_width", "encoder_depth"), 64
@@ -297,6 +298,7 @@ OBJECTIVES: dict[str, Any] = {
     "regression": Regression,
     "sigmoid_uv": SigmoidUv,
     "regression_with_classes": RegressionWithClasses,
+    "user_guided": UserGuided,
 }
 
 
