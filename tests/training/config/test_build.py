@@ -84,7 +84,7 @@ def guided(**changes):
     [
         (
             {"model": {"name": "zhang2016", "width": 0.25, "affine": True}},
-            r"objective\.name wants a network that takes hints; config\.model\.name is"
+            r"objective\.name wants a network that takes hints in training; config\.model\.name is"
             " 'zhang2016'",
         ),
         (
