@@ -95,6 +95,18 @@ def test_the_papers_numbers_are_those_of_its_release():
     assert float(rate(215_000)) == pytest.approx(9.9856e-6)
 
 
+def test_the_papers_methods_train_as_long_as_its_snapshots():
+    # The snapshots whose pictures the paper's authors showed to people.
+    snapshots = {
+        "zhang2016": 438_000,
+        "zhang2016_no_rebalancing": 446_000,
+        "l2": 534_000,
+        "l2_finetune": 312_000,
+    }
+    found = {name: reading.read(name, []).training.steps for name in snapshots}
+    assert found == snapshots
+
+
 def test_a_missing_section_is_named():
     with pytest.raises(ValueError, match=r"missing or unknown.*prior"):
         schema.bind(fields(prior=None))
