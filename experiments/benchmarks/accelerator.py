@@ -72,7 +72,7 @@ def step_ours(setting: Setting) -> Arm:
 
     def call() -> object:
         for _ in range(count):
-            states[0], terms = update(states[0], batch)
+            states[0], terms = update(states[0], {"rgb": batch})
         return jax.block_until_ready((states[0], terms))
 
     facts = {

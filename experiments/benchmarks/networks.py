@@ -57,7 +57,7 @@ def train_ours(setting: Setting) -> Arm:
     states = [train_step.init_state(variables, optimizer, average=False)]
 
     def step() -> object:
-        states[0], terms = update(states[0], batch)
+        states[0], terms = update(states[0], {"rgb": batch})
         return jax.block_until_ready((states[0], terms))
 
     return Arm(step, {})

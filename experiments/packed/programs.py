@@ -122,7 +122,7 @@ def make_steps(
     ) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(stream, state.step)
         rgb = batch(key, photographs, parts.groups, phase)
-        state, terms = update(state, rgb)
+        state, terms = update(state, {"rgb": rgb})
         return state, {name: terms[name] for name in LOGGED}
 
     def several(

@@ -88,7 +88,7 @@ def of_photographs(
         found = partial(
             colors,
             features=features,
-            lightness=cell_means(lightness, height=height, width=width),
+            lightness=cell_means(lightness, of=ab),
             inside=(rows < valid[0]) & (columns < valid[1]),
             coherence=coherence,
         )
@@ -102,11 +102,13 @@ def of_photographs(
 
 
 def cell_means(
-    lightness: Float[Array, "h w"], *, height: int, width: int
-) -> Float[Array, "H W"]:
-    """Returns the mean lightness of each cell of a map of some height and width."""
-    cells = lightness.reshape(height, len(lightness) // height, width, -1)
-    return cells.mean(axis=(1, 3))
+    lightness: Float[Array, "*b h w"], *, of: Float[Array, "... H W n"]
+) -> Float[Array, "*b H W"]:
+    """Returns the mean lightness of each cell of a map."""
+    *batch, height, width = lightness.shape
+    rows, columns = of.shape[-3:-1]
+    parts = (rows, height // rows, columns, width // columns)
+    return lightness.reshape(*batch, *parts).mean(axis=(-3, -1))
 
 
 def colors(

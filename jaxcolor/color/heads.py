@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxcolor.color import decode, encode, gamut, losses, rebalance
-from jaxcolor.color.array_types import Ab, BinWeights, Scalar
+from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.gamut import Gamut
 
@@ -37,8 +37,19 @@ class Decoder(Protocol):
     def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
         """Returns outputs moved from the training's lambda to the decoding's."""
 
-    def ab(self, outputs: Float[Array, "*p n"]) -> Ab:
-        """Returns ab in CIELAB units of moved outputs."""
+    def ab(
+        self, outputs: Float[Array, "*p n"], lightness: Lightness | None = None
+    ) -> Ab:
+        """Returns ab in CIELAB units of moved outputs.
+
+        Args:
+            outputs: as `move` returns them.
+            lightness: L* of the same pixels; heads whose colors do not depend on it
+                go without.
+
+        Raises:
+            ValueError: there is no lightness, and the head needs it.
+        """
 
 
 @runtime_checkable
@@ -65,8 +76,8 @@ class Head(Protocol):
 
     def make_terms(
         self, prior: Prior, *, gray_threshold: float | None
-    ) -> Callable[[Float[Array, "h w n"], Float[Array, "h w 2"]], Terms]:
-        """Returns the function from outputs and true ab of an image to loss terms.
+    ) -> Callable[[Float[Array, "h w n"], Float[Array, "h w 3"]], Terms]:
+        """Returns the function from outputs and true Lab of an image to loss terms.
 
         Args:
             prior: of the training set.
@@ -131,11 +142,12 @@ class Bins(NamedTuple):
 
     def make_terms(
         self, prior: Prior, *, gray_threshold: float | None
-    ) -> Callable[[Float[Array, "h w q"], Float[Array, "h w 2"]], Terms]:
+    ) -> Callable[[Float[Array, "h w q"], Float[Array, "h w 3"]], Terms]:
         """Returns the function of rebalanced cross entropy, see `Head.make_terms`."""
         bins, weights = self.gamut, self.class_weights(prior)
 
-        def terms(outputs: Float[Array, "h w q"], ab: Float[Array, "h w 2"]) -> Terms:
+        def terms(outputs: Float[Array, "h w q"], lab: Float[Array, "h w 3"]) -> Terms:
+            ab = lab[..., 1:]
             code = encode.soft_encode(
                 ab, bins, neighbors=self.neighbors, sigma=self.sigma
             )
@@ -201,8 +213,10 @@ class BinsDecoder(NamedTuple):
             outputs, from_weights=self.from_weights, to_weights=self.to_weights
         )
 
-    def ab(self, outputs: Float[Array, "*p n"]) -> Ab:
-        """Returns the annealed mean of moved logits."""
+    def ab(
+        self, outputs: Float[Array, "*p n"], lightness: Lightness | None = None
+    ) -> Ab:
+        """Returns the annealed mean of moved logits, whatever the lightness."""
         return decode.annealed_mean(outputs, self.gamut, temperature=self.temperature)
 
 
@@ -242,7 +256,7 @@ class Regression(NamedTuple):
 
     def make_terms(
         self, prior: Prior, *, gray_threshold: float | None
-    ) -> Callable[[Float[Array, "h w 2"], Float[Array, "h w 2"]], Terms]:
+    ) -> Callable[[Float[Array, "h w 2"], Float[Array, "h w 3"]], Terms]:
         """Returns the function of the L2 loss, see `Head.make_terms`.
 
         Raises:
@@ -253,7 +267,8 @@ class Regression(NamedTuple):
                 f"gray_threshold is {gray_threshold}; wanted none for a regression"
             )
 
-        def terms(outputs: Float[Array, "h w 2"], ab: Float[Array, "h w 2"]) -> Terms:
+        def terms(outputs: Float[Array, "h w 2"], lab: Float[Array, "h w 3"]) -> Terms:
+            ab = lab[..., 1:]
             return {
                 "loss": losses.l2(decode.regression(outputs), ab),
                 "ab": ab.mean(axis=(0, 1)),
@@ -282,8 +297,10 @@ class RegressionDecoder(NamedTuple):
         """Returns outputs as they are: there is no lambda."""
         return outputs
 
-    def ab(self, outputs: Float[Array, "*p n"]) -> Ab:
-        """Returns the ab that outputs stand for."""
+    def ab(
+        self, outputs: Float[Array, "*p n"], lightness: Lightness | None = None
+    ) -> Ab:
+        """Returns the ab that outputs stand for, whatever the lightness."""
         return decode.regression(outputs)
 
 

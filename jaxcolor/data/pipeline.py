@@ -23,8 +23,10 @@ from jaxcolor.data.sources import Example, Source
 # More rows than any training needs.
 ENDLESS = 2**52
 
-Row = dict[str, np.ndarray]
+Row = dict[str, Any]
 Batch = dict[str, np.ndarray]
+Labels = Int[np.ndarray, " photographs"]
+"""The number of the class of each photograph of a source."""
 
 
 class Crop(NamedTuple):
@@ -89,6 +91,7 @@ def training_batches(
     batch_size: int,
     share: Share,
     workers: Workers,
+    labels: Labels | None = None,
 ) -> Iterator[Batch]:
     """Yields this process's share of the batches of random crops, without end.
 
@@ -102,9 +105,11 @@ def training_batches(
         batch_size: of all processes together.
         share: which rows of each batch.
         workers: what decodes.
+        labels: numbers of the photographs' classes; None for batches without.
 
     Returns:
-        An iterator of {"rgb": uint8, "b crop crop 3"}; `close()` ends its threads.
+        An iterator of {"rgb": uint8, "b crop crop 3"}, and {"label": int32, "b"} where
+        there are labels; `close()` ends its threads.
 
     Raises:
         ValueError: no photographs, a crop larger than the resized photograph, or
@@ -117,7 +122,7 @@ def training_batches(
     _check_crop(crop.side, smallest=round(crop.resize * min(crop.scales)))
     return _batches(
         _by_grain,
-        functools.partial(_training_row, source, seed, crop),
+        functools.partial(_training_row, source, seed, crop, labels),
         indices=range(step * batch_size, ENDLESS),
         batch_size=batch_size,
         share=share,
@@ -134,7 +139,13 @@ def training_names(
 
 
 def validation_batches(
-    source: Source, crop: Crop, *, batch_size: int, share: Share, workers: Workers
+    source: Source,
+    crop: Crop,
+    *,
+    batch_size: int,
+    share: Share,
+    workers: Workers,
+    labels: Labels | None = None,
 ) -> Iterator[Batch]:
     """Yields this process's share of the batches of center crops, once, in order.
 
@@ -149,7 +160,7 @@ def validation_batches(
 
     Returns:
         An iterator of {"rgb": uint8, "b crop crop 3"; "valid": float32, "b", 1 for a
-        photograph and 0 for filling}.
+        photograph and 0 for filling}, and labels as `training_batches`.
 
     Raises:
         ValueError: as `training_batches`.
@@ -160,7 +171,7 @@ def validation_batches(
     # Without Grain: an evaluation takes place where only models are used, too.
     return _batches(
         prefetching.in_order,
-        functools.partial(_validation_row, source, crop),
+        functools.partial(_validation_row, source, crop, labels),
         indices=range(batches * batch_size),
         batch_size=batch_size,
         share=share,
@@ -227,19 +238,30 @@ def _by_grain(
     )
 
 
-def _training_row(source: Source, seed: int, crop: Crop, index: int) -> Row:
-    example = source[_photograph(source, seed, index)]
+def _training_row(
+    source: Source, seed: int, crop: Crop, labels: Labels | None, index: int
+) -> Row:
+    photograph = _photograph(source, seed, index)
     chances = _chances(seed, index)
-    return {"rgb": _named(_random_crop, example, chances, crop)}
+    rgb = _named(_random_crop, source[photograph], chances, crop)
+    return {"rgb": rgb, **_label(labels, photograph)}
 
 
-def _validation_row(source: Source, crop: Crop, index: int) -> Row:
+def _validation_row(
+    source: Source, crop: Crop, labels: Labels | None, index: int
+) -> Row:
     is_photograph = index < len(source)
     if is_photograph:
         rgb = _named(_center, source[index], crop)
     else:
         rgb = np.zeros((crop.side, crop.side, 3), np.uint8)
-    return {"rgb": rgb, "valid": np.array(is_photograph, np.float32)}
+    valid = np.array(is_photograph, np.float32)
+    # Filling has the label of a photograph, and counts for nothing.
+    return {"rgb": rgb, "valid": valid, **_label(labels, index if is_photograph else 0)}
+
+
+def _label(labels: Labels | None, photograph: int) -> Row:
+    return {} if labels is None else {"label": np.int32(labels[photograph])}
 
 
 def _center(image: bytes, crop: Crop) -> UInt8[np.ndarray, "crop crop 3"]:

@@ -82,9 +82,10 @@ def of_colorizer(colorizer: Colorizer) -> System:
 
     def answer(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
         logits, features = colorizer.predict(lightness)
-        colors = colorizer.coherent(colorizer.decode(logits), features, lightness)
-        ab = enlarge(colors, lightness)
-        return Answer(ab, None if colorizer.gamut is None else logits)
+        ab = colorizer.decode(logits, lightness)
+        colors = colorizer.coherent(ab, features, lightness)
+        whole = enlarge(colors, lightness)
+        return Answer(whole, None if colorizer.gamut is None else logits)
 
     return System(
         answer,

@@ -128,7 +128,7 @@ def _system(model: Pretrained) -> System:
 
     def answer(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
         outputs, features = colorizer.predict(lightness, reweights=False)
-        ab = colorizer.decode(colorizer.move(outputs))
+        ab = colorizer.decode(colorizer.move(outputs), lightness)
         colors = colorizer.coherent(ab, features, lightness)
         return Answer(systems.enlarge(colors, lightness), posterior.move(outputs))
 

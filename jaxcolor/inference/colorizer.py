@@ -82,11 +82,6 @@ class Colorizer:
             ValueError: a number is out of range, or means nothing to the model.
         """
         self.network = model.network
-        if extra := self.network.extra_inputs:
-            raise ValueError(
-                f"the network takes {', '.join(extra)} besides lightness; wanted one"
-                " that colorizes from lightness alone"
-            )
         self.size = model.description.size if size is None else size
         least, most = self.network.input_multiple, records.LARGEST_SIZE
         if not least <= self.size <= most:
@@ -260,9 +255,22 @@ class Colorizer:
         """Returns `logits` of `outputs`: many lambdas share a pass of the network."""
         return prediction.move(self._reading.decoder, outputs)
 
-    def decode(self, logits: Float[Array, "*p n"]) -> Float[Array, "*p 2"]:
-        """Returns ab in CIELAB units from what `logits` gives, each cell by itself."""
-        return prediction.colors(self._reading.decoder, logits)
+    def decode(
+        self,
+        logits: Float[Array, "*p n"],
+        lightness: Float[Array, "*b h w"] | None = None,
+    ) -> Float[Array, "*p 2"]:
+        """Returns ab in CIELAB units from what `logits` gives, each cell by itself.
+
+        Args:
+            logits: of the bins; of another head its outputs.
+            lightness: that they were predicted from. Only heads whose colors depend
+                on it, such as hue and chroma, need it.
+
+        Raises:
+            ValueError: there is no lightness, and the head needs it.
+        """
+        return prediction.colors(self._reading.decoder, logits, lightness)
 
     def coherent(
         self,
@@ -320,7 +328,8 @@ class Colorizer:
             lightness: as for `logits`.
         """
         logits, features = self.predict(lightness)
-        colors = self.coherent(self.decode(logits), features, lightness)
+        ab = self.decode(logits, lightness)
+        colors = self.coherent(ab, features, lightness)
         return prediction.ab_of_cells(colors, lightness)
 
     def _several(

@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
 from jaxcolor.color import cielab, coherence
@@ -65,9 +66,22 @@ def move(decoder: Decoder, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"
 
 
 @jax.jit
-def colors(decoder: Decoder, outputs: Float[Array, "*p n"]) -> Ab:
-    """Returns ab of moved outputs."""
-    return decoder.ab(outputs)
+def colors(
+    decoder: Decoder,
+    outputs: Float[Array, "*p n"],
+    lightness: Float[Array, "*b h w"] | None = None,
+) -> Ab:
+    """Returns ab of moved outputs.
+
+    Args:
+        decoder: of the model's head.
+        outputs: moved to the decoder's lambda.
+        lightness: that the outputs are from; None where the head does without.
+    """
+    if lightness is None:
+        return decoder.ab(outputs)
+    cells = coherence.cell_means(lightness, of=outputs)
+    return decoder.ab(outputs, jnp.broadcast_to(cells, outputs.shape[:-1]))
 
 
 @jax.jit
@@ -89,9 +103,7 @@ def ab_of_cells(
     colors: Float[Array, "b H W n"], lightness: Float[Array, "b h w"]
 ) -> Float[Array, "b H W 2"]:
     """Returns ab of colors at the mean lightness of each cell."""
-    height, width = colors.shape[1:3]
-    means = partial(coherence.cell_means, height=height, width=width)
-    return coherence.at_lightness(colors, jax.vmap(means)(lightness))
+    return coherence.at_lightness(colors, coherence.cell_means(lightness, of=colors))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -117,7 +129,7 @@ def ab_of_rgb(
     outputs, features = predict(
         network, variables, decoder, seen, has_features=amount is not None
     )
-    ab = colors(decoder, outputs)
+    ab = colors(decoder, outputs, seen)
     return ab if features is None else coherent(ab, features, seen, amount, valid)
 
 

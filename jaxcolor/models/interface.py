@@ -21,7 +21,10 @@ class Network(Protocol):
 
     `__call__(lightness, *, train)` gives float32 outputs (b, h / stride, w / stride,
     outputs) of a lightness (b, h, w) in [0, 100]. `outputs_and_features`, where there
-    is one, gives the same outputs and the input of the last layer.
+    is one, gives the same outputs and the input of the last layer;
+    `outputs_and_extra`, where there are extra outputs, the same outputs and a
+    dictionary of the others. All of them take the extra inputs as keyword arguments.
+    In training, `apply` gets a random key named "dropout".
     """
 
     @property
@@ -42,7 +45,14 @@ class Network(Protocol):
 
     @property
     def extra_inputs(self) -> tuple[str, ...]:
-        """Names of inputs besides lightness, such as ("hints",); usually none."""
+        """Names of inputs besides lightness, such as ("hints",); usually none.
+
+        Each may be None: the network colorizes from the lightness alone then.
+        """
+
+    @property
+    def extra_outputs(self) -> tuple[str, ...]:
+        """Names of what a training also learns, such as ("classes",); usually none."""
 
     @property
     def has_features(self) -> bool:

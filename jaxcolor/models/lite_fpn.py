@@ -67,6 +67,7 @@ class LiteFpn(nn.Module):
     output_stride = 4
     outer_layers = OuterLayers(first="encoder/stem", last="head")
     extra_inputs = ()
+    extra_outputs = ()
     has_features = True
 
     @nn.compact

@@ -80,6 +80,7 @@ class Zhang2016(nn.Module):
     output_stride = 4
     outer_layers = OuterLayers(first="conv1_1", last="head")
     extra_inputs = ()
+    extra_outputs = ()
     has_features = True
 
     def __call__(

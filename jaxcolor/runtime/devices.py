@@ -26,13 +26,14 @@ class Lifted(NamedTuple):
     """A step over all devices.
 
     Attributes:
-        share: from a host batch (this process's share) to the devices' form.
+        share: from a host batch (this process's share), a tree of arrays with the same
+            leading axis, to the devices' form.
         step: from a state and a shared batch to both results.
         put: from a state in host memory, or `replicate`d, to the devices' form.
         fetch: from the devices' form back to a state as of `replicate`.
     """
 
-    share: Callable[[np.ndarray], jax.Array]
+    share: Callable[[PyTree], PyTree]
     step: Callable[..., Any]
     put: Callable[[PyTree], PyTree]
     fetch: Callable[[PyTree], PyTree]
@@ -108,10 +109,10 @@ def local(tree: PyTree) -> PyTree:
 
 
 def ahead(
-    batches: Iterator[np.ndarray], share: Callable[[np.ndarray], jax.Array]
-) -> Iterator[jax.Array]:
+    batches: Iterator[PyTree], share: Callable[[PyTree], PyTree]
+) -> Iterator[PyTree]:
     """Yields shared batches; the next one is transferred while a step runs."""
-    waiting: list[jax.Array] = []
+    waiting: list[PyTree] = []
     for batch in batches:
         waiting.append(share(batch))
         if len(waiting) > 1:
@@ -148,13 +149,17 @@ def _checksum(leaves: list[jax.Array]) -> jax.Array:
 
 
 def lift_sums(step: Callable[..., PyTree]) -> Callable[..., PyTree]:
-    """Lifts a function of variables and host batches that returns sums over a batch."""
+    """Lifts a function of variables and a host batch that returns sums over it.
+
+    Args:
+        step: its batch is a tree of arrays with the same leading axis.
+    """
     on = mesh()
     whole, split = _shardings(on)
     jitted = jax.jit(step, out_shardings=whole)
 
-    def lifted(variables: PyTree, *batch: np.ndarray) -> PyTree:
-        return jitted(variables, *(_share(x, split) for x in batch))
+    def lifted(variables: PyTree, batch: PyTree) -> PyTree:
+        return jitted(variables, _share(batch, split))
 
     return lifted
 
@@ -212,10 +217,11 @@ def _lift_by_pmap(step: Callable[..., Any]) -> Lifted:
         # x[0] would gather over devices: one shard holds the whole value.
         return x.addressable_shards[0].data.reshape(x.shape[1:])
 
-    def share(batch: np.ndarray) -> jax.Array:
-        return jax.device_put(batch.reshape(count, -1, *batch.shape[1:]), split)
+    def share(batch: PyTree) -> PyTree:
+        parts = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
+        return jax.device_put(parts, split)
 
-    def on_shares(state: PyTree, shares: jax.Array) -> tuple[PyTree, PyTree]:
+    def on_shares(state: PyTree, shares: PyTree) -> tuple[PyTree, PyTree]:
         state, terms = mapped(state, shares)
         return state, jax.tree.map(first, terms)
 
@@ -237,5 +243,6 @@ def _shardings(on: Mesh) -> tuple[NamedSharding, NamedSharding]:
     return NamedSharding(on, PartitionSpec()), NamedSharding(on, PartitionSpec(AXIS))
 
 
-def _share(batch: np.ndarray, split: NamedSharding) -> jax.Array:
-    return jax.make_array_from_process_local_data(split, batch)
+def _share(batch: PyTree, split: NamedSharding) -> PyTree:
+    put = jax.make_array_from_process_local_data
+    return jax.tree.map(lambda x: put(split, x), batch)

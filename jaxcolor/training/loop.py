@@ -104,8 +104,7 @@ def _run(built: Setup, begun: Start, manager: Any) -> Outcome:
         return Outcome(start, is_finished=True)
     lifted = built.lifted
     state = lifted.put(state)
-    pixels = (batch["rgb"] for batch in setup.training_batches(built, start))
-    batches = devices.ahead(pixels, lifted.share)
+    batches = devices.ahead(setup.training_batches(built, start), lifted.share)
     watch = divergence.Guard(lambda step: setup.training_names(built, step))
     hidden = built.is_quiet or not processes.is_first()
     with (

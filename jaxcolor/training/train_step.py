@@ -1,21 +1,22 @@
 """The train step and the evaluation step: pure functions of one global batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree, UInt8
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree, UInt8
 
 from jaxcolor.color import cielab, coherence, compose
 from jaxcolor.color.heads import Decoder, Terms
 from jaxcolor.metrics import accuracy
 from jaxcolor.models import layers, layerwise
 from jaxcolor.models.interface import Network
+from jaxcolor.training import degradation
 from jaxcolor.training.degradation import Degrade
-from jaxcolor.training.objectives import Objective
+from jaxcolor.training.objectives import UNKNOWN, Objective, Truth
 
 # Forward passes through the network that a train step costs: one, and the two
 # gradients of each product.
@@ -41,7 +42,14 @@ class TrainState(NamedTuple):
     average: PyTree
 
 
-TrainStep = Callable[[TrainState, UInt8[Array, "b h w 3"]], tuple[TrainState, Terms]]
+Batch = Mapping[str, Array]
+"""Photographs "rgb", uint8 (b h w 3); with classes, their "label", int32 (b)."""
+
+TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Terms]]
+
+# From a random key and the true Lab of a photograph (h w 3) to the extra inputs of the
+# network, by name.
+ExtraInputs = Callable[[PRNGKeyArray, Array], dict[str, Array]]
 
 # From variables and lightness to outputs and colored photographs.
 Colorize = Callable[
@@ -83,6 +91,8 @@ def make_train_step(
     remat: bool = False,
     is_frozen: Callable[[str], bool] | None = None,
     fixed_statistics: Sequence[str] = (),
+    extra_inputs: ExtraInputs | None = None,
+    seed: int = 0,
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
 
@@ -107,31 +117,43 @@ def make_train_step(
         is_frozen: whether the parameter with a name has no gradient; None for no
             parameter. The optimizer has to leave these unchanged.
         fixed_statistics: see `layers.fixed_statistics`.
+        extra_inputs: draws the network's inputs besides lightness; None to give none.
+        seed: of dropout and of the extra inputs.
     """
-    apply = _make_apply(network, remat=remat, fixed_statistics=fixed_statistics)
+    apply = _make_apply(
+        network,
+        remat=remat,
+        fixed_statistics=fixed_statistics,
+        has_extra=bool(objective.extra_outputs),
+    )
 
     def slopes(
-        params: PyTree, batch_stats: PyTree, lightness: Array, ab: Array
+        params: PyTree, batch_stats: PyTree, inputs: _Inputs, truth: Truth
     ) -> tuple[PyTree, Terms, PyTree]:
         def loss(params: PyTree) -> tuple[Array, tuple[Terms, PyTree]]:
             if is_frozen is not None:
                 params = layerwise.frozen(params, is_frozen)
-            outputs, updated = apply(params, batch_stats, lightness)
-            means = jax.tree.map(lambda x: x.mean(axis=0), objective.terms(outputs, ab))
+            (outputs, extra), updated = apply(params, batch_stats, inputs)
+            terms = objective.terms(outputs, truth, extra)
+            means = jax.tree.map(lambda x: x.mean(axis=0), terms)
             return means["loss"], (means, updated["batch_stats"])
 
         gradients, (means, updated) = jax.grad(loss, has_aux=True)(params)
         return gradients, means, updated
 
-    def train_step(
-        state: TrainState, rgb: UInt8[Array, "b h w 3"]
-    ) -> tuple[TrainState, Terms]:
-        lightness, ab = inputs_and_targets(rgb, stride=network.output_stride)
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Terms]:
+        rgb = batch["rgb"]
+        lab = cielab.rgb8_to_lab(rgb)
+        lightness = lab[..., 0]
         if degrade is not None:
             lightness = degrade(state.step, rgb, lightness)
-
+        step_key = jax.random.fold_in(jax.random.key(seed), state.step)
+        keys = degradation.keys_of(step_key, rgb)
+        extra = {} if extra_inputs is None else jax.vmap(extra_inputs)(keys, lab)
+        inputs = _Inputs(lightness, extra, keys)
+        truth = truth_of(batch, lab, stride=network.output_stride)
         gradients, means, batch_stats = _accumulated(
-            slopes, state, lightness, ab, parts=accumulation
+            slopes, state, inputs, truth, parts=accumulation
         )
         if axis_name is not None:
             gradients, means = jax.lax.pmean((gradients, means), axis_name)
@@ -149,20 +171,46 @@ def make_train_step(
     return train_step
 
 
-def _make_apply(
-    network: Network, *, remat: bool, fixed_statistics: Sequence[str]
-) -> Callable[[PyTree, PyTree, Array], PyTree]:
-    """Returns the function that applies a network in training."""
+class _Inputs(NamedTuple):
+    """What a network gets in training.
 
-    def apply(params: PyTree, batch_stats: PyTree, lightness: Array) -> PyTree:
+    Attributes:
+        lightness: L* in [0, 100].
+        extra: inputs besides it, by name.
+        keys: a random key for each photograph.
+    """
+
+    lightness: Float[Array, "b h w"]
+    extra: dict[str, Array]
+    keys: Key[Array, " b"]
+
+
+def _make_apply(
+    network: Network,
+    *,
+    remat: bool,
+    fixed_statistics: Sequence[str],
+    has_extra: bool = False,
+) -> Callable[[PyTree, PyTree, _Inputs], PyTree]:
+    """Returns the function that applies a network in training.
+
+    It returns outputs and extra outputs, and the updated statistics.
+    """
+
+    def apply(params: PyTree, batch_stats: PyTree, inputs: _Inputs) -> PyTree:
         # Inside: `jax.checkpoint` runs this again, outside of any context.
         with layers.fixed_statistics(fixed_statistics):
-            return network.apply(
+            found, updated = network.apply(
                 {"params": params, "batch_stats": batch_stats},
-                lightness,
+                inputs.lightness,
+                **inputs.extra,
                 train=True,
                 mutable=["batch_stats"],
+                # Of the first photograph, so that parts and devices differ.
+                rngs={"dropout": inputs.keys[0]},
+                method="outputs_and_extra" if has_extra else None,
             )
+        return (found if has_extra else (found, {})), updated
 
     if not remat:
         return apply
@@ -204,11 +252,12 @@ def make_statistics_step(
     apply = _make_apply(forgetful, remat=False, fixed_statistics=fixed_statistics)
 
     def statistics_step(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
-        lightness, _ = inputs_and_targets(rgb, stride=network.output_stride)
+        keys = degradation.keys_of(jax.random.key(0), rgb)
+        inputs = _Inputs(cielab.rgb8_to_lab(rgb)[..., 0], {}, keys)
         # From zero: a step from other statistics to the batch's would round.
         zero = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
         start = layerwise.where_fixed(fixed_statistics, variables["batch_stats"], zero)
-        _, updated = apply(variables["params"], start, lightness)
+        _, updated = apply(variables["params"], start, inputs)
         return updated["batch_stats"]
 
     return statistics_step
@@ -229,11 +278,13 @@ def make_colorize(network: Network, decoder: Decoder, *, amount: float) -> Color
         apply = partial(network.apply, variables, lightness, train=False)
         if not amount:
             outputs = jnp.asarray(apply())
-            cells = decoder.ab(decoder.move(outputs))
+            means = coherence.cell_means(lightness, of=outputs)
+            cells = decoder.ab(decoder.move(outputs), means)
             return outputs, compose.pictures(lightness, cells)
         outputs, features = apply(method="outputs_and_features")
+        means = coherence.cell_means(lightness, of=outputs)
         cells = coherence.of_photographs(
-            decoder.ab(decoder.move(outputs)),
+            decoder.ab(decoder.move(outputs), means),
             features,
             lightness=lightness,
             coherence=amount,
@@ -246,19 +297,27 @@ def make_colorize(network: Network, decoder: Decoder, *, amount: float) -> Color
 
 def make_eval_step(
     network: Network, objective: Objective, colorize: Colorize
-) -> Callable[[PyTree, UInt8[Array, "b h w 3"], Float[Array, " b"]], Terms]:
-    """Returns the function of variables, photographs and their validity to sums.
+) -> Callable[[PyTree, Batch], Terms]:
+    """Returns the function of variables and a batch to sums.
 
-    The sums are over the valid photographs: of the objective's terms, of the
-    colorfulness of prediction and truth, and of the number of photographs ("images").
+    The batch has, besides, which photographs are "valid", 1 or 0, float32 (b). The
+    sums are over these: of the objective's terms, of the colorfulness of prediction
+    and truth, and of the number of photographs ("images").
     """
 
-    def eval_step(
-        variables: PyTree, rgb: UInt8[Array, "b h w 3"], valid: Float[Array, " b"]
-    ) -> Terms:
-        lightness, ab = inputs_and_targets(rgb, stride=network.output_stride)
+    def eval_step(variables: PyTree, batch: Batch) -> Terms:
+        rgb, valid = batch["rgb"], batch["valid"]
+        lab = cielab.rgb8_to_lab(rgb)
+        lightness = lab[..., 0]
         outputs, predicted = colorize(variables, lightness)
-        terms = objective.terms(outputs, ab)
+        extra = {}
+        if objective.extra_outputs:
+            # The same pass as that of `colorize`, which the compiler computes once.
+            _, extra = network.apply(
+                variables, lightness, train=False, method="outputs_and_extra"
+            )
+        truth = truth_of(batch, lab, stride=network.output_stride)
+        terms = objective.terms(outputs, truth, extra)
         terms["colorfulness"] = jax.vmap(accuracy.colorfulness)(predicted / 255)
         terms["colorfulness_of_truth"] = jax.vmap(accuracy.colorfulness)(rgb / 255)
         terms["images"] = jnp.ones_like(valid)
@@ -268,44 +327,44 @@ def make_eval_step(
     return eval_step
 
 
-def inputs_and_targets(
-    rgb: UInt8[Array, "b h w 3"], *, stride: int
-) -> tuple[Float[Array, "b h w"], Float[Array, "b H W 2"]]:
-    """Returns lightness, and the ab of one pixel for each cell of the output.
+def truth_of(batch: Batch, lab: Float[Array, "b h w 3"], *, stride: int) -> Truth:
+    """Returns the Lab of one pixel for each cell of the output, and the classes.
 
     Picked, not averaged: the authors' release has a 1x1 convolution of stride 4.
 
     Args:
-        rgb: of photographs.
+        batch: of which the labels are taken, where it has any.
+        lab: of its photographs.
         stride: of the network's output.
     """
-    lab = cielab.rgb8_to_lab(rgb)
-    return lab[..., 0], lab[:, ::stride, ::stride, 1:]
+    unknown = jnp.full(len(lab), UNKNOWN, jnp.int32)
+    return Truth(lab[:, ::stride, ::stride], batch.get("label", unknown))
 
 
 def _accumulated(
     slopes: Callable[..., tuple[PyTree, Terms, PyTree]],
     state: TrainState,
-    lightness: Float[Array, "b h w"],
-    ab: Float[Array, "b H W 2"],
+    inputs: _Inputs,
+    truth: Truth,
     *,
     parts: int,
 ) -> tuple[PyTree, Terms, PyTree]:
     """Returns mean gradients and terms over the parts, and the last statistics."""
     if parts == 1:
-        return slopes(state.params, state.batch_stats, lightness, ab)
+        return slopes(state.params, state.batch_stats, inputs, truth)
 
     # Part j has the rows j, j + parts ...: an equal number from each device's share.
     def part(x: Array) -> Array:
         return jnp.swapaxes(x.reshape(-1, parts, *x.shape[1:]), 0, 1)
 
-    def add(carried: PyTree, batch: tuple[Array, Array]) -> tuple[PyTree, None]:
+    def add(carried: PyTree, batch: tuple[_Inputs, Truth]) -> tuple[PyTree, None]:
         sums, batch_stats = carried
         *found, batch_stats = slopes(state.params, batch_stats, *batch)
         sums = jax.tree.map(lambda total, x: total + x / parts, sums, tuple(found))
         return (sums, batch_stats), None
 
-    first = part(lightness)[0], part(ab)[0]
+    whole = jax.tree.map(part, (inputs, truth))
+    first = jax.tree.map(lambda x: x[0], whole)
     shapes = jax.eval_shape(slopes, state.params, state.batch_stats, *first)[:2]
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     # Side by side on a CPU, whose threads would wait for each other's small operations.
@@ -313,7 +372,7 @@ def _accumulated(
     (sums, batch_stats), _ = jax.lax.scan(
         add,
         (zeros, state.batch_stats),
-        (part(lightness), part(ab)),
+        whole,
         unroll=parts if is_cpu else 1,
     )
     return *sums, batch_stats

@@ -59,7 +59,7 @@ def validate(built: Setup, state: TrainState) -> dict[str, float] | None:
         index=jax.process_index(),
         count=jax.process_count(),
     ):
-        found = built.evaluate(variables, batch["rgb"], batch["valid"])
+        found = built.evaluate(variables, batch)
         for name, x in jax.device_get(found).items():
             sums[name] = sums.get(name, 0.0) + np.asarray(x, np.float64)
     images = sums.pop("images")

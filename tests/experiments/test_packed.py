@@ -57,6 +57,7 @@ class Small(nn.Module):
     output_stride = 4
     outer_layers = OuterLayers("conv1_1", "head")
     extra_inputs = ()
+    extra_outputs = ()
     has_features = False
 
     def flops(self, height, width):

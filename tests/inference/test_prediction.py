@@ -34,6 +34,7 @@ class Plain(nn.Module):
     output_stride = 4
     outer_layers = OuterLayers("Dense_0", "Dense_0")
     extra_inputs = ()
+    extra_outputs = ()
     has_features = False
 
     def flops(self, height, width):

@@ -5,6 +5,7 @@ import optax
 import pytest
 from flax import linen as nn
 
+from jaxcolor.color import cielab
 from jaxcolor.color.heads import Regression
 from jaxcolor.models import layers, layerwise
 from jaxcolor.models.interface import OuterLayers
@@ -12,6 +13,7 @@ from jaxcolor.training import objectives, optimizers, train_step
 
 MOMENTUM = 0.9
 RGB = jnp.asarray(np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3)), jnp.uint8)
+BATCH = {"rgb": RGB}
 
 
 class Part(nn.Module):
@@ -36,6 +38,7 @@ class Nested(nn.Module):
     input_multiple = output_stride = 4
     outer_layers = OuterLayers("encoder/conv", "head")
     extra_inputs = ()
+    extra_outputs = ()
     has_features = False
 
     def flops(self, height, width):
@@ -167,9 +170,9 @@ def test_a_step_leaves_frozen_parameters_and_their_average_as_they_are(variables
     optimizer = optimizers.by_layer(inner, rates={"encoder": 0.0}, warmup={})
     step = make_step(optimizer, is_frozen=lambda name: name.startswith("encoder/"))
     before = train_step.init_state(variables, optimizer, average=True)
-    after, _ = jax.jit(step)(before, RGB)
+    after, _ = jax.jit(step)(before, BATCH)
     plain = train_step.init_state(variables, inner, average=True)
-    wanted, _ = jax.jit(make_step(inner))(plain, RGB)
+    wanted, _ = jax.jit(make_step(inner))(plain, BATCH)
     encoder = bits(before.params["encoder"])
     assert bits(after.params["encoder"]) == encoder
     # Equal numbers, but not the sign of a zero.
@@ -194,7 +197,7 @@ def test_the_gradient_of_frozen_parameters_is_not_computed(variables):
     state = train_step.init_state(variables, optimizer, average=False)
 
     def convolutions(**options) -> int:
-        lowered = jax.jit(make_step(optimizer, **options)).lower(state, RGB)
+        lowered = jax.jit(make_step(optimizer, **options)).lower(state, BATCH)
         return lowered.as_text().count("stablehlo.convolution")
 
     # Two forwards, the gradients of two kernels, and that of the decoder's input.
@@ -245,7 +248,7 @@ def test_without_settings_the_step_is_the_same_program(variables):
     state = train_step.init_state(variables, inner, average=True)
     # Without the numbers of lines, of which there are none by default.
     plain, empty = (
-        jax.jit(make_step(inner, **options)).lower(state, RGB).as_text()
+        jax.jit(make_step(inner, **options)).lower(state, BATCH).as_text()
         for options in ({}, {"is_frozen": lambda name: False, "fixed_statistics": ()})
     )
     assert plain == empty
@@ -253,7 +256,7 @@ def test_without_settings_the_step_is_the_same_program(variables):
 
 def moments_of_decoder(variables):
     """Returns mean and variance before the decoder's norm, the encoder's fixed."""
-    lightness, _ = train_step.inputs_and_targets(RGB, stride=4)
+    lightness = cielab.rgb8_to_lab(RGB)[..., 0]
     _, seen = Nested().apply(
         variables, lightness, train=False, capture_intermediates=True
     )
@@ -267,7 +270,7 @@ def test_fixed_statistics_normalize_and_stay_in_training(variables, remat):
     optimizer = optimizers.sgd(lambda _: 0.01, momentum=0.0)
     state = train_step.init_state(variables, optimizer, average=False)
     step = make_step(optimizer, remat=remat, fixed_statistics=("encoder",))
-    after, _ = jax.jit(step)(state, RGB)
+    after, _ = jax.jit(step)(state, BATCH)
     old, new = state.batch_stats, after.batch_stats
     assert bits(new["encoder"]) == bits(old["encoder"])
     for name, moment in zip(
@@ -283,13 +286,15 @@ def test_fixed_statistics_normalize_and_stay_in_training(variables, remat):
 def test_with_all_statistics_fixed_the_loss_is_that_of_evaluation(variables):
     optimizer = optimizers.sgd(lambda _: 0.01, momentum=0.0)
     state = train_step.init_state(variables, optimizer, average=False)
-    after, terms = jax.jit(make_step(optimizer, fixed_statistics=("",)))(state, RGB)
+    after, terms = jax.jit(make_step(optimizer, fixed_statistics=("",)))(state, BATCH)
     assert bits(after.batch_stats) == bits(state.batch_stats)
-    lightness, ab = train_step.inputs_and_targets(RGB, stride=4)
-    outputs = Nested().apply(variables, lightness, train=False)
-    wanted = objectives.of_head(Regression(), None).terms(outputs, ab)["loss"].mean()
+    lab = cielab.rgb8_to_lab(RGB)
+    outputs = Nested().apply(variables, lab[..., 0], train=False)
+    truth = train_step.truth_of(BATCH, lab, stride=4)
+    objective = objectives.of_head(Regression(), None)
+    wanted = objective.terms(outputs, truth, {})["loss"].mean()
     np.testing.assert_allclose(terms["loss"], wanted, rtol=1e-5)
-    _, other = jax.jit(make_step(optimizer))(state, RGB)
+    _, other = jax.jit(make_step(optimizer))(state, BATCH)
     assert abs(other["loss"] - wanted) > 1e-3 * wanted
 
 

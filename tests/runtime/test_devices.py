@@ -103,13 +103,13 @@ def train(optimizer, variables, objective, *, kind: str | None):
     if kind is None:
         step = jax.jit(make_step(None))
         for batch in BATCHES:
-            state, terms = step(state, batch)
+            state, terms = step(state, {"rgb": batch})
             logged.append(jax.device_get(terms))
         return jax.device_get(state), logged
     lifted = devices.lift(make_step, kind=kind)
     state = lifted.put(state)
     for batch in BATCHES:
-        state, terms = lifted.step(state, lifted.share(batch))
+        state, terms = lifted.step(state, lifted.share({"rgb": batch}))
         logged.append(jax.device_get(terms))
     return jax.device_get(lifted.fetch(state)), logged
 
@@ -178,10 +178,11 @@ def test_sums_over_padded_batches_are_the_same_on_eight_devices(variables, objec
     )
     evaluate = train_step.make_eval_step(network(None), objective, colorize)
     valid = np.array([1.0] * 13 + [0.0] * 3, np.float32)
+    batch = {"rgb": BATCHES[0], "valid": valid}
     lifted, alone = jax.device_get(
         [
-            devices.lift_sums(evaluate)(variables, BATCHES[0], valid),
-            jax.jit(evaluate)(variables, BATCHES[0], valid),
+            devices.lift_sums(evaluate)(variables, batch),
+            jax.jit(evaluate)(variables, batch),
         ]
     )
     # Of pictures in 8 bits: float32 rounding may turn a pixel to the next level.
@@ -211,7 +212,7 @@ def test_a_state_survives_being_put_and_stepped(variables, objective):
         )
         # The step may take its argument's memory; the caller's state must live on.
         fetched = lifted.fetch(on_devices) if kind == "pmap" else None
-        lifted.step(on_devices, lifted.share(unequal_batch(0)))
+        lifted.step(on_devices, lifted.share({"rgb": unequal_batch(0)}))
         for kept in (state, fetched):
             assert all(np.isfinite(x).all() for x in jax.tree.leaves(kept))
 

@@ -60,12 +60,18 @@ def noise(count: int) -> jax.Array:
     return jnp.asarray(levels, jnp.uint8)
 
 
+def truth(ab) -> objectives.Truth:
+    """Returns photographs of some ab, of a lightness that is of no account."""
+    lab = jnp.concatenate([jnp.full((*ab.shape[:-1], 1), 50.0), jnp.asarray(ab)], -1)
+    return objectives.Truth(lab, jnp.full(len(ab), objectives.UNKNOWN))
+
+
 def test_terms_of_a_classification_follow_from_dense_codes(objective, weights):
     rng = np.random.default_rng(0)
     ab = rng.uniform(-60, 60, (2, 4, 4, 2)).astype(np.float32)
     ab[1] = 1.0  # a gray photograph
     outputs = rng.normal(size=(2, 4, 4, BINS)).astype(np.float32)
-    terms = objective.terms(jnp.asarray(outputs), jnp.asarray(ab))
+    terms = objective.terms(jnp.asarray(outputs), truth(ab), {})
 
     code = encode.soft_encode(jnp.asarray(ab), GAMUT, neighbors=5, sigma=10.0)
     target = np.asarray(encode.densify(code, bins=BINS), np.float64)
@@ -91,11 +97,12 @@ def test_the_best_constant_prediction_has_the_constant_loss(objective):
     ab = jnp.asarray(np.random.default_rng(1).uniform(-60, 60, (3, 8, 8, 2)))
     ab = ab.astype(jnp.float32)
     means = jax.tree.map(
-        lambda x: x.mean(axis=0), objective.terms(jnp.zeros((3, 8, 8, BINS)), ab)
+        lambda x: x.mean(axis=0),
+        objective.terms(jnp.zeros((3, 8, 8, BINS)), truth(ab), {}),
     )
     best = jnp.log(jnp.maximum(means["weighted_code"], 1e-12))
     constant = jnp.broadcast_to(best, (3, 8, 8, BINS))
-    reached = objective.terms(constant, ab)["loss"].mean()
+    reached = objective.terms(constant, truth(ab), {})["loss"].mean()
     # Float32 rounding of a mean over 192 pixels.
     np.testing.assert_allclose(reached, objective.constant_loss(means), rtol=1e-5)
 
@@ -103,7 +110,7 @@ def test_the_best_constant_prediction_has_the_constant_loss(objective):
 def test_the_constant_loss_of_a_regression_is_half_the_variance():
     ab = np.random.default_rng(2).normal(10, 30, (3, 8, 8, 2)).astype(np.float32)
     objective = objectives.of_head(Regression(), None)
-    terms = objective.terms(jnp.zeros((3, 8, 8, 2)), jnp.asarray(ab))
+    terms = objective.terms(jnp.zeros((3, 8, 8, 2)), truth(ab), {})
     means = jax.tree.map(lambda x: x.mean(axis=0), terms)
     expected = 0.5 * ab.reshape(-1, 2).var(axis=0).sum()
     # Float32 rounding of squares of about a thousand.
@@ -115,8 +122,8 @@ def test_an_evaluation_counts_valid_photographs_only(
 ):
     evaluate = train_step.make_eval_step(network, objective, colorize)
     rgb = noise(3)
-    all_three = evaluate(variables, rgb, jnp.array([1.0, 1.0, 0.0]))
-    two = evaluate(variables, rgb[:2], jnp.ones(2))
+    all_three = evaluate(variables, {"rgb": rgb, "valid": jnp.array([1.0, 1.0, 0.0])})
+    two = evaluate(variables, {"rgb": rgb[:2], "valid": jnp.ones(2)})
     assert all_three["images"] == 2
     for name, value in two.items():
         # The same sums in another order; colorfulness is of pictures in 8 bits, of
@@ -142,7 +149,7 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
         )
     )
     before = train_step.init_state(variables, optimizer, average=True)
-    after, terms = step(before, noise(2))
+    after, terms = step(before, {"rgb": noise(2)})
     assert after.step == 1
     assert terms["gradient_norm"] > 0
     for field in ("params", "batch_stats", "average"):
@@ -150,18 +157,20 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
         moved = jax.tree.map(lambda a, b: bool((a != b).any()), *pairs)
         assert all(jax.tree.leaves(moved)), field
     evaluate = jax.jit(train_step.make_eval_step(network, objective, colorize))
-    evaluate(train_step.variables_of(after), noise(2), jnp.ones(2))
+    batch = {"rgb": noise(2), "valid": jnp.ones(2)}
+    evaluate(train_step.variables_of(after), batch)
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(after))
 
 
 def test_targets_are_every_fourth_pixel_of_the_photograph():
     rgb = np.full((1, 16, 16, 3), 128, np.uint8)
     rgb[:, ::4, ::4] = (200, 30, 40)
-    lightness, ab = train_step.inputs_and_targets(jnp.asarray(rgb), stride=4)
+    lab = cielab.rgb8_to_lab(jnp.asarray(rgb))
+    found, label = train_step.truth_of({"rgb": jnp.asarray(rgb)}, lab, stride=4)
     red = color.rgb2lab(rgb[0, 0, 0] / 255)
     # 1e-3: how far Lab may be from scikit-image's.
-    np.testing.assert_allclose(ab, np.broadcast_to(red[1:], (1, 4, 4, 2)), atol=1e-3)
-    np.testing.assert_allclose(lightness[0, 0, 0], red[0], atol=1e-3)
+    np.testing.assert_allclose(found, np.broadcast_to(red, (1, 4, 4, 3)), atol=1e-3)
+    assert label.tolist() == [objectives.UNKNOWN]
 
 
 @pytest.mark.parametrize("amount", [0.0, 0.75])
@@ -186,14 +195,14 @@ def test_the_average_moves_by_its_decay(network, variables, objective):
         network, optimizer, objective, average_decay=0.5, degrade=None, axis_name=None
     )
     before = train_step.init_state(variables, optimizer, average=True)
-    after, _ = jax.jit(step)(before._replace(step=jnp.int32(1000)), noise(2))
+    after, _ = jax.jit(step)(before._replace(step=jnp.int32(1000)), {"rgb": noise(2)})
     kept = before.params["head"]["kernel"]
     new = after.params["head"]["kernel"]
     # Late in a training the decay is the given one: half of each.
     np.testing.assert_allclose(
         after.average["params"]["head"]["kernel"], (kept + new) / 2, rtol=1e-5
     )
-    early, _ = jax.jit(step)(before, noise(2))
+    early, _ = jax.jit(step)(before, {"rgb": noise(2)})
     tenth = 0.1 * kept + 0.9 * early.params["head"]["kernel"]
     # At the first step (1 + 0) / (10 + 0) is kept.
     np.testing.assert_allclose(
@@ -210,7 +219,7 @@ def test_without_an_average_the_parameters_are_evaluated(variables):
 
 def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables):
     rgb = noise(3)
-    lightness, _ = train_step.inputs_and_targets(rgb, stride=4)
+    lightness = cielab.rgb8_to_lab(rgb)[..., 0]
     wanted, _ = jax.jit(
         lambda v: network.apply(v, lightness, train=True, mutable=["batch_stats"])
     )(variables)
@@ -243,7 +252,7 @@ def one_step(network, variables, objective, rgb, *, state=None, **options):
         **options,
     )
     state = state or train_step.init_state(variables, optimizer, average=True)
-    return state, *jax.jit(step)(state, rgb)
+    return state, *jax.jit(step)(state, {"rgb": rgb})
 
 
 def assert_equal_trees(one, other) -> None:
@@ -255,8 +264,8 @@ def test_a_step_that_is_not_finite_changes_nothing_but_its_number(
     network, variables, objective
 ):
     broken = objectives.Objective(
-        terms=lambda outputs, ab: {
-            name: x / 0 for name, x in objective.terms(outputs, ab).items()
+        terms=lambda *given: {
+            name: x / 0 for name, x in objective.terms(*given).items()
         },
         constant_loss=objective.constant_loss,
     )

@@ -10,7 +10,6 @@ import numpy as np
 import optax
 from jaxtyping import PyTree
 
-from jaxcolor.color import heads
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Head, Prior
 from jaxcolor.models import layerwise
@@ -18,9 +17,8 @@ from jaxcolor.models.interface import Network
 from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.runtime import devices
-from jaxcolor.training import objectives, train_step
+from jaxcolor.training import train_step
 from jaxcolor.training.config.schema import Config
-from jaxcolor.training.config.schema.method import Classification
 from jaxcolor.training.config.schema.optimization import Layers
 from jaxcolor.training.objectives import Objective
 
@@ -44,7 +42,7 @@ def check(config: Config) -> None:
             f"config.pipeline.crop is {config.pipeline.crop};"
             f" wanted a multiple of {module.input_multiple}"
         )
-    _check_objective(config)
+    _check_objective(config, module)
     _check_decoding(config)
     smallest = jax.ShapeDtypeStruct(
         (1, module.input_multiple, module.input_multiple), jnp.float32
@@ -67,22 +65,12 @@ def network(config: Config, *, axis_name: str | None) -> Network:
 
 def head(config: Config) -> Head:
     """Returns what the network's outputs mean."""
-    if not isinstance(config.objective, Classification):
-        return heads.Regression()
-    assert config.gamut is not None
-    return heads.Bins(
-        spacing=config.gamut.spacing,
-        neighbors=config.objective.neighbors,
-        sigma=config.objective.sigma,
-        training_lambda=config.objective.training_lambda,
-    )
+    return config.objective.head(config.gamut)
 
 
 def objective(config: Config, prior: Prior) -> Objective:
     """Returns the objective; a head with bins needs the prior."""
-    wanted = config.objective
-    threshold = wanted.gray_threshold if isinstance(wanted, Classification) else None
-    return objectives.of_head(head(config), prior, gray_threshold=threshold)
+    return config.objective.objective(head(config), prior)
 
 
 def optimizer(config: Config) -> optax.GradientTransformation:
@@ -104,15 +92,20 @@ def description(config: Config) -> Description:
     )
 
 
-def _check_objective(config: Config) -> None:
+def _check_objective(config: Config, module: Network) -> None:
     its = head(config)
     outputs = its.outputs
     prior = None if its.gamut is None else np.full(outputs, 1 / outputs, np.float32)
     try:
+        made = objective(config, prior)
+        if lacking := set(made.extra_outputs) - set(module.extra_outputs):
+            raise ValueError(
+                f"name wants a network that predicts {', '.join(sorted(lacking))};"
+                f" config.model.name is {config.model.name!r}"
+            )
         # Shapes only: nothing is computed.
-        terms = objective(config, prior).terms
-        pixel = jnp.zeros((1, 1, 1, outputs)), jnp.zeros((1, 1, 1, 2))
-        jax.eval_shape(terms, *pixel)
+        terms = its.make_terms(prior, gray_threshold=None)
+        jax.eval_shape(terms, jnp.zeros((1, 1, outputs)), jnp.zeros((1, 1, 3)))
     except ValueError as error:
         raise ValueError(f"config.objective.{error}") from error
 

@@ -11,13 +11,13 @@ from jaxcolor.training.config import values
 from jaxcolor.training.config.schema import method
 from jaxcolor.training.config.schema.method import (
     OBJECTIVES,
+    WITH_BINS,
     Bins,
-    Classification,
     Initialization,
     Model,
     PriorFile,
-    Regression,
     Release,
+    Task,
 )
 from jaxcolor.training.config.schema.optimization import (
     OPTIMIZERS,
@@ -38,9 +38,9 @@ class Config(NamedTuple):
         training: length, batch, and what is kept.
         data: which photographs.
         pipeline: how they become batches.
-        gamut: the bins; None for a regression.
+        gamut: the bins; None for an objective without.
         objective: what the network is trained for.
-        prior: where the prior of the bins comes from; None for a regression.
+        prior: where the prior of the bins comes from; None for an objective without.
         model: which network.
         initialization: its weights before the first step.
         optimizer: how the weights move.
@@ -56,7 +56,7 @@ class Config(NamedTuple):
     data: Data
     pipeline: Pipeline
     gamut: Bins | None
-    objective: Classification | Regression
+    objective: Task
     prior: PriorFile | None
     model: Model
     initialization: Initialization
@@ -89,7 +89,6 @@ SECTIONS: dict[str, Any] = {
     "parallel": Parallel,
     "release": Release,
 }
-# A regression has no bins.
 ONLY_WITH_BINS = ("gamut", "prior")
 
 
@@ -105,7 +104,9 @@ def bind(fields: Mapping[str, Any]) -> Config:
     """
     chosen = fields.get("objective")
     name = chosen.get("name") if isinstance(chosen, Mapping) else None
-    unused = ONLY_WITH_BINS if name == "regression" else ()
+    is_known = isinstance(name, str) and name in OBJECTIVES
+    is_without_bins = is_known and name not in WITH_BINS
+    unused = ONLY_WITH_BINS if is_without_bins else ()
     wanted = set(Config._fields) - set(unused)
     if wrong := sorted(wanted ^ set(fields)):
         raise ValueError(f"sections missing or unknown in the config: {wrong}")

@@ -2,15 +2,18 @@
 
 import dataclasses
 import typing
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 
 from jaxcolor import models
-from jaxcolor.color import gamut
+from jaxcolor.color import gamut, heads
 from jaxcolor.color.gamut import Gamut
+from jaxcolor.color.heads import Head, Prior
 from jaxcolor.models.interface import Network
+from jaxcolor.training import objectives
 from jaxcolor.training.config import values
+from jaxcolor.training.objectives import Objective
 
 METHODS = ("random", "within_channel")
 # Fields of a network that no config has: the program fills them in.
@@ -56,6 +59,26 @@ class PriorFile(NamedTuple):
         """Accepts every path: the file is read when the training is set up."""
 
 
+@runtime_checkable
+class Task(Protocol):
+    """The interface of the records of the section `objective`."""
+
+    def check(self) -> None:
+        """Refuses numbers out of range, by name."""
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns what the network's outputs mean.
+
+        Args:
+            bins: the section `gamut`; None where there is none.
+        """
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective of such a head; one with bins needs the prior."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
 class Classification(NamedTuple):
     """The section `objective` named "classification", see `color.heads.Bins`.
 
@@ -83,6 +106,20 @@ class Classification(NamedTuple):
         values.check_range(fields, ("sigma",), low=0, is_above=True)
         values.check_range(fields, ("training_lambda",), low=0, high=1)
 
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of the bins."""
+        assert bins is not None
+        return heads.Bins(
+            spacing=bins.spacing,
+            neighbors=self.neighbors,
+            sigma=self.sigma,
+            training_lambda=self.training_lambda,
+        )
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        return objectives.of_head(head, prior, gray_threshold=self.gray_threshold)
+
 
 class Regression(NamedTuple):
     """The section `objective` named "regression", see `color.heads.Regression`."""
@@ -90,8 +127,22 @@ class Regression(NamedTuple):
     def check(self) -> None:
         """Accepts it: there are no numbers."""
 
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of ab."""
+        return heads.Regression()
 
-OBJECTIVES = {"classification": Classification, "regression": Regression}
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        return objectives.of_head(head, prior)
+
+
+WITH_BINS = ("classification",)
+"""The objectives of configs that have the sections `gamut` and `prior`."""
+
+OBJECTIVES: dict[str, Any] = {
+    "classification": Classification,
+    "regression": Regression,
+}
 
 
 class Model(NamedTuple):
