@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from jaxcolor.models import lite_fpn, zhang2016
+from jaxcolor.models import alexnet, lite_fpn, zhang2016
 from jaxcolor.models.interface import Network
 
 BY_NAME: dict[str, Callable[..., Network]] = {
+    "alexnet": alexnet.AlexNet,
     "lite_fpn": lite_fpn.LiteFpn,
     "zhang2016": zhang2016.Zhang2016,
 }

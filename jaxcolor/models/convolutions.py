@@ -31,13 +31,43 @@ def conv(
     stride: int,
     dilation: int,
 ) -> Float[Array, "b H W o"]:
-    """Correlates with an odd kernel, zeros around so that stride 1 keeps the size.
+    """Correlates with a kernel, zeros around so that stride 1 keeps the size.
 
     The padding is the same on both sides also where the stride is 2, as in Caffe and
-    PyTorch; XLA's "SAME" pads even sizes by (0, 1) there, half a pixel off.
+    PyTorch; XLA's "SAME" pads even sizes by (0, 1) there, half a pixel off. So the
+    kernel's size is odd, or its dilation even.
     """
-    margin = dilation * (kernel.shape[0] // 2)
+    margin = dilation * (kernel.shape[0] - 1) // 2
     return _correlate(x, kernel, margin, stride, dilation)
+
+
+def conv_grouped(
+    x: Float[Array, "b h w i"],
+    kernel: Float[Array, "k k j o"],
+    *,
+    stride: int,
+    dilation: int,
+    groups: int,
+) -> Float[Array, "b H W o"]:
+    """Correlates each part of the channels with its part of a kernel, as `conv`.
+
+    Equal to Caffe's and PyTorch's convolutions with groups. A convolution for each
+    group: the gradient of XLA:CPU's own form takes ten times as long.
+
+    Args:
+        x: images of groups * j channels.
+        kernel: the channels out of the first group come first.
+        stride: pixels from one output to the next.
+        dilation: pixels from one tap to the next.
+        groups: how many there are.
+    """
+    parts = zip(
+        jnp.split(x, groups, axis=-1), jnp.split(kernel, groups, axis=-1), strict=True
+    )
+    return jnp.concatenate(
+        [conv(part, taps, stride=stride, dilation=dilation) for part, taps in parts],
+        axis=-1,
+    )
 
 
 def conv1x1(

@@ -108,9 +108,10 @@ class Conv(nn.Module):
     Attributes:
         features: channels out.
         dtype: of the computation and the result; parameters are float32.
-        size: height and width of the kernel, odd.
+        size: height and width of the kernel; odd, or the dilation is even.
         stride: pixels from one output to the next.
         dilation: pixels from one tap of the kernel to the next.
+        groups: parts of the channels in, each for as many of the channels out.
     """
 
     features: int
@@ -118,12 +119,17 @@ class Conv(nn.Module):
     size: int = 3
     stride: int = 1
     dilation: int = 1
+    groups: int = 1
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
-        shape = (self.size, self.size, x.shape[-1], self.features)
+        shape = (self.size, self.size, x.shape[-1] // self.groups, self.features)
         x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
         form = {"stride": self.stride, "dilation": self.dilation}
+        if self.groups > 1:
+            return (
+                convolutions.conv_grouped(x, kernel, groups=self.groups, **form) + bias
+            )
         return convolutions.conv(x, kernel, **form) + bias
 
 

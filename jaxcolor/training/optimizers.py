@@ -1,7 +1,8 @@
 """Optimizers and learning-rate schedules: the paper's, and for short trainings."""
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from jaxtyping import PyTree
 from jaxcolor.models import layerwise
 
 # The first and the last layer of the networks.
-OUTER = ("conv1_1", "head")
+OUTER = ("conv1", "conv1_1", "fc8", "head")
 # Added to a parameter it changes no bit, not even that of -0.0, which 0.0 would.
 NOTHING = -0.0
 
@@ -175,6 +176,31 @@ def steps(*, peak: float, factor: float, every: int) -> optax.Schedule:
     return optax.exponential_decay(peak, every, factor, staircase=True)
 
 
+def piecewise(*, rates: Sequence[float], starts: Sequence[int]) -> optax.Schedule:
+    """Returns a learning rate that stays the same between some steps.
+
+    Args:
+        rates: one after the other.
+        starts: the first step of each rate but the first.
+
+    Raises:
+        ValueError: there are not as many as that, or they do not rise from above 0.
+    """
+    if not rates or len(starts) != len(rates) - 1:
+        raise ValueError(
+            f"starts has {len(starts)} and rates {len(rates)} numbers;"
+            " wanted one start for each rate but the first"
+        )
+    if not all(a < b for a, b in itertools.pairwise((0, *starts))):
+        raise ValueError(f"starts is {tuple(starts)}; wanted rising numbers above 0")
+
+    def rate(step: ArrayLike) -> jax.Array:
+        number = jnp.searchsorted(jnp.asarray([*starts], jnp.int32), step, side="right")
+        return jnp.asarray([*rates], jnp.float32)[number]
+
+    return rate
+
+
 def warmup_cosine(*, peak: float, warmup: int, length: int) -> optax.Schedule:
     """Returns a rate that rises over `warmup` steps and falls to zero at `length`.
 
@@ -235,6 +261,7 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "sgd": sgd,
 }
 SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
+    "piecewise": piecewise,
     "steps": steps,
     "trapezoid": trapezoid,
     "warmup_cosine": warmup_cosine,

@@ -8,6 +8,7 @@ from jaxcolor import models
 from jaxcolor.models.interface import Network
 
 ARGUMENTS = {
+    "alexnet": {"width": 0.125},
     "lite_fpn": {"width": 0.25, "encoder_width": 0.25, "encoder_depth": 0.25},
     "zhang2016": {"width": 0.125, "affine": True},
 }
@@ -62,4 +63,10 @@ def test_another_size_is_refused(network):
     side = network.input_multiple
     with pytest.raises(ValueError, match=f"{side}x{side + 1} .* multiples of {side}"):
         network.flops(side, side + 1)
-    assert network.flops(2 * side, side) == 2 * network.flops(side, side)
+
+
+def test_the_operations_grow_with_the_pixels(network):
+    side = 128 * network.input_multiple
+    ratio = network.flops(2 * side, side) / network.flops(side, side)
+    # Maps may have a pixel more than their share.
+    assert ratio == pytest.approx(2, rel=0.01)

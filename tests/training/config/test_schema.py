@@ -95,6 +95,14 @@ def test_the_papers_numbers_are_those_of_its_release():
     assert float(rate(215_000)) == pytest.approx(9.9856e-6)
 
 
+def test_a_negative_rate_of_a_piecewise_schedule_is_named():
+    given = ["--config.schedule.rates=(3e-5,-1.0,0.,0.)"]
+    with pytest.raises(
+        ValueError, match=r"config.schedule.*rates\[1\] is -1.0; wanted 0 or more"
+    ):
+        reading.read("alexnet", given)
+
+
 def test_the_papers_methods_train_as_long_as_its_snapshots():
     # The snapshots whose pictures the paper's authors showed to people.
     snapshots = {
@@ -133,8 +141,11 @@ def test_a_missing_argument_is_named():
 @pytest.mark.parametrize(
     ("section", "told"),
     [
-        ("schedule", "'linear'; wanted one of steps, trapezoid, warmup_cosine"),
-        ("model", "'linear'; wanted one of lite_fpn, zhang2016"),
+        (
+            "schedule",
+            "'linear'; wanted one of piecewise, steps, trapezoid, warmup_cosine",
+        ),
+        ("model", "'linear'; wanted one of alexnet, lite_fpn, zhang2016"),
     ],
 )
 def test_an_unknown_choice_is_named_with_the_known_ones(section, told):

@@ -128,6 +128,27 @@ class Steps(NamedTuple):
         return optimizers.steps(**self._asdict())
 
 
+class Piecewise(NamedTuple):
+    """The section `schedule` named "piecewise": arguments of `optimizers.piecewise`."""
+
+    rates: tuple[float, ...]
+    starts: tuple[int, ...]
+
+    def check(self) -> None:
+        """Refuses rates below 0, and starts that do not belong to them.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        rates = {f"rates[{n}]": rate for n, rate in enumerate(self.rates)}
+        values.check_range(rates, tuple(rates), low=0)
+        self.make()
+
+    def make(self) -> optax.Schedule:
+        """Returns the learning rate by step."""
+        return optimizers.piecewise(**self._asdict())
+
+
 class WarmupCosine(NamedTuple):
     """The section `schedule` named "warmup_cosine", see `optimizers.warmup_cosine`."""
 
@@ -173,8 +194,13 @@ class Trapezoid(NamedTuple):
 
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "muon": Muon, "sgd": Sgd}
 Optimizer = Adam | AdamW | Muon | Sgd
-SCHEDULES = {"steps": Steps, "trapezoid": Trapezoid, "warmup_cosine": WarmupCosine}
-Schedule = Steps | WarmupCosine | Trapezoid
+SCHEDULES = {
+    "piecewise": Piecewise,
+    "steps": Steps,
+    "trapezoid": Trapezoid,
+    "warmup_cosine": WarmupCosine,
+}
+Schedule = Piecewise | Steps | WarmupCosine | Trapezoid
 
 
 class Layers(NamedTuple):
