@@ -38,7 +38,15 @@ def conv(
     kernel's size is odd, or its dilation even.
     """
     margin = dilation * (kernel.shape[0] - 1) // 2
-    return _correlate(x, kernel, margin, stride, dilation)
+    if kernel.shape[0] % 2:
+        return _correlate(x, kernel, margin, stride, dilation)
+    form = {"margin": margin, "stride": stride, "dilation": dilation}
+    return jax.lax.platform_dependent(
+        x,
+        kernel,
+        cpu=functools.partial(_correlate_patches, **form),
+        default=functools.partial(_xla_correlate, **form),
+    )
 
 
 def conv_grouped(
@@ -150,6 +158,30 @@ def _xla_correlate(
         rhs_dilation=(dilation, dilation),
         dimension_numbers=DIMENSIONS,
     )
+
+
+def _correlate_patches(
+    x: Array, kernel: Array, *, margin: int, stride: int, dilation: int
+) -> Array:
+    """Correlates by one matrix product, of what each output sees.
+
+    For an even kernel XLA:CPU's own form, and its gradient, are 40 times as slow.
+    """
+    padded = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    size, channels = kernel.shape[0], kernel.shape[-1]
+    reach = dilation * (size - 1)
+    rows, columns = (n - reach for n in padded.shape[1:3])
+    offsets = range(0, reach + 1, dilation)
+    seen = jnp.concatenate(
+        [
+            padded[:, down : down + rows : stride, right : right + columns : stride]
+            for down in offsets
+            for right in offsets
+        ],
+        axis=-1,
+    )
+    y = seen.reshape(-1, seen.shape[-1]) @ kernel.reshape(-1, channels)
+    return y.reshape(*seen.shape[:3], channels)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
