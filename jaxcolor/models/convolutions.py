@@ -40,13 +40,14 @@ def conv(
     margin = dilation * (kernel.shape[0] - 1) // 2
     if kernel.shape[0] % 2:
         return _correlate(x, kernel, margin, stride, dilation)
-    form = {"margin": margin, "stride": stride, "dilation": dilation}
-    return jax.lax.platform_dependent(
-        x,
-        kernel,
-        cpu=functools.partial(_correlate_patches, **form),
-        default=functools.partial(_xla_correlate, **form),
-    )
+
+    def by_patches(x: Array, kernel: Array) -> Array:
+        return _correlate_patches(x, kernel, margin, stride, dilation)
+
+    def by_xla(x: Array, kernel: Array) -> Array:
+        return _xla_correlate(x, kernel, margin, stride, dilation)
+
+    return jax.lax.platform_dependent(x, kernel, cpu=by_patches, default=by_xla)
 
 
 def conv_grouped(
@@ -161,7 +162,7 @@ def _xla_correlate(
 
 
 def _correlate_patches(
-    x: Array, kernel: Array, *, margin: int, stride: int, dilation: int
+    x: Array, kernel: Array, margin: int, stride: int, dilation: int
 ) -> Array:
     """Correlates by one matrix product, of what each output sees.
 
