@@ -222,7 +222,7 @@ def test_an_argument_of_a_wrong_kind_is_refused(released, argument, value, messa
     [
         ({"format_version": 3}, "has format 3; this jaxcolor reads 2"),
         ({"format_version": 1}, "reads 2: release the model again .* or rename in it"),
-        ({"network": "vgg"}, "unknown network 'vgg'; known: lite_fpn, zhang2016"),
+        ({"network": "vgg"}, "network 'vgg'; known: alexnet, lite_fpn, zhang2016"),
         (
             {"arguments": {**tiny.BINS.arguments, "depth": 3}},
             "arguments of zhang2016: missing or unknown field: depth",
