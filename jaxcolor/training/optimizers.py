@@ -15,7 +15,7 @@ from jaxtyping import PyTree
 from jaxcolor.models import layerwise
 
 # The first and the last layer of the networks.
-OUTER = ("conv1_1", "head")
+OUTER = ("conv1", "conv1_1", "fc8", "head")
 # Added to a parameter it changes no bit, not even that of -0.0, which 0.0 would.
 NOTHING = -0.0
 

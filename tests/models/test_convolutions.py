@@ -244,3 +244,54 @@ def test_the_larger_half_of_odd_padding_lies_after():
     assert found == ((1, 1), (0, 1))
     # A kernel that skips pixels leaves some out, and takes none away.
     assert convolutions.same_pads(7, 6, size=1, stride=2) == ((0, 0), (0, 0))
+
+
+def test_groups_are_separate_convolutions_of_scipy():
+    x, kernel = _random(0, 2, 8, 9, 6), _random(1, 3, 3, 2, 9)
+    found = convolutions.conv_grouped(x, kernel, stride=1, dilation=1, groups=3)
+    expected = np.concatenate(
+        [
+            _correlated_by_scipy(
+                x[..., 2 * group : 2 * group + 2],
+                kernel[..., 3 * group : 3 * group + 3],
+                stride=1,
+                dilation=1,
+            )
+            for group in range(3)
+        ],
+        axis=1,
+    )
+    # Sums of 18 products of about 1 in float32.
+    np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_even_kernel_that_skips_pixels_is_the_correlation_of_scipy(stride):
+    x, kernel = _random(0, 1, 7, 10, 2), _random(1, 6, 6, 2, 3)
+    found = convolutions.conv(x, kernel, stride=stride, dilation=2)
+    # Six taps two apart reach 11 pixels, five on either side.
+    expected = _correlated_by_scipy(x, kernel, stride=stride, dilation=2)
+    np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=5e-5)
+
+
+def test_the_gradient_of_an_even_kernel_is_that_of_xla():
+    x, kernel = _random(0, 2, 5, 7, 3), _random(1, 6, 6, 3, 4)
+
+    def of_xla(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            (1, 1),
+            ((5, 5), (5, 5)),
+            rhs_dilation=(2, 2),
+            dimension_numbers=DIMENSIONS,
+        )
+
+    y, pull = jax.vjp(
+        lambda *args: convolutions.conv(*args, stride=1, dilation=2), x, kernel
+    )
+    _, pull_of_xla = jax.vjp(of_xla, x, kernel)
+    by_y = _random(2, *y.shape)
+    for found, expected in zip(pull(by_y), pull_of_xla(by_y), strict=True):
+        # Sums of up to 144 products of about 1 in float32, in another order.
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
