@@ -15,7 +15,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor.models import convolutions, layerwise
+from jaxcolor.models import convolutions, depthwise, layerwise
 
 BLOCK = "block"
 """The name, for `jax.checkpoint`, of the outputs of a block of layers."""
@@ -242,7 +242,7 @@ class Depthwise(nn.Module):
         if self.is_initializing():
             # Parameters follow from shapes: no sum over taps is traced for them.
             return x[:, :: self.stride, :: self.stride]
-        return convolutions.depthwise(x, kernel[:, :, 0], self.stride) + bias
+        return depthwise.convolve(x, kernel[:, :, 0], self.stride) + bias
 
 
 class Pointwise(nn.Module):

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -294,22 +294,6 @@ def trapezoid(
         return peak * jnp.clip(jnp.minimum(rising, falling), 0, 1)
 
     return rate
-
-
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
-    "adadelta": adadelta,
-    "adam": adam,
-    "adamw": adamw,
-    "caffe_sgd": caffe_sgd,
-    "muon": muon,
-    "sgd": sgd,
-}
-SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
-    "piecewise": piecewise,
-    "steps": steps,
-    "trapezoid": trapezoid,
-    "warmup_cosine": warmup_cosine,
-}
 
 
 def _is_kernel(params: PyTree) -> PyTree:
