@@ -1,9 +1,13 @@
 """The model card of a released model: the text of its `README.md`."""
 
 import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
+from jaxcolor.pretrained.importers import released_files
+from jaxcolor.pretrained.importers.released_files import ReleasedFile
 
 # True of every model of this kind, whatever it was trained on.
 LIMITS = """\
@@ -47,6 +51,91 @@ NUMBERS = {
     "temperature": ("temperature", "{temperature:g}"),
     "coherence": ("coherence", "{coherence:g}"),
 }
+
+
+# Of the notes on an imported model.
+IMPORTED = """\
+## Origin
+
+{origin}
+
+Imported by `jaxcolor import` from the {format} file `{file}` (SHA-256 `{sha256}`); no code
+in it was run. Kernels, statistics and bin centers are those of the file, in the layout of
+this library.
+"""
+UNKNOWN_FILE = """\
+The file is not one of those that the authors released and whose SHA-256 is known here:
+what it was trained on, how well, and under which license it may be used, is unknown. If it
+predicts bins, it is taken to be trained with λ = {training_lambda:g}."""
+UNKNOWN_PRIOR = (
+    "The file does not hold the prior, the share of each bin in the training set, so the"
+    " posterior is decoded at the λ of the training; `--rebalancing-lambda` is refused."
+    " `jaxcolor import --prior FILE` adds a prior."
+)
+TORCH_TEMPERATURE = """\
+## Temperature
+
+The authors' network for PyTorch has no temperature, so this model decodes at T = 1, as it
+does. Whether the weights of its last layer already contain the 1/T of the Caffe network,
+2.606, is not documented; if colors look dull, try `--temperature 0.38`, the paper's.
+"""
+
+
+class Origin(NamedTuple):
+    """What the provenance of a model says, as arguments of `text`.
+
+    Attributes:
+        data: a sentence on the training photographs.
+        prior: a sentence on the source of the prior; None for a head without bins.
+        license_name: of the weights; None if it does not say.
+        notes: Markdown with sections; None if it has none.
+    """
+
+    data: str
+    prior: str | None
+    license_name: str | None
+    notes: str | None
+
+
+def origin(description: Description, provenance: Mapping[str, Any]) -> Origin:
+    """Returns what the provenance of a trained or of an imported model says."""
+    counted = provenance.get("prior")
+    imported = provenance.get("imported")
+    if imported is None:
+        training = provenance.get("training_photographs")
+        source = provenance.get("config", {}).get("data", {}).get("source")
+        data = f"Trained on {training} photographs of `{source}`."
+        return Origin(data, counted and _counted(counted), None, None)
+    prior = None
+    if description.head.gamut is not None:
+        prior = _counted(counted) if counted else UNKNOWN_PRIOR
+    known = imported["released_file"] and ReleasedFile(**imported["released_file"])
+    data, about = "Trained on unknown photographs.", ""
+    if known:
+        data = "Trained by the authors on the 1.3 million photographs of ImageNet."
+        about = (
+            f"The weights are the authors': `{known.name}`, {known.about}. The authors"
+            f" host the file at <{known.url}> and license their repository,"
+            " richzhang/colorization, under the BSD 2-Clause License,"
+            f" {released_files.COPYRIGHT}."
+        )
+    else:
+        mixed = description.head._asdict().get("training_lambda", 0.5)
+        about = UNKNOWN_FILE.format(training_lambda=mixed)
+    notes = IMPORTED.format(origin=about, **imported)
+    if imported["format"] == "PyTorch" and description.head.gamut is not None:
+        notes += f"\n{TORCH_TEMPERATURE}"
+    return Origin(data, prior, released_files.LICENSE if known else None, notes)
+
+
+def _counted(prior: Mapping[str, Any]) -> str:
+    """Returns a sentence on the source of a prior."""
+    if "images" in prior:
+        return f"Its prior was counted on {prior['images']} of `{prior['source']}`."
+    sentence = f"Its prior is that of `{prior['source']}`"
+    if prior.get("sha256") == released_files.PRIOR_SHA256:
+        sentence += ", the authors' own"
+    return f"{sentence} (SHA-256 `{prior.get('sha256')}`)."
 
 
 def text(
@@ -112,10 +201,14 @@ def _method(description: Description) -> str:
 
 def _use(description: Description) -> str:
     options = ""
-    if description.decoding.temperature is not None:
+    if description.decoding.rebalancing_lambda is not None:
         options = (
             "\n`--rebalancing-lambda`, from 0 to 1: lower is more vivid, higher more"
-            " muted.\n`--temperature`: 1 gives the mean of the predicted distribution,"
+            " muted."
+        )
+    if description.decoding.temperature is not None:
+        options += (
+            "\n`--temperature`: 1 gives the mean of the predicted distribution,"
             " smooth and often\npaler; values near 0 give the most likely color, patchy"
             " and often more vivid.\n"
         )
