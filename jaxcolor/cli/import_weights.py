@@ -60,15 +60,10 @@ def _import(arguments: Namespace) -> int:
     )
     release.save(model, arguments.output, card=card, overwrite=arguments.overwrite)
     if not arguments.quiet:
-        print(f"imported to {arguments.output}: {described.network}{_known(model)}")
+        print(f"imported to {arguments.output}: the network {described.network}")
         if described.head.gamut is not None and model.prior is None:
             print("its prior is unknown: --prior FILE would allow other lambdas")
     return 0
-
-
-def _known(model: "Pretrained") -> str:
-    released = model.provenance["imported"]["released_file"]
-    return f", {released['about']}" if released else ""
 
 
 def _with_prior(model: "Pretrained", path: Path) -> "Pretrained":
@@ -99,6 +94,8 @@ def _array(path: Path) -> tuple[Any, dict[str, Any]]:
         shares = np.load(path, mmap_mode="r", allow_pickle=False)
     except (EOFError, OSError, ValueError) as error:
         raise ValueError(f"it holds no array of numbers: {error}") from error
+    if not isinstance(shares, np.ndarray):
+        raise ValueError("it holds several arrays; wanted one")
     return shares, {"source": path.name, "sha256": sha256}
 
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from jaxcolor.color.heads import Bins
 from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.pretrained.importers import released_files
-from jaxcolor.pretrained.importers.released_files import ReleasedFile
 
 # True of every model of this kind, whatever it was trained on.
 LIMITS = """\
@@ -53,31 +53,35 @@ NUMBERS = {
 }
 
 
-# Of the notes on an imported model.
+# Sections of the card of an imported model.
 IMPORTED = """\
 ## Origin
 
-{origin}
+{about}
 
-Imported by `jaxcolor import` from the {format} file `{file}` (SHA-256 `{sha256}`); no code
-in it was run. Kernels, statistics and bin centers are those of the file, in the layout of
-this library.
+Imported from the {format} file `{file}` (SHA-256 `{sha256}`), of which no code was run.
+Kernels and statistics are those of the file.
 """
+RELEASED = """\
+The weights are those of the authors' `{name}`: {about}. The authors host the file at
+<{url}> and
+license their repository, richzhang/colorization, under the BSD 2-Clause License
+({copyright})."""
 UNKNOWN_FILE = """\
-The file is not one of those that the authors released and whose SHA-256 is known here:
-what it was trained on, how well, and under which license it may be used, is unknown. If it
-predicts bins, it is taken to be trained with λ = {training_lambda:g}."""
-UNKNOWN_PRIOR = (
-    "The file does not hold the prior, the share of each bin in the training set, so the"
-    " posterior is decoded at the λ of the training; `--rebalancing-lambda` is refused."
-    " `jaxcolor import --prior FILE` adds a prior."
-)
+The file is not a released one whose SHA-256 is known: how it was trained, how well, and
+under which license it may be used, is unknown."""
+ASSUMED_LAMBDA = " It is assumed that the training λ was {:g}."
+UNKNOWN_PRIOR = """\
+The file does not hold the prior, the share of each bin in the training set. So the
+posterior is decoded at the training λ, and `--rebalancing-lambda` is refused;
+`jaxcolor import --prior FILE` adds a prior."""
 TORCH_TEMPERATURE = """\
 ## Temperature
 
-The authors' network for PyTorch has no temperature, so this model decodes at T = 1, as it
-does. Whether the weights of its last layer already contain the 1/T of the Caffe network,
-2.606, is not documented; if colors look dull, try `--temperature 0.38`, the paper's.
+The authors' network for PyTorch has no temperature: it decodes at T = 1, and this model
+does so by default. Whether its last layer already contains the factor 1/T of the Caffe
+network, 2.606, is not documented. If the colors are dull, try `--temperature 0.38`, the
+paper's.
 """
 
 
@@ -109,20 +113,17 @@ def origin(description: Description, provenance: Mapping[str, Any]) -> Origin:
     prior = None
     if description.head.gamut is not None:
         prior = _counted(counted) if counted else UNKNOWN_PRIOR
-    known = imported["released_file"] and ReleasedFile(**imported["released_file"])
-    data, about = "Trained on unknown photographs.", ""
+    known = released_files.BY_SHA256.get(imported["sha256"])
     if known:
         data = "Trained by the authors on the 1.3 million photographs of ImageNet."
-        about = (
-            f"The weights are the authors': `{known.name}`, {known.about}. The authors"
-            f" host the file at <{known.url}> and license their repository,"
-            " richzhang/colorization, under the BSD 2-Clause License,"
-            f" {released_files.COPYRIGHT}."
+        about = RELEASED.format_map(
+            known._asdict() | {"copyright": released_files.COPYRIGHT}
         )
     else:
-        mixed = description.head._asdict().get("training_lambda", 0.5)
-        about = UNKNOWN_FILE.format(training_lambda=mixed)
-    notes = IMPORTED.format(origin=about, **imported)
+        data, about = "Trained on unknown photographs.", UNKNOWN_FILE
+        if isinstance(description.head, Bins):
+            about += ASSUMED_LAMBDA.format(description.head.training_lambda)
+    notes = IMPORTED.format_map({**imported, "about": about})
     if imported["format"] == "PyTorch" and description.head.gamut is not None:
         notes += f"\n{TORCH_TEMPERATURE}"
     return Origin(data, prior, released_files.LICENSE if known else None, notes)

@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -130,7 +130,7 @@ def _shape(shape: memoryview, budget: Iterator[int]) -> tuple[int, ...]:
     return tuple(axes)
 
 
-def _numbers(run: memoryview, dtype: str) -> np.ndarray[Any, Any]:
+def _numbers(run: memoryview, dtype: str) -> np.ndarray:
     size = np.dtype(dtype).itemsize
     # A number that stands alone has as many bytes as these: Caffe packs all of them.
     if len(run) % size:

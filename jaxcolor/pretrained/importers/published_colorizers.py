@@ -75,7 +75,6 @@ def read(path: str | Path) -> Imported:
         "file": path.name,
         "sha256": sha256,
         "format": "PyTorch" if is_torch else "Caffe",
-        "released_file": known and known._asdict(),
     }
     return found._replace(provenance={"imported": record})
 
