@@ -1,0 +1,476 @@
+"""The methods of the paper's comparison, trained alike and measured alike.
+
+One command trains a small form of each method on the same photographs, with the same
+crops and steps, evaluates all of them on one or several test sets, each at its own
+decoding, and writes their numbers beside the published ones. A second start of the
+same command resumes: it trains what is not finished and measures what has changed.
+
+Run:    python -m experiments.methods --train PHOTOS --test scenes=TEST@128 \
+            -o runs/methods
+        python -m experiments.methods --train PHOTOS --test scenes=TEST@128 \
+            -o runs/methods --only zhang2016 l2 --config.training.steps=2000
+Expect: in the output folder comparison.md; trainings/NAME, the workdir of each method;
+    tests/NAME, the whole evaluation of each test set; and figures/NAME.jpg, the same
+    photographs by every method. Figures of photographs that are not yours to publish
+    stay there: --figure-photographs takes others.
+"""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments import method_figure, method_results
+from experiments.method_results import Cost, Result
+from jaxcolor import cli, evaluation, plots
+from jaxcolor.cli import flags, judge_flags
+from jaxcolor.data import files, sources
+from jaxcolor.data.sources import Source
+from jaxcolor.evaluation import systems
+from jaxcolor.evaluation.systems import System
+from jaxcolor.inference import folders
+from jaxcolor.runtime import atomic, checkpoints
+from jaxcolor.training import training_sweep, workdirs
+from jaxcolor.training.config import reading, schema
+from jaxcolor.training.config.schema import Config
+
+TRAININGS, TESTS, FIGURES = "trainings", "tests", "figures"
+TABLE, RESULT, TRAIN_LIST = "comparison.md", "comparison.json", "train.txt"
+
+FULL = "zhang2016"
+"""The config of the full method, which the others are compared with."""
+
+LABELS = {
+    FULL: "full",
+    "zhang2016_no_rebalancing": "classification",
+    "l2": "L2",
+    "l2_finetune": "L2, fine-tuned",
+    "larsson2016": "Larsson et al. 2016",
+    "dahl2016": "Dahl 2016",
+    "iizuka2016": "Iizuka et al. 2016",
+    "siggraph17": "Zhang et al. 2017",
+}
+"""Names of the methods in tables and figures, by their configs; the paper's names."""
+
+STARTS_FROM = {"l2_finetune": FULL}
+"""Methods whose training starts from another one's last checkpoint."""
+
+# Settings that all methods share: sections, or single settings of one.
+SHARED = ("training.seed", "training.steps", "training.batch_size", "data", "pipeline")
+# Settings of these that change no crop.
+FREE = ("pipeline.threads", "pipeline.prefetch")
+
+
+class Test(NamedTuple):
+    """A set of test photographs.
+
+    Attributes:
+        name: in tables and file names.
+        source: where the photographs are.
+        size: side of the squares that are compared, pixels.
+    """
+
+    name: str
+    source: str
+    size: int
+
+
+class Trained(NamedTuple):
+    """A method that is trained.
+
+    Attributes:
+        config: of its training.
+        workdir: of its training.
+        model: its last checkpoint, as `release.load` takes it.
+    """
+
+    config: Config
+    workdir: Path
+    model: str
+
+
+def read_configs(
+    names: Sequence[str],
+    *,
+    folder: str,
+    train: str | Path,
+    trainings: Path,
+    overrides: Sequence[str],
+) -> dict[str, Config]:
+    """Returns the configs of methods, all on the same photographs.
+
+    Args:
+        names: of the methods.
+        folder: has the config NAME.py of each, or is a folder of the project's configs.
+        train: the photographs to train on.
+        trainings: folder of the workdirs.
+        overrides: as in `reading.read`, for all methods.
+
+    Raises:
+        ValueError: there is no such config, two of them would train on other crops or
+            for other steps, or one starts from a method that is not trained here.
+    """
+    found = {}
+    for name in names:
+        path = Path(folder) / f"{name}.py"
+        given = [f"--config.data.source={train}", *overrides]
+        if name in STARTS_FROM:
+            start = trainings / STARTS_FROM[name]
+            if STARTS_FROM[name] not in found and not checkpoints.is_workdir(start):
+                raise ValueError(
+                    f"{name} starts from {STARTS_FROM[name]}, which is not in"
+                    f" {trainings}; wanted it before {name}"
+                )
+            given.append(f"--config.initialization.checkpoint={start}")
+        config = path if path.is_file() else f"{folder}/{name}"
+        found[name] = reading.read(config, given)
+    for one, other in itertools.pairwise(found):
+        _check_alike(one, found[one], other, found[other])
+    return found
+
+
+def _check_alike(one: str, config: Config, other: str, another: Config) -> None:
+    """Refuses two configs that differ in a shared setting."""
+    settings = [workdirs.flat(schema.to_dict(x)) for x in (config, another)]
+    for name in sorted(settings[0].keys() | settings[1].keys()):
+        is_shared = any(f"{name}.".startswith(f"{shared}.") for shared in SHARED)
+        values = [some.get(name) for some in settings]
+        if is_shared and name not in FREE and values[0] != values[1]:
+            raise ValueError(
+                f"{name} is {values[0]!r} for {one} and {values[1]!r} for {other};"
+                f" wanted the same, such as by --config.{name}=VALUE"
+            )
+
+
+def train(
+    configs: Mapping[str, Config], trainings: Path, *, is_quiet: bool
+) -> dict[str, Trained] | None:
+    """Trains what is not finished; returns all methods, or None if interrupted.
+
+    Raises:
+        ValueError: a training cannot start, or was started with another config.
+    """
+    done = training_sweep.run(
+        [*configs.items()], trainings, only=None, is_quiet=is_quiet
+    )
+    if not done:
+        return None
+    found = {}
+    for name, config in configs.items():
+        workdir = trainings / name
+        # The last checkpoint, not the best one: the same crops for all methods.
+        step = checkpoints.steps(workdir)[-1]
+        found[name] = Trained(config, workdir, f"{workdir}@{step}")
+    return found
+
+
+def train_source(given: Sequence[str], output: Path) -> str:
+    """Returns one source for several folders of photographs: a list of their files.
+
+    Raises:
+        ValueError: several are given, and one of them is no folder with photographs.
+    """
+    if len(given) == 1:
+        return given[0]
+    listed = []
+    for folder in map(Path, given):
+        found = files.find(folder) if folder.is_dir() else []
+        if not found:
+            raise ValueError(f"no photographs in {folder}; wanted a folder of them")
+        listed += [str(folder.resolve() / name) for name in found]
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / TRAIN_LIST
+    atomic.write_text(path, "\n".join(listed) + "\n")
+    return str(path)
+
+
+def measure(
+    test: Test,
+    measured: Mapping[str, System],
+    arguments: argparse.Namespace,
+    *,
+    references: str,
+) -> Result:
+    """Returns the numbers of a test set: measured, or read where nothing changed.
+
+    Args:
+        test: the photographs.
+        measured: the systems by their labels.
+        arguments: of the command line.
+        references: photographs that the baselines take colors from.
+
+    Raises:
+        ValueError: something of it cannot be measured.
+    """
+    folder = arguments.output / TESTS / test.name
+    asked = _asked(test, measured, arguments, references=references)
+    known = method_results.read(folder / RESULT, asked=asked)
+    if known is not None:
+        return known
+    judges = judge_flags.judges(arguments)
+    if arguments.labelled and test.name not in arguments.labelled:
+        judges = [judge for judge in judges if not judge.needs_labels]
+    found = evaluation.assemble(
+        measured,
+        test.source,
+        protocol=_protocol(test, arguments),
+        references=evaluation.References(references, arguments.reference_count),
+        judges=judges,
+        output=folder,
+        keeps_pictures=arguments.pictures,
+        is_quiet=arguments.quiet,
+    )
+    result = method_results.of_evaluation(
+        found, full=LABELS[FULL], seed=arguments.seed, resamples=arguments.resamples
+    )
+    method_results.write(result, folder / RESULT, asked=asked)
+    return result
+
+
+def _asked(
+    test: Test,
+    measured: Mapping[str, System],
+    arguments: argparse.Namespace,
+    *,
+    references: str,
+) -> dict[str, Any]:
+    """Returns all that the numbers of a test set depend on, as JSON values."""
+    names = ("seed", "resamples", "reference_count", "real_or_fake", "classifier")
+    return {
+        "test": [*test],
+        "systems": {name: dict(one.provenance) for name, one in measured.items()},
+        "references": references,
+        "labelled": sorted(arguments.labelled),
+        "lpips": arguments.lpips and [str(path) for path in arguments.lpips],
+        "classes": arguments.classes and str(arguments.classes),
+        "fid": arguments.fid and str(arguments.fid),
+        **{name: getattr(arguments, name) for name in names},
+    }
+
+
+def _protocol(test: Test, arguments: argparse.Namespace) -> evaluation.Protocol:
+    return evaluation.Protocol(
+        name=test.source,
+        size=test.size,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+        resamples=arguments.resamples,
+    )
+
+
+def draw(
+    test: Test,
+    result: Result,
+    measured: Mapping[str, System],
+    arguments: argparse.Namespace,
+) -> None:
+    """Writes the figure of a test set, or of other photographs at its size."""
+    source: Source
+    how = _protocol(test, arguments)
+    if arguments.figure_photographs is None:
+        source, scores = sources.open_source(test.source), result.scores
+    else:
+        source = sources.open_source(arguments.figure_photographs)
+        named = how._replace(name=str(arguments.figure_photographs))
+        scores = method_figure.scores(source, measured[LABELS[FULL]], named)
+    chosen = method_figure.choose(scores, each=arguments.figure_rows)
+    figure = method_figure.draw(source, measured, how, chosen=chosen)
+    folder = arguments.output / FIGURES
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_bytes(folder / f"{test.name}.jpg", plots.jpeg(figure))
+
+
+def test_set(text: str) -> Test:
+    """Returns a test set from NAME=SOURCE@SIZE."""
+    name, equals, rest = text.partition("=")
+    source, at, size = rest.rpartition("@")
+    if not (name and equals and source and at and size.isdigit()) or "/" in name:
+        raise argparse.ArgumentTypeError(f"got {text}; wanted NAME=SOURCE@SIZE")
+    return Test(name, source, int(size))
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Trains, measures, writes the tables, and returns the exit status."""
+    parser = _parser()
+    arguments, overrides = parser.parse_known_args(given)
+    output: Path = arguments.output
+    try:
+        folders.check_folder(output)
+        _check_names(arguments)
+        others = flags.named(arguments.systems, what="system")
+        photographs = train_source(arguments.train, output)
+        configs = read_configs(
+            arguments.only,
+            folder=arguments.config_folder,
+            train=photographs,
+            trainings=output / TRAININGS,
+            overrides=overrides,
+        )
+        trained = train(configs, output / TRAININGS, is_quiet=arguments.quiet)
+        if trained is None:
+            print("stopped; the same command resumes")
+            return cli.FAILED
+        models = {LABELS.get(n, n): one.model for n, one in trained.items()} | others
+        measured = {name: systems.load(model) for name, model in models.items()}
+        results = {}
+        for test in arguments.test:
+            results[test] = measure(test, measured, arguments, references=photographs)
+            if LABELS[FULL] in measured:
+                draw(test, results[test], measured, arguments)
+        costs = _costs(trained, others, size=_size(arguments, configs))
+    except ValueError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return cli.MISUSED
+    # A loss that is not finite, for one: what was trained before is kept.
+    except (OSError, ArithmeticError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return cli.FAILED
+    text = method_results.markdown(
+        {(test.name, test.size): result for test, result in results.items()},
+        costs,
+        full=LABELS[FULL],
+        rule=method_figure.RULE,
+    )
+    atomic.write_text(output / TABLE, text)
+    print(text)
+    return 0
+
+
+def _check_names(arguments: argparse.Namespace) -> None:
+    names = [test.name for test in arguments.test]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two test sets are called {repeated[0]}; wanted one")
+    if unknown := sorted({*arguments.labelled} - {*names}):
+        raise ValueError(
+            f"--labelled {unknown[0]} is no test set; wanted one of {', '.join(names)}"
+        )
+
+
+def _size(arguments: argparse.Namespace, configs: Mapping[str, Config]) -> int:
+    """Returns the side of the pictures that operations are counted for."""
+    if arguments.test:
+        return int(arguments.test[0].size)
+    return max(config.release.size for config in configs.values())
+
+
+def _costs(
+    trained: Mapping[str, Trained], others: Mapping[str, str], *, size: int
+) -> dict[str, Cost]:
+    found = {}
+    for name, one in trained.items():
+        training = one.config.training
+        found[LABELS.get(name, name)] = method_results.cost(
+            one.model,
+            size=size,
+            crops=training.steps * training.batch_size,
+            seconds=method_results.seconds(one.workdir, batch_size=training.batch_size),
+            starts_from=LABELS.get(STARTS_FROM.get(name, "")),
+        )
+    for name, path in others.items():
+        found[name] = method_results.cost(path, size=size)
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.methods",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="--config.SECTION.SETTING=VALUE overrides a setting of all configs.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--train",
+        action="append",
+        required=True,
+        metavar="SOURCE",
+        help=f"color photographs to train on: {flags.SOURCES}; repeat it for several"
+        " folders. Baselines take their colors from them, too",
+    )
+    parser.add_argument(
+        "--test",
+        action="append",
+        default=[],
+        type=test_set,
+        metavar="NAME=SOURCE@SIZE",
+        help="color photographs to measure on, none of which is trained on, and the"
+        " side of their central squares in pixels; repeat it for several sets",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder to write to; what is finished there is not done again",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[*LABELS],
+        metavar="NAME",
+        help="configs of the methods to train and measure (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config-folder",
+        default="small",
+        metavar="FOLDER",
+        help="folder of the configs, a path or one of the project's own (default:"
+        " %(default)s)",
+    )
+    parser.add_argument(
+        "--systems",
+        action="append",
+        default=[],
+        metavar="[NAME=]MODEL",
+        help="another model to measure, such as bundled; repeat it for several models",
+    )
+    parser.add_argument(
+        "--labelled",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a test set that --classifier judges; repeat it for several (default: all"
+        " test sets)",
+    )
+    _add_measuring(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    return parser
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that say how the methods are measured and drawn."""
+    judge_flags.add(parser)
+    parser.set_defaults(real_or_fake=3)
+    counts = {
+        "--reference-count": (500, "training photographs that baselines use"),
+        "--batch-size": (flags.BATCH_SIZE, "photographs at once"),
+        "--resamples": (flags.RESAMPLES, "resamplings, for the 95 %% intervals"),
+        "--figure-rows": (2, "rows of a figure for each of best, median and worst"),
+    }
+    for flag, (value, meaning) in counts.items():
+        parser.add_argument(
+            flag,
+            type=flags.count,
+            default=value,
+            metavar="N",
+            help=f"{meaning} (default: %(default)s)",
+        )
+    parser.add_argument(
+        "--seed",
+        type=flags.seed,
+        default=flags.SEED,
+        metavar="N",
+        help="random seed of the measurements (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--figure-photographs",
+        metavar="SOURCE",
+        help="color photographs for the figures (default: those of the test sets)",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
