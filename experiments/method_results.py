@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ from jaxcolor.training import train_log
 
 # Metrics of the table, besides those of the judges.
 KEYS = ("auc", "rebalanced_auc", "colorfulness_share", "ciede2000", "nll")
+# What the numbers of a system may be relative to, in the order of `Totals`.
+ALWAYS = (systems.TRUTH, systems.GRAY)
 GIGA = 1e9
 
 # The published numbers that were compared with the paper's own text or slides, beside
@@ -93,7 +95,7 @@ class Cost(NamedTuple):
     """What a method takes.
 
     Attributes:
-        parameters: number of trained parameters.
+        parameters: how many it has, frozen ones among them; no running statistics.
         operations: of a forward pass for one picture; a multiply-add counts as two.
         size: side of that picture, pixels.
         crops: that it was trained on; None if unknown.
@@ -129,17 +131,16 @@ def of_evaluation(found: Evaluation, *, full: str, seed: int, resamples: int) ->
         row.system: {c.key: row.numbers[c.key] for c in chosen if c.key in row.numbers}
         for row in found.rows
     }
-    others = [name for name in numbers if name not in (full, systems.TRUTH)]
-    differences = {
-        other: {
-            one.key: difference(
-                found, one, (full, other), seed=seed, resamples=resamples
+    differences: dict[str, dict[str, Estimate]] = {}
+    for one in chosen:
+        has = [name for name, its in numbers.items() if one.key in its]
+        if full in has and one.has_interval:
+            others = [name for name in has if name not in (full, systems.TRUTH)]
+            apart = minus_each(
+                found, one, full, others=others, seed=seed, resamples=resamples
             )
-            for one in chosen
-            if one.has_interval and all(one.key in numbers[x] for x in (full, other))
-        }
-        for other in (others if full in numbers else [])
-    }
+            for other, estimate in apart.items():
+                differences.setdefault(other, {})[one.key] = estimate
     return Result(
         photographs=len(found.names),
         columns=[
@@ -159,54 +160,51 @@ def _decimals(form: str) -> int:
     return int(form.strip(".f"))
 
 
-def difference(
+def minus_each(
     found: Evaluation,
     one: Metric,
-    pair: tuple[str, str],
+    full: str,
     *,
+    others: Sequence[str],
     seed: int,
     resamples: int,
-) -> Estimate:
-    """Returns how much a metric of one system exceeds that of another.
+) -> dict[str, Estimate]:
+    """Returns how much a metric of one system exceeds that of each other.
 
-    The interval is over the same resamples of the photographs for both systems, so
+    The intervals are over the same resamples of the photographs for both systems, so
     that what they share cancels.
 
     Args:
         found: the evaluation.
         one: a metric of numbers of photographs.
-        pair: the two systems; the second one's number is subtracted.
+        full: name of the system.
+        others: names of those whose number is subtracted.
         seed: of the resampling.
         resamples: how many.
     """
-    values = []
-    for system in pair:
-        stacked, names = _columns(found, system)
-        # The same seed draws the same photographs.
-        drawn = bootstrap.resampled_sums(stacked, seed=seed, resamples=resamples)
-        sums = np.concatenate([stacked.sum(axis=0, keepdims=True), drawn])
-        totals: list[dict[str, np.ndarray]] = [{}, {}, {}]
-        for (part, name), column in zip(names, sums.T, strict=True):
-            totals[part][name] = column
-        whole = Totals(*totals, photographs=len(stacked))
-        values.append(np.asarray(one.statistic.value(whole)))
-    apart = values[0] - values[1]
-    return (float(apart[0]), *bootstrap.interval(apart[1:]))
-
-
-def _columns(
-    found: Evaluation, system: str
-) -> tuple[Float[np.ndarray, "n m"], list[tuple[int, str]]]:
-    """Returns the numbers of all photographs, and of what and whom each column is.
-
-    The whom is a position in `Totals`: the system, the ground truth, or gray.
-    """
     columns = {
-        (part, name): np.asarray(values)
-        for part, one in enumerate((system, systems.TRUTH, systems.GRAY))
-        for name, values in found.photographs[one].items()
+        (system, name): np.asarray(found.photographs[system][name])
+        for system in dict.fromkeys((full, *others, *ALWAYS))
+        for name in one.statistic.names
+        if name in found.photographs[system]
     }
-    return np.stack([*columns.values()], axis=1), [*columns]
+    stacked = np.stack([*columns.values()], axis=1)
+    drawn = bootstrap.resampled_sums(stacked, seed=seed, resamples=resamples)
+    sums = np.concatenate([stacked.sum(axis=0, keepdims=True), drawn])
+    of_column = dict(zip(columns, sums.T, strict=True))
+
+    def values(system: str) -> Float[np.ndarray, " n"]:
+        parts = [
+            {name: sums for (owner, name), sums in of_column.items() if owner == part}
+            for part in (system, *ALWAYS)
+        ]
+        whole = Totals(*parts, photographs=len(stacked))
+        return np.asarray(one.statistic.value(whole))
+
+    apart = {other: values(full) - values(other) for other in others}
+    return {
+        other: (float(x[0]), *bootstrap.interval(x[1:])) for other, x in apart.items()
+    }
 
 
 def cost(
@@ -234,14 +232,15 @@ def cost(
     )
 
 
-def seconds(workdir: Path, *, batch_size: int) -> float | None:
+def seconds(workdir: Path, *, steps: int, batch_size: int) -> float | None:
     """Returns how long a training took, by the speeds in its log.
 
-    Steps after the last line of the log count at the speed of all others. Time for
-    validation, saving and starts is not counted, except for compiling the first step.
+    Steps that have no line in the log count at the mean speed of the others. Time for
+    validation and saving is not counted.
 
     Args:
         workdir: of the training.
+        steps: of the training.
         batch_size: crops of a step.
 
     Returns:
@@ -252,10 +251,10 @@ def seconds(workdir: Path, *, batch_size: int) -> float | None:
         return None
     total, before = 0.0, 0
     for line in map(json.loads, path.read_text().splitlines()):
-        if line["kind"] == "train" and line.get("images_per_second"):
+        if line["kind"] == "train":
             crops = (line["step"] - before) * batch_size
             total, before = total + crops / line["images_per_second"], line["step"]
-    return total or None
+    return total * steps / before if before else None
 
 
 def write(result: Result, path: Path, *, asked: Mapping[str, Any]) -> None:
@@ -302,6 +301,7 @@ def markdown(
     *,
     full: str,
     rule: str,
+    left_out: Mapping[str, str],
 ) -> str:
     """Returns all tables.
 
@@ -310,8 +310,9 @@ def markdown(
         costs: by method.
         full: name of the full method.
         rule: how the photographs of the figures were chosen.
+        left_out: by method that could not be trained, why.
     """
-    parts = []
+    parts = [f"Left out: {method}: {why}" for method, why in left_out.items()]
     for (name, size), result in results.items():
         parts.append(
             f"### {name}: {result.photographs:,} photographs, {size} x {size} pixels"
@@ -322,7 +323,8 @@ def markdown(
             parts.append(_differences(result))
     if results:
         parts += [NOTE, PAPER_NOTE]
-    parts += ["### Networks and trainings", _costs(costs)]
+    if costs:
+        parts += ["### Networks and trainings", _costs(costs)]
     if any(result.scores for result in results.values()):
         parts.append(rule)
     return "\n\n".join(parts) + "\n"
@@ -386,7 +388,7 @@ def _estimate(number: Number) -> Estimate:
 
 
 def _costs(costs: Mapping[str, Cost]) -> str:
-    size = next(iter(costs.values())).size if costs else 0
+    size = next(iter(costs.values())).size
     heads = [
         "method",
         "parameters",

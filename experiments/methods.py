@@ -55,7 +55,7 @@ LABELS = {
 """Names of the methods in tables and figures, by their configs; the paper's names."""
 
 STARTS_FROM = {"l2_finetune": FULL}
-"""Methods whose training starts from another one's last checkpoint."""
+"""Methods whose training starts from another one's best checkpoint."""
 
 # Settings that all methods share: sections, or single settings of one.
 SHARED = ("training.seed", "training.steps", "training.batch_size", "data", "pipeline")
@@ -146,24 +146,30 @@ def _check_alike(one: str, config: Config, other: str, another: Config) -> None:
 
 def train(
     configs: Mapping[str, Config], trainings: Path, *, is_quiet: bool
-) -> dict[str, Trained] | None:
-    """Trains what is not finished; returns all methods, or None if interrupted.
+) -> tuple[dict[str, Trained], dict[str, str]] | None:
+    """Trains what is not finished, one method after the other.
 
-    Raises:
-        ValueError: a training cannot start, or was started with another config.
+    Returns:
+        The trained methods; and by method that cannot be trained, why. None if the
+        training was interrupted.
     """
-    done = training_sweep.run(
-        [*configs.items()], trainings, only=None, is_quiet=is_quiet
-    )
-    if not done:
-        return None
-    found = {}
+    found, left_out = {}, {}
     for name, config in configs.items():
+        try:
+            done = training_sweep.run(
+                [(name, config)], trainings, only=None, is_quiet=is_quiet
+            )
+        # Such as a loss that is not finite: the other methods are worth training.
+        except (ValueError, ArithmeticError) as error:
+            left_out[name] = str(error)
+            continue
+        if not done:
+            return None
         workdir = trainings / name
         # The last checkpoint, not the best one: the same crops for all methods.
         step = checkpoints.steps(workdir)[-1]
         found[name] = Trained(config, workdir, f"{workdir}@{step}")
-    return found
+    return found, left_out
 
 
 def train_source(given: Sequence[str], output: Path) -> str:
@@ -308,10 +314,11 @@ def main(given: Sequence[str] | None = None) -> int:
             trainings=output / TRAININGS,
             overrides=overrides,
         )
-        trained = train(configs, output / TRAININGS, is_quiet=arguments.quiet)
-        if trained is None:
+        ended = train(configs, output / TRAININGS, is_quiet=arguments.quiet)
+        if ended is None:
             print("stopped; the same command resumes")
             return cli.FAILED
+        trained, left_out = ended
         models = {LABELS.get(n, n): one.model for n, one in trained.items()} | others
         measured = {name: systems.load(model) for name, model in models.items()}
         results = {}
@@ -323,19 +330,17 @@ def main(given: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return cli.MISUSED
-    # A loss that is not finite, for one: what was trained before is kept.
-    except (OSError, ArithmeticError) as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return cli.FAILED
     text = method_results.markdown(
         {(test.name, test.size): result for test, result in results.items()},
         costs,
         full=LABELS[FULL],
         rule=method_figure.RULE,
+        left_out=left_out,
     )
+    output.mkdir(parents=True, exist_ok=True)
     atomic.write_text(output / TABLE, text)
     print(text)
-    return 0
+    return cli.FAILED if left_out else 0
 
 
 def _check_names(arguments: argparse.Namespace) -> None:

@@ -230,6 +230,12 @@ def _blue(lightness, index):
     return jnp.zeros((*lightness.shape, 2)).at[..., 1].set(-20.0)
 
 
+def _gray_minus_blue(found, one, *, resamples):
+    return method_results.minus_each(
+        found, one, "gray", others=["blue"], seed=0, resamples=resamples
+    )["blue"]
+
+
 def test_the_interval_of_a_difference_is_paired(photos):
     """Against a bootstrap that draws photographs one at a time."""
     measured = {"blue": systems.of_baseline(_blue)}
@@ -241,9 +247,7 @@ def test_the_interval_of_a_difference_is_paired(photos):
         is_quiet=True,
     )
     (auc,) = (one for one in found.metrics if one.key == "auc")
-    value, low, high = method_results.difference(
-        found, auc, ("gray", "blue"), seed=0, resamples=4000
-    )
+    value, low, high = _gray_minus_blue(found, auc, resamples=4000)
     apart = np.subtract(*(found.photographs[x]["auc"] for x in ("gray", "blue")))
     random = np.random.default_rng(1)
     drawn = apart[random.integers(9, size=(4000, 9))].mean(axis=1)
@@ -254,9 +258,7 @@ def test_the_interval_of_a_difference_is_paired(photos):
         np.quantile(drawn, (0.025, 0.975)), abs=tolerance
     )
     (rebalanced,) = (one for one in found.metrics if one.key == "rebalanced_auc")
-    value, *_ = method_results.difference(
-        found, rebalanced, ("gray", "blue"), seed=0, resamples=10
-    )
+    value, *_ = _gray_minus_blue(found, rebalanced, resamples=10)
     numbers = {row.system: row.numbers["rebalanced_auc"].value for row in found.rows}
     assert value == pytest.approx(numbers["gray"] - numbers["blue"])
 
@@ -283,6 +285,22 @@ def test_the_time_of_a_training_is_that_of_its_log(tmp_path):
         {"step": 30, "kind": "train", "images_per_second": 10.0},
     ]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
-    # 80 crops at 20 a second, then 160 at 10.
-    assert method_results.seconds(tmp_path, batch_size=8) == pytest.approx(4 + 16)
-    assert method_results.seconds(tmp_path / "none", batch_size=8) is None
+    # 80 crops at 20 a second, then 160 at 10, then 24 of which nothing is known.
+    found = method_results.seconds(tmp_path, steps=33, batch_size=8)
+    assert found == pytest.approx((4 + 16) * 33 / 30)
+    none = method_results.seconds(tmp_path / "none", steps=33, batch_size=8)
+    assert none is None
+
+
+def test_a_method_that_fails_is_left_out_and_named(
+    configs, photo_folder, tmp_path, capsys, monkeypatch
+):
+    def fail(config, workdir, *, is_quiet):
+        raise ArithmeticError("the loss of step 7 is nan")
+
+    monkeypatch.setattr("jaxcolor.training.loop.train", fail)
+    output = tmp_path / "out"
+    assert _run(output, configs, photo_folder, "--only", "zhang2016") == 1
+    wanted = "Left out: zhang2016: the loss of step 7 is nan"
+    assert wanted in (output / "comparison.md").read_text()
+    assert wanted in capsys.readouterr().out

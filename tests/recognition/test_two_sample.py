@@ -51,8 +51,8 @@ def test_gray_pictures_are_found(true):
         np.round(255 * color.rgb2gray(true))[..., None].astype(np.uint8), 3, axis=-1
     )
     found = two_sample.errors(true, gray, RECIPE, seed=0)
-    # The photographs have some cut-outs without color: the rocket's sky.
-    assert _percent(found, "single") < 10
+    # Some cut-outs have hardly any color of their own: the rocket's sky.
+    assert _percent(found, "single") < 15
     assert _percent(found, "pair") < 10
 
 
