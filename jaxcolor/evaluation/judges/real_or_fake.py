@@ -16,10 +16,9 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from jaxcolor.color import cielab
-from jaxcolor.evaluation import metric, per_photograph
+from jaxcolor.evaluation import metric, per_photograph, systems
 from jaxcolor.evaluation.judges.judge import Judge, Judging, Setting, Shown
 from jaxcolor.evaluation.metric import Metric, Statistic, Totals
-from jaxcolor.evaluation.systems import TRUTH
 from jaxcolor.runtime import progress
 
 TITLE = "Machine real or fake"
@@ -64,7 +63,7 @@ def _judging(setting: Setting, seeds: range, *, is_quiet: bool) -> Judging:
 
     def keep(shown: Shown) -> dict[str, Array]:
         # The same way to 8 bits for all, so that rounding tells nothing.
-        rgb = _composed(shown.true_rgb) if shown.system == TRUTH else shown.rgb
+        rgb = _composed(shown.true_rgb) if shown.is_truth else shown.rgb
         kept.setdefault(shown.system, []).append(np.asarray(_reduced(rgb)))
         return {}
 
@@ -80,7 +79,7 @@ def _judging(setting: Setting, seeds: range, *, is_quiet: bool) -> Judging:
                 sums = {part: np.zeros(count) for part in (TESTED, SINGLE, PAIR)}
                 for seed in seeds:
                     errors = two_sample.errors(
-                        pictures[TRUTH], colorized, two_sample.RECIPE, seed=seed
+                        pictures[systems.TRUTH], colorized, two_sample.RECIPE, seed=seed
                     )
                     of_seed = {TESTED: errors.is_tested, SINGLE: errors.single}
                     for part, values in {**of_seed, PAIR: errors.pair}.items():
