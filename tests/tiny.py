@@ -9,12 +9,15 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
+from jax.ad_checkpoint import checkpoint_name
 
 from configs import smoke
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Bins, Regression
-from jaxcolor.models.zhang2016 import Zhang2016
-from jaxcolor.pretrained import release
+from jaxcolor.models import layers
+from jaxcolor.models.interface import OuterLayers
+from jaxcolor.pretrained import descriptions, release
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.training.config import schema
 from jaxcolor.training.config.schema import Config
@@ -35,6 +38,58 @@ REGRESSION = Description(
     size=32,
     decoding=Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0),
 )
+USER_GUIDED = Description(
+    network="siggraph17",
+    arguments={"width": 0.125, "outputs": 2, "centers_mask": True, "momentum": 0.9},
+    head=Regression(),
+    size=32,
+    decoding=Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0),
+)
+
+
+class Part(nn.Module):
+    """A convolution, a ReLU and batch normalization, in the order of the paper."""
+
+    momentum: float
+    stride: int
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = layers.Conv(8, jnp.float32, stride=self.stride, name="conv")(x)
+        norm = layers.BatchNorm(
+            momentum=self.momentum, affine=True, axis_name=self.axis_name, name="norm"
+        )
+        return norm(nn.relu(x), train=train)
+
+
+class Nested(nn.Module):
+    """Two parts and a head: a network that compiles in a second.
+
+    Its names have three levels.
+    """
+
+    outputs: int
+    momentum: float = 0.9
+    axis_name: str | None = None
+
+    input_multiple = output_stride = 4
+    outer_layers = OuterLayers("encoder/conv", "head")
+    extra_inputs = ()
+    extra_outputs = ()
+    encoder = None
+    has_features = False
+
+    def flops(self, height, width):
+        return 0
+
+    @nn.compact
+    def __call__(self, lightness, *, train):
+        x = (lightness[..., None] - 50) / 100
+        x = Part(self.momentum, 4, self.axis_name, name="encoder")(x, train=train)
+        x = checkpoint_name(x, layers.BLOCK)
+        x = Part(self.momentum, 1, self.axis_name, name="decoder")(x, train=train)
+        return layers.Head(self.outputs, jnp.float32, name="head")(x)
 
 
 def trained_under(training_lambda):
@@ -49,7 +104,7 @@ def decoded_by(**settings):
 
 def model(description=BINS, **changes):
     """Returns a model whose colors vary from pixel to pixel."""
-    network = Zhang2016(**description.arguments)
+    network = descriptions.network(description)
     # Only the shapes, because compiling an initialization is slower.
     shapes = jax.eval_shape(
         lambda: network.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)

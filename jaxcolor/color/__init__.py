@@ -12,7 +12,9 @@ from jaxcolor.color import (
     encode,
     gamut,
     heads,
+    hue_chroma,
     losses,
+    marginals,
     rebalance,
 )
 
@@ -24,6 +26,8 @@ __all__ = [
     "encode",
     "gamut",
     "heads",
+    "hue_chroma",
     "losses",
+    "marginals",
     "rebalance",
 ]

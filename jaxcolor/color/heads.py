@@ -14,10 +14,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxcolor.color import decode, encode, gamut, losses, rebalance
+from jaxcolor.color import (
+    decode,
+    encode,
+    gamut,
+    losses,
+    marginals,
+    rebalance,
+    sigmoid_uv,
+)
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.gamut import Gamut
+from jaxcolor.color.sigmoid_ab import SigmoidAb
 
 # Smallest share of a bin of which the logarithm is taken: no training photograph may
 # have the bin.
@@ -304,7 +313,14 @@ class RegressionDecoder(NamedTuple):
         return decode.regression(outputs)
 
 
-BY_NAME: dict[str, Callable[..., Head]] = {"bins": Bins, "ab": Regression}
+BY_NAME: dict[str, Callable[..., Head]] = {
+    "bins": Bins,
+    "ab": Regression,
+    "ab_marginals": marginals.AbMarginals,
+    "hue_chroma": marginals.HueChroma,
+    "sigmoid_uv": sigmoid_uv.SigmoidUv,
+    "sigmoid_ab": SigmoidAb,
+}
 """Heads by their names in released models."""
 
 

@@ -1,4 +1,4 @@
-"""Losses: cross entropy and KL divergence on sparse soft codes, and L2 on ab."""
+"""Losses: cross entropy and KL divergence on sparse soft codes, L2 and L1 on ab."""
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +53,16 @@ def l2(predicted: Ab, target: Ab) -> Scalar:
         Zhang et al. 2016, section 2.1, equation 1.
     """
     return 0.5 * jnp.mean(jnp.square(predicted - target).sum(axis=-1))
+
+
+def l1(predicted: Ab, target: Ab) -> Scalar:
+    """Returns the mean over pixels of the sum of the absolute differences of a and b.
+
+    Source:
+        The authors' training code for Zhang et al. 2017 (arXiv:1705.02999), whose text
+        has a smooth L1.
+    """
+    return jnp.mean(jnp.abs(predicted - target).sum(axis=-1))
 
 
 @jax.custom_vjp

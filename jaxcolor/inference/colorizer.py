@@ -235,20 +235,32 @@ class Colorizer:
         return self.predict(lightness, reweights=False).outputs
 
     def predict(
-        self, lightness: Float[Array, "b h w"], *, reweights: bool = True
+        self,
+        lightness: Float[Array, "b h w"],
+        *,
+        reweights: bool = True,
+        hints: Float[Array, "_ _ _ _"] | None = None,
     ) -> Prediction:
         """Returns `logits`, and the features that `coherent` takes, in one pass.
 
         Args:
             lightness: as for `logits`.
             reweights: whether to reweight to the rebalancing lambda.
+            hints: of a user: at each pixel a and b in CIELAB units, and 1 where they
+                are a hint, else zeros; see `jaxcolor.color.hints`. None for none.
+
+        Raises:
+            ValueError: the network takes no hints, or they have another size.
         """
+        if hints is not None:
+            self._check_hints(hints.shape, lightness.shape)
         return prediction.predict(
             self.network,
             self._variables,
             self._reading.decoder if reweights else None,
             lightness,
             has_features=self._reading.amount is not None,
+            hints=hints,
         )
 
     def move(self, outputs: Float[Array, "*p n"]) -> Float[Array, "*p n"]:
@@ -370,6 +382,16 @@ class Colorizer:
             rebalancing_lambda=rebalancing_lambda,
             coherence=coherence,
         ).decoding
+
+    def _check_hints(self, shape: tuple[int, ...], seen: tuple[int, ...]) -> None:
+        """Refuses hints that the network cannot take with a lightness."""
+        if "hints" not in self.network.extra_inputs:
+            raise ValueError(
+                "got hints; wanted none, as the network"
+                f" {self.description.network} takes lightness alone"
+            )
+        if shape != (*seen, 3):
+            raise ValueError(f"hints have shape {shape}; wanted {(*seen, 3)}")
 
     def _read_by(self, decoding: Decoding) -> _Reading:
         if decoding not in self._readings:

@@ -37,6 +37,7 @@ def predict(
     lightness: Float[Array, "b h w"],
     *,
     has_features: bool,
+    hints: Float[Array, "b h w 3"] | None = None,
 ) -> Prediction:
     """Returns the outputs of the network.
 
@@ -46,14 +47,15 @@ def predict(
         decoder: whose lambda the outputs are moved to; None to leave them.
         lightness: L* in [0, 100].
         has_features: whether the features are wanted, too.
+        hints: see `color.hints`, for a network that takes them; None for none.
     """
+    given = {} if hints is None else {"hints": hints}
+    apply = partial(network.apply, variables, lightness, train=False, **given)
     if has_features:
-        outputs, features = network.apply(
-            variables, lightness, train=False, method="outputs_and_features"
-        )
+        outputs, features = apply(method="outputs_and_features")
         assert isinstance(features, jax.Array)
     else:
-        outputs, features = network.apply(variables, lightness, train=False), None
+        outputs, features = apply(), None
     # With `mutable`, Flax would return a tuple.
     assert isinstance(outputs, jax.Array)
     return Prediction(outputs if decoder is None else decoder.move(outputs), features)

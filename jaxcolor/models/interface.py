@@ -15,6 +15,22 @@ class OuterLayers(NamedTuple):
     last: str
 
 
+class Encoder(NamedTuple):
+    """The part of a network that published weights of a classifier fit.
+
+    Attributes:
+        kind: the classifier: "efficientnet_lite" or "vgg16".
+        module: name of the part in the parameters.
+        gray_mean: of a part that sees one channel: what the network subtracts from the
+            gray level in [0, 1] before. With three channels, and for
+            "efficientnet_lite", the normalization is the classifier's own.
+    """
+
+    kind: str
+    module: str
+    gray_mean: float = 0.0
+
+
 @runtime_checkable
 class Network(Protocol):
     """A Linen module from lightness to outputs, applied as `network.apply(...)`.
@@ -24,7 +40,9 @@ class Network(Protocol):
     is one, gives the same outputs and the input of the last layer;
     `outputs_and_extra`, where there are extra outputs, the same outputs and a
     dictionary of the others. All of them take the extra inputs as keyword arguments.
-    In training, `apply` gets a random key named "dropout".
+    In training, `apply` gets a random key named "dropout". A network with a field
+    `detached` stops the gradient of the outputs that it names, see
+    `training.objectives.Objective`.
     """
 
     @property
@@ -53,6 +71,10 @@ class Network(Protocol):
     @property
     def extra_outputs(self) -> tuple[str, ...]:
         """Names of what a training also learns, such as ("classes",); usually none."""
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """The part that can start from published weights; None without one."""
 
     @property
     def has_features(self) -> bool:

@@ -102,8 +102,42 @@ def doubled(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
     return x
 
 
+def enlarged(
+    x: Float[Array, "b h w c"], *, factor: int
+) -> Float[Array, "b {factor}*h {factor}*w c"]:
+    """Enlarges bilinearly; beyond the border there are zeros.
+
+    Equal to Caffe's depthwise deconvolution with a bilinear filler, kernel 2 f, stride
+    f and padding f / 2. Unlike `doubled`, the outermost f / 2 pixels fall off.
+
+    Args:
+        x: maps.
+        factor: f, even, or 1 to leave the maps as they are.
+    """
+    if factor == 1:
+        return x
+    for axis in (1, 2):
+        length = x.shape[axis]
+        edge = [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)]
+        padded = jnp.pad(x, edge)
+        before, after = (
+            jax.lax.slice_in_dim(padded, start, start + length, axis=axis)
+            for start in (0, 2)
+        )
+        phases = []
+        for n in range(factor):
+            # Of the center of output n from the center of the input that it is within.
+            offset = (n + 0.5) / factor - 0.5
+            other = before if offset < 0 else after
+            phases.append((1 - abs(offset)) * x + abs(offset) * other)
+        shape = list(x.shape)
+        shape[axis] = factor * length
+        x = jnp.stack(phases, axis + 1).reshape(shape)
+    return x
+
+
 class Conv(nn.Module):
-    """A convolution with bias; He initialization for a ReLU after it.
+    """A convolution; He initialization for a ReLU after it.
 
     Attributes:
         features: channels out.
@@ -111,6 +145,7 @@ class Conv(nn.Module):
         size: height and width of the kernel, odd.
         stride: pixels from one output to the next.
         dilation: pixels from one tap of the kernel to the next.
+        has_bias: whether a bias is added, which a normalization after it would undo.
     """
 
     features: int
@@ -118,12 +153,17 @@ class Conv(nn.Module):
     size: int = 3
     stride: int = 1
     dilation: int = 1
+    has_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
         shape = (self.size, self.size, x.shape[-1], self.features)
-        x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
         form = {"stride": self.stride, "dilation": self.dilation}
+        if not self.has_bias:
+            kernel = _param(self, "kernel", _he, shape)
+            x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+            return convolutions.conv(x, kernel, **form)
+        x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
         return convolutions.conv(x, kernel, **form) + bias
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxcolor.color import cielab
 from jaxcolor.models import efficientnet_lite, interface, layers
-from jaxcolor.models.interface import OuterLayers
+from jaxcolor.models.interface import Encoder, OuterLayers
 
 COARSEST = 160
 """Channels of the map at stride 32, before anything is added to it."""
@@ -68,6 +68,7 @@ class LiteFpn(nn.Module):
     outer_layers = OuterLayers(first="encoder/stem", last="head")
     extra_inputs = ()
     extra_outputs = ()
+    encoder = Encoder(kind="efficientnet_lite", module="encoder")
     has_features = True
 
     @nn.compact

@@ -1,4 +1,4 @@
-"""VGG-16, the classifier with which the paper measures semantic interpretability."""
+"""VGG-16: the paper's judge of semantic interpretability, and a trunk of networks."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,10 +28,11 @@ DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
 
 
 class Features(nn.Module):
-    """Maps normalized photographs to the maps that end the five blocks.
+    """Maps normalized photographs to the maps that end the blocks.
 
     Attributes:
-        widths: channels of the convolutions of each block.
+        widths: channels of the convolutions of each block, from the first on; fewer
+            than five leave the last blocks out.
         dtype: of the computation, float32 or bfloat16.
     """
 
@@ -45,7 +46,7 @@ class Features(nn.Module):
         """Returns, for each block, the outputs of its last ReLU, before the pooling."""
         maps: list[Float[Array, "b H W c"]] = []
         x = normalized.astype(self.dtype)
-        for i, (width, convs) in enumerate(zip(self.widths, CONVS, strict=True), 1):
+        for i, (width, convs) in enumerate(zip(self.widths, CONVS, strict=False), 1):
             if maps:
                 x = max_pool(x)
             for j in range(1, convs + 1):

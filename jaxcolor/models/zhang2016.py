@@ -81,6 +81,7 @@ class Zhang2016(nn.Module):
     outer_layers = OuterLayers(first="conv1_1", last="head")
     extra_inputs = ()
     extra_outputs = ()
+    encoder = None
     has_features = True
 
     def __call__(

@@ -19,6 +19,7 @@ from jaxcolor.plots.plane import (
 )
 from jaxcolor.plots.results import (
     accuracy_curves,
+    against_count,
     against_temperature,
     dots,
     heat_maps,
@@ -30,6 +31,7 @@ __all__ = [
     "GAP",
     "PAPER",
     "accuracy_curves",
+    "against_count",
     "against_temperature",
     "bins_and_outline",
     "bins_and_prior",

@@ -202,6 +202,29 @@ def lines(
     return figure
 
 
+def against_count(
+    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], *, x: str, y: str
+) -> "Figure":
+    """Draws lines with dots over counts that begin at 0 and reach hundreds.
+
+    Args:
+        curves: by label, the counts, ascending, and the numbers at them.
+        x: what is counted.
+        y: what the numbers are, with their unit.
+    """
+    figure = figure_style.figure(6.6, 3.6)
+    axes = figure.subplots()
+    for n, (label, (across, up)) in enumerate(curves.items()):
+        axes.plot(across, up, label=label, marker="o", **figure_style.look(n))
+    axes.set(xlabel=x, ylabel=y)
+    # Linear from 0 to 1, logarithmic beyond.
+    axes.set_xscale("symlog", linthresh=1)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
 def _draw_cells(axes: Any, values: Float[np.ndarray, "t l"]) -> None:
     # A corner of the grid may be far off, and would use up the range of colors.
     low, high = np.nanquantile(values, OUTER) if np.isfinite(values).any() else (0, 1)

@@ -15,7 +15,7 @@ from flax import traverse_util
 from jaxtyping import Float, PyTree
 
 from jaxcolor import models
-from jaxcolor.color import decode, gamut, heads
+from jaxcolor.color import decode, gamut, heads, marginals
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Head
 from jaxcolor.models.interface import Network
@@ -44,12 +44,17 @@ HEAD_FIELDS: dict[str, Field] = {
     "neighbors": records.whole(least=1, most=MOST_NEIGHBORS),
     "sigma": records.number(above=0, most=LARGEST_SIGMA),
     "training_lambda": records.number(least=0, most=1),
+    "bins": records.whole(least=marginals.FEWEST_BINS, most=marginals.MOST_BINS),
+    "window": records.whole(least=1, most=marginals.MOST_CELLS),
+    "hue_weight": records.number(least=0),
+    "fading": records.number(least=0, most=1),
 }
 """Fields of the heads, by the names of their attributes."""
 
 ARGUMENT_FIELDS: dict[str, Field] = {
     "outputs": records.whole(least=1, most=MOST_OUTPUTS),
     "momentum": records.number(least=0, most=1),
+    "global_size": records.whole(least=1, most=records.LARGEST_SIZE),
 }
 """Fields of networks; other fields are checked by the type of the attribute."""
 

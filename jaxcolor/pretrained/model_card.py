@@ -2,6 +2,7 @@
 
 import json
 
+from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
 
 # True of every model of this kind, whatever it was trained on.
@@ -10,9 +11,32 @@ LIMITS = """\
   a dress was red or green. Say so wherever a colorized photograph could be mistaken for
   a document.
 - Objects that are rare in the training photographs get the colors of common ones.
-- Color is predicted at a quarter of the network's resolution, so it can spill over the
+- Color is predicted at {resolution} network's resolution, so it can spill over the
   edges of small objects. Lightness, and with it all detail, is that of the photograph.
 """
+
+# Of the network's resolution, by the stride of its outputs.
+RESOLUTIONS = {1: "the", 2: "half the", 4: "a quarter of the", 8: "an eighth of the"}
+
+# Whose method a network is; for the others the paper's.
+SOURCES = {
+    "dahl2016": "R. Dahl, *Automatic Colorization*, 2016 (tinyclouds.org/colorize)",
+    "iizuka2016": (
+        "S. Iizuka, E. Simo-Serra and H. Ishikawa, *Let there be Color!*, SIGGRAPH 2016"
+    ),
+    "larsson2016": (
+        "G. Larsson, M. Maire and G. Shakhnarovich, *Learning Representations for"
+        " Automatic Colorization*, ECCV 2016 (arXiv:1603.06668)"
+    ),
+    "siggraph17": (
+        "R. Zhang et al., *Real-Time User-Guided Image Colorization with Learned Deep"
+        " Priors*, SIGGRAPH 2017 (arXiv:1705.02999)"
+    ),
+}
+PAPER = (
+    "R. Zhang, P. Isola and A. Efros, *Colorful Image Colorization*, ECCV 2016"
+    " (arXiv:1603.08511)"
+)
 
 # Rows of the table by the number that a head or a decoding has to have for it.
 NUMBERS = {
@@ -56,7 +80,9 @@ def text(
     ]
     if results:
         parts.append(f"## Results\n\n{results.strip()}\n")
-    parts.append(f"## Limits\n\n{LIMITS}")
+    stride = descriptions.network(description).output_stride
+    resolution = RESOLUTIONS.get(stride, f"1/{stride} of the")
+    parts.append(f"## Limits\n\n{LIMITS.format(resolution=resolution)}")
     if notes:
         parts.append(f"{notes.strip()}\n")
     return "\n".join(parts)
@@ -79,9 +105,8 @@ def _front_matter(license_name: str | None) -> str:
 def _method(description: Description) -> str:
     about = description.head.about
     return (
-        f"The network `{description.network}` predicts {about}. The method follows R."
-        " Zhang, P. Isola and A. Efros, *Colorful Image Colorization*, ECCV 2016"
-        " (arXiv:1603.08511)."
+        f"The network `{description.network}` predicts {about}. The method follows"
+        f" {SOURCES.get(description.network, PAPER)}."
     )
 
 

@@ -11,9 +11,9 @@ from jaxtyping import Float, PyTree, UInt8
 
 from jaxcolor.color import cielab
 from jaxcolor.models import initialization
-from jaxcolor.models.interface import Network
+from jaxcolor.models.interface import Encoder, Network
 from jaxcolor.pretrained import release
-from jaxcolor.pretrained.importers import efficientnet_lite_weights
+from jaxcolor.pretrained.importers import efficientnet_lite_weights, vgg16_weights
 from jaxcolor.training.config import build
 from jaxcolor.training.config.schema import Config
 
@@ -52,12 +52,7 @@ def variables(
             is_partial=start.partial,
         )
     if start.encoder is not None:
-        fresh = _with_encoder(
-            fresh,
-            start.encoder,
-            width=config.model.arguments["encoder_width"],
-            depth=config.model.arguments["encoder_depth"],
-        )
+        fresh = _with_encoder(fresh, start.encoder, config=config, network=network)
     if start.method == "random":
         return fresh
     return initialization.within_channel(
@@ -66,20 +61,38 @@ def variables(
         lightness=cielab.rgb8_to_lab(photographs(start.images))[..., 0],
         head_mean=jnp.asarray(build.head(config).bias(prior)),
         head_deviation=start.head_deviation,
+        kept=() if start.encoder is None else (_encoder_of(network).module,),
     )
 
 
-def _with_encoder(fresh: PyTree, path: str, *, width: float, depth: float) -> PyTree:
+def _with_encoder(
+    fresh: PyTree, path: str, *, config: Config, network: Network
+) -> PyTree:
     """Returns variables with a published encoder's parameters.
 
     Raises:
         ValueError: the file has those of another encoder.
     """
-    encoder = efficientnet_lite_weights.read_encoder(
-        path, width=width, depth=depth, channels=GRAY
-    )
-    encoder = jax.tree.map(jnp.asarray, encoder)
-    return {**fresh, "params": {**fresh["params"], "encoder": encoder}}
+    encoder = _encoder_of(network)
+    if encoder.kind == "vgg16":
+        params = vgg16_weights.read_trunk(
+            path, wanted=fresh["params"][encoder.module], gray_mean=encoder.gray_mean
+        )
+    else:
+        params = efficientnet_lite_weights.read_encoder(
+            path,
+            width=config.model.arguments["encoder_width"],
+            depth=config.model.arguments["encoder_depth"],
+            channels=GRAY,
+        )
+    params = jax.tree.map(jnp.asarray, params)
+    return {**fresh, "params": {**fresh["params"], encoder.module: params}}
+
+
+def _encoder_of(network: Network) -> Encoder:
+    # Configs with weights for a network without an encoder are refused earlier.
+    assert network.encoder is not None
+    return network.encoder
 
 
 def transferred(new: PyTree, trained: PyTree, *, name: str, is_partial: bool) -> PyTree:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from jaxcolor.pretrained import descriptions
 from jaxcolor.runtime import (
@@ -67,8 +66,8 @@ def train(config: Config, workdir: str | Path, *, is_quiet: bool) -> Outcome:
 
     Args:
         config: of the training.
-        workdir: gets training.json, listing.json, prior.json, log.jsonl, tensorboard/,
-            sheets/ and checkpoints/.
+        workdir: gets training.json, listing.json, prior.json or labels.json where the
+            objective needs them, log.jsonl, tensorboard/, sheets/ and checkpoints/.
         is_quiet: no progress bars.
 
     Raises:
@@ -195,12 +194,8 @@ def _is_due(step: int, every: int, end: int) -> bool:
 
 
 def _train_numbers(built: Setup, interval: Interval, step: int) -> dict[str, float]:
-    means = interval.means()
-    numbers = {name: float(x) for name, x in means.items() if np.ndim(x) == 0}
     rate = float(built.config.schedule.make()(step - 1))
-    if "loss" in means:
-        numbers["constant_loss"] = built.constant_loss(means)
-    return numbers | {"learning_rate": rate}
+    return built.numbers(interval.means()) | {"learning_rate": rate}
 
 
 def _line(numbers: dict[str, float]) -> str:
@@ -209,6 +204,8 @@ def _line(numbers: dict[str, float]) -> str:
     parts = [f"loss {numbers['loss']:.4f} (constant {numbers['constant_loss']:.4f})"]
     if "kl" in numbers:
         parts.append(f"KL {numbers['kl']:.4f}")
+    if "class_accuracy" in numbers:
+        parts.append(f"classes {numbers['class_accuracy']:.0%}")
     return ", ".join(parts)
 
 

@@ -1,7 +1,8 @@
 """Optimizers and learning-rate schedules: the paper's, and for short trainings."""
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -127,6 +128,48 @@ def sgd(schedule: optax.Schedule, *, momentum: float) -> optax.GradientTransform
     return optax.sgd(schedule, momentum=momentum or None)
 
 
+def caffe_sgd(
+    schedule: optax.Schedule, *, momentum: float, weight_decay: float, bias_rate: float
+) -> optax.GradientTransformation:
+    """Returns gradient descent as Caffe's networks of 2014 to 2016 were trained.
+
+    The decay enters before the momentum, and the learning rate, too: when the rate
+    falls, earlier steps still count by the rate that they were made at.
+
+    Args:
+        schedule: learning rate by step.
+        momentum: share of the last step that is made again.
+        weight_decay: times a kernel, added to its gradient; biases do not decay.
+        bias_rate: factor on the learning rate of biases; 2 in those networks.
+
+    Source:
+        Caffe's SGDSolver; factors 2 and 0 of rate and decay in its reference networks.
+    """
+    return optax.chain(
+        optax.add_decayed_weights(weight_decay, mask=_is_kernel),
+        optax.masked(optax.scale(bias_rate), _is_bias),
+        optax.scale_by_learning_rate(schedule),
+        optax.trace(decay=momentum),
+    )
+
+
+def adadelta(
+    schedule: optax.Schedule, *, rho: float, eps: float
+) -> optax.GradientTransformation:
+    """Returns Adadelta, which needs no learning rate: a rate of 1 leaves it as it is.
+
+    Args:
+        schedule: factor on its steps, by step.
+        rho: kept of the running means of squares each step.
+        eps: added to both means. Gradients whose squares are far below it are followed
+            at about the rate itself, as without Adadelta.
+
+    Source:
+        Zeiler 2012 (arXiv:1212.5701), algorithm 1.
+    """
+    return optax.adadelta(schedule, rho=rho, eps=eps)
+
+
 def by_layer(
     inner: optax.GradientTransformation,
     *,
@@ -173,6 +216,31 @@ def by_layer(
 def steps(*, peak: float, factor: float, every: int) -> optax.Schedule:
     """Returns a learning rate that is multiplied by `factor` each `every` steps."""
     return optax.exponential_decay(peak, every, factor, staircase=True)
+
+
+def piecewise(*, rates: Sequence[float], starts: Sequence[int]) -> optax.Schedule:
+    """Returns a learning rate that stays the same between some steps.
+
+    Args:
+        rates: one after the other.
+        starts: the first step of each rate but the first.
+
+    Raises:
+        ValueError: there are not as many as that, or they do not rise from above 0.
+    """
+    if not rates or len(starts) != len(rates) - 1:
+        raise ValueError(
+            f"starts has {len(starts)} and rates {len(rates)} numbers;"
+            " wanted one start for each rate but the first"
+        )
+    if not all(a < b for a, b in itertools.pairwise((0, *starts))):
+        raise ValueError(f"starts is {tuple(starts)}; wanted rising numbers above 0")
+
+    def rate(step: ArrayLike) -> jax.Array:
+        number = jnp.searchsorted(jnp.asarray([*starts], jnp.int32), step, side="right")
+        return jnp.asarray([*rates], jnp.float32)[number]
+
+    return rate
 
 
 def warmup_cosine(*, peak: float, warmup: int, length: int) -> optax.Schedule:
@@ -229,12 +297,15 @@ def trapezoid(
 
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "adadelta": adadelta,
     "adam": adam,
     "adamw": adamw,
+    "caffe_sgd": caffe_sgd,
     "muon": muon,
     "sgd": sgd,
 }
 SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
+    "piecewise": piecewise,
     "steps": steps,
     "trapezoid": trapezoid,
     "warmup_cosine": warmup_cosine,
@@ -243,6 +314,10 @@ SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
 
 def _is_kernel(params: PyTree) -> PyTree:
     return jax.tree_util.tree_map_with_path(lambda p, _: p[-1].key == "kernel", params)
+
+
+def _is_bias(params: PyTree) -> PyTree:
+    return jax.tree_util.tree_map_with_path(lambda p, _: p[-1].key == "bias", params)
 
 
 def _matrices(params: PyTree) -> PyTree:

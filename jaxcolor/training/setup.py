@@ -1,5 +1,6 @@
 """Builds a training from its config and its workdir, and its first state."""
 
+import functools
 import itertools
 import logging
 from collections.abc import Callable, Iterator
@@ -13,12 +14,14 @@ from jaxtyping import PyTree, UInt8
 
 from jaxcolor.color import cielab
 from jaxcolor.data import pipeline, splits
+from jaxcolor.data.labels import Labeling
 from jaxcolor.models import layerwise
 from jaxcolor.runtime import checkpoints, devices, processes
 from jaxcolor.training import (
     degradation,
     early_stopping,
     initial_variables,
+    objectives,
     priors,
     train_step,
     workdirs,
@@ -26,6 +29,7 @@ from jaxcolor.training import (
 from jaxcolor.training.config import build
 from jaxcolor.training.config.schema import Config
 from jaxcolor.training.early_stopping import Standing
+from jaxcolor.training.objectives import Means
 from jaxcolor.training.priors import Prior
 from jaxcolor.training.train_log import Interval
 from jaxcolor.training.train_step import TrainState
@@ -41,11 +45,12 @@ class Setup(NamedTuple):
         workdir: folder of all outputs.
         split: the photographs.
         prior: of the bins; None for a regression.
+        labels: classes of the photographs; None for an objective without.
         lifted: the train step over all devices.
         evaluate: from variables and a batch to sums over it.
         statistics: from variables and photographs to a batch's statistics.
         predict: from variables and photographs to colorized ones, uint8.
-        constant_loss: from mean terms to the constant predictor's loss.
+        numbers: from mean terms to the numbers of a log, see `objectives.numbers`.
         ceiling: measures how many images a second the devices could train on if they
             computed only the network's products.
         is_quiet: no progress bars.
@@ -55,17 +60,20 @@ class Setup(NamedTuple):
     workdir: Path
     split: splits.Split
     prior: Prior | None
+    labels: Labeling | None
     lifted: devices.Lifted
     evaluate: Callable[..., PyTree]
     statistics: Callable[..., PyTree]
     predict: Callable[..., Any]
-    constant_loss: Callable[..., float]
+    numbers: Callable[[Means], dict[str, float]]
     ceiling: Callable[[], float]
     is_quiet: bool
 
 
 def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
-    """Builds the training, and writes listing, prior and config to a new workdir.
+    """Builds the training, and writes what it settles to a new workdir.
+
+    That is the listing of the photographs, their classes, the prior and the config.
 
     Raises:
         ValueError: the config cannot be trained here, or differs from the workdir's.
@@ -76,6 +84,7 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
     given = workdirs.given_prior(config) if is_new else None
     processes.first_then_all(lambda: workdirs.check_config(config, workdir))
     split = workdirs.settle_split(config, workdir)
+    labels = workdirs.settle_labels(config, workdir, split)
     prior = workdirs.settle_prior(
         config, workdir, split.training, given=given, is_quiet=is_quiet
     )
@@ -97,6 +106,7 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
             remat=config.parallel.remat,
             is_frozen=lambda name: layerwise.rate(name, layers.rates) == 0,
             fixed_statistics=layers.fixed_statistics,
+            seed=config.training.seed,
         )
 
     network = build.network(config, axis_name=None)
@@ -115,7 +125,9 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
     crop = config.pipeline.crop
     flops = train_step.FORWARD_PASSES * network.flops(crop, crop)
     statistics = train_step.make_statistics_step(
-        network, fixed_statistics=layers.fixed_statistics
+        network,
+        fixed_statistics=layers.fixed_statistics,
+        extra_inputs=objective.extra_inputs,
     )
     lifted = devices.lift(make_step, kind=config.parallel.lift)
     # Last, so that a start that failed does not bind the next one.
@@ -125,16 +137,14 @@ def prepare(config: Config, workdir: Path, *, is_quiet: bool) -> Setup:
         workdir=workdir,
         split=split,
         prior=prior,
+        labels=labels,
         lifted=lifted,
         evaluate=devices.lift_sums(
             train_step.make_eval_step(network, objective, colorize)
         ),
         statistics=devices.lift_sums(statistics),
         predict=predict,
-        # Means over many batches come from the host.
-        constant_loss=lambda means: float(
-            objective.constant_loss(jax.tree.map(jnp.float32, means))
-        ),
+        numbers=functools.partial(objectives.numbers, objective),
         ceiling=lambda: devices.matmul_rate(config.parallel.compute_dtype) / flops,
         is_quiet=is_quiet,
     )
@@ -167,6 +177,7 @@ def training_batches(
         batch_size=built.config.training.batch_size,
         share=pipeline.ALONE if is_whole else local,
         workers=pipeline.Workers(chain.threads, chain.prefetch),
+        labels=None if built.labels is None else built.labels.training,
     )
 
 

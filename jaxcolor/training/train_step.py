@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree, UInt8
+from jaxtyping import Array, Float, Int, Key, PyTree, UInt8
 
 from jaxcolor.color import cielab, coherence, compose
 from jaxcolor.color.heads import Decoder, Terms
@@ -16,7 +16,7 @@ from jaxcolor.models import layers, layerwise
 from jaxcolor.models.interface import Network
 from jaxcolor.training import degradation
 from jaxcolor.training.degradation import Degrade
-from jaxcolor.training.objectives import UNKNOWN, Objective, Truth
+from jaxcolor.training.objectives import UNKNOWN, ExtraInputs, Objective, Truth
 
 # Forward passes through the network that a train step costs: one, and the two
 # gradients of each product.
@@ -46,10 +46,6 @@ Batch = Mapping[str, Array]
 """Photographs "rgb", uint8 (b h w 3); with classes, their "label", int32 (b)."""
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Terms]]
-
-# From a random key and the true Lab of a photograph (h w 3) to the extra inputs of the
-# network, by name.
-ExtraInputs = Callable[[PRNGKeyArray, Array], dict[str, Array]]
 
 # From variables and lightness to outputs and colored photographs.
 Colorize = Callable[
@@ -91,7 +87,6 @@ def make_train_step(
     remat: bool = False,
     is_frozen: Callable[[str], bool] | None = None,
     fixed_statistics: Sequence[str] = (),
-    extra_inputs: ExtraInputs | None = None,
     seed: int = 0,
 ) -> TrainStep:
     """Returns the function of a state and a batch that makes one update.
@@ -117,9 +112,10 @@ def make_train_step(
         is_frozen: whether the parameter with a name has no gradient; None for no
             parameter. The optimizer has to leave these unchanged.
         fixed_statistics: see `layers.fixed_statistics`.
-        extra_inputs: draws the network's inputs besides lightness; None to give none.
         seed: of dropout and of the extra inputs.
     """
+    if objective.detached is not None:
+        network = network.clone(detached=objective.detached)
     apply = _make_apply(
         network,
         remat=remat,
@@ -149,7 +145,8 @@ def make_train_step(
             lightness = degrade(state.step, rgb, lightness)
         step_key = jax.random.fold_in(jax.random.key(seed), state.step)
         keys = degradation.keys_of(step_key, rgb)
-        extra = {} if extra_inputs is None else jax.vmap(extra_inputs)(keys, lab)
+        draw = objective.extra_inputs
+        extra = {} if draw is None else jax.vmap(draw)(keys, lab)
         inputs = _Inputs(lightness, extra, keys)
         truth = truth_of(batch, lab, stride=network.output_stride)
         gradients, means, batch_stats = _accumulated(
@@ -236,7 +233,10 @@ def _is_sound(means: Terms, trees: list[PyTree]) -> Array:
 
 
 def make_statistics_step(
-    network: Network, *, fixed_statistics: Sequence[str] = ()
+    network: Network,
+    *,
+    fixed_statistics: Sequence[str] = (),
+    extra_inputs: ExtraInputs | None = None,
 ) -> Callable[[PyTree, UInt8[Array, "b h w 3"]], PyTree]:
     """Returns the function of variables and photographs to the batch's statistics.
 
@@ -246,6 +246,7 @@ def make_statistics_step(
         network: with a `momentum`.
         fixed_statistics: prefixes of modules whose statistics are returned as they
             are, and normalized by.
+        extra_inputs: as of the training's objective.
     """
     # Running statistics that keep nothing are the batch's own.
     forgetful = network.clone(momentum=0.0)
@@ -253,7 +254,9 @@ def make_statistics_step(
 
     def statistics_step(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
         keys = degradation.keys_of(jax.random.key(0), rgb)
-        inputs = _Inputs(cielab.rgb8_to_lab(rgb)[..., 0], {}, keys)
+        lab = cielab.rgb8_to_lab(rgb)
+        extra = {} if extra_inputs is None else jax.vmap(extra_inputs)(keys, lab)
+        inputs = _Inputs(lab[..., 0], extra, keys)
         # From zero: a step from other statistics to the batch's would round.
         zero = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
         start = layerwise.where_fixed(fixed_statistics, variables["batch_stats"], zero)

@@ -63,9 +63,7 @@ def validate(built: Setup, state: TrainState) -> dict[str, float] | None:
         for name, x in jax.device_get(found).items():
             sums[name] = sums.get(name, 0.0) + np.asarray(x, np.float64)
     images = sums.pop("images")
-    means = {name: x / images for name, x in sums.items()}
-    numbers = {name: float(x) for name, x in means.items() if np.ndim(x) == 0}
-    return numbers | {"constant_loss": built.constant_loss(means)}
+    return built.numbers({name: x / images for name, x in sums.items()})
 
 
 def write_sheet(built: Setup, state: TrainState, step: int) -> None:
@@ -95,9 +93,10 @@ def _validation_batches(
     # Spread over the set: names are sorted, often by class.
     size = min(images, len(whole))
     multiple = build.network(built.config, axis_name=None).input_multiple
-    few = sources.Part(whole, np.arange(size) * len(whole) // max(size, 1))
+    chosen = np.arange(size) * len(whole) // max(size, 1)
+    labels = None if built.labels is None else built.labels.validation[chosen]
     return pipeline.validation_batches(
-        few,
+        sources.Part(whole, chosen),
         pipeline.Crop(
             resize=chain.resize,
             squash=chain.squash,
@@ -108,4 +107,5 @@ def _validation_batches(
         batch_size=built.config.training.batch_size,
         share=pipeline.Share(index, count),
         workers=pipeline.Workers(chain.threads, chain.prefetch),
+        labels=labels,
     )

@@ -8,18 +8,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from jaxcolor.data import sources, splits
+from jaxcolor.data import labels, sources, splits
+from jaxcolor.data.labels import Labeling
 from jaxcolor.runtime import atomic, processes
 from jaxcolor.training import priors
 from jaxcolor.training.config import build, schema
 from jaxcolor.training.config.schema import Config
-from jaxcolor.training.config.schema.method import Classification
+from jaxcolor.training.config.schema.method import (
+    Classification,
+    RegressionWithClasses,
+)
 from jaxcolor.training.priors import Prior
 
 LOGGER = logging.getLogger(__name__)
 
 # Not config.json: a released model has one, in another format.
 CONFIG, LISTING, PRIOR = "training.json", "listing.json", "prior.json"
+LABELS = "labels.json"
 # Seconds that a shared folder may take to show a new file, and between two checks.
 APPEARING, POLL = 60, 0.5
 # Settings that may differ from those that a training was started with: none of them
@@ -51,7 +56,7 @@ def check_config(config: Config, workdir: Path) -> None:
     path = workdir / CONFIG
     if not path.exists():
         # From a start that failed, perhaps with another config.
-        for name in (LISTING, PRIOR):
+        for name in (LISTING, LABELS, PRIOR):
             if processes.is_first():
                 (workdir / name).unlink(missing_ok=True)
         return
@@ -104,7 +109,7 @@ def undone_if_refused(workdir: Path, *, folder: str) -> Iterator[None]:
 
 
 def _undo(workdir: Path, folders: Iterable[Path]) -> None:
-    for name in (CONFIG, LISTING, PRIOR):
+    for name in (CONFIG, LISTING, LABELS, PRIOR):
         # Nothing was written where a part of the path is a file.
         with contextlib.suppress(NotADirectoryError):
             (workdir / name).unlink(missing_ok=True)
@@ -125,12 +130,7 @@ def settle_split(config: Config, workdir: Path) -> splits.Split:
 
 def _settle_split(config: Config, workdir: Path) -> splits.Split:
     path = workdir / LISTING
-    if not processes.is_first() and not appears(path):
-        raise ValueError(
-            f"process 0 wrote {path}, and another process does not see it;"
-            " wanted a workdir that all share"
-        )
-    if path.exists():
+    if _is_settled(path):
         return config.data.open(json.loads(path.read_text()))
     split = config.data.open(None)
     LOGGER.info(
@@ -146,6 +146,67 @@ def _settle_split(config: Config, workdir: Path) -> splits.Split:
     workdir.mkdir(parents=True, exist_ok=True)
     atomic.write_json(path, listing)
     return split
+
+
+def settle_labels(
+    config: Config, workdir: Path, split: splits.Split
+) -> Labeling | None:
+    """Returns the classes of the photographs: found at the first start, then the same.
+
+    None for an objective without classes.
+
+    Args:
+        config: of the training.
+        workdir: of the training; gets labels.json at the first start.
+        split: the photographs, as settled.
+
+    Raises:
+        ValueError: no training photograph has a class, or there are more or fewer
+            classes than those that the network predicts.
+    """
+    wanted = config.objective
+    if not isinstance(wanted, RegressionWithClasses):
+        return None
+    source, count = config.data.source, config.model.arguments["classes"]
+
+    def settle() -> Labeling:
+        path = workdir / LABELS
+        if _is_settled(path):
+            return labels.from_json(json.loads(path.read_text()))
+        found = labels.of_split(split, classes=wanted.classes, source=source)
+        if len(found.classes) != count:
+            raise ValueError(
+                f"config.model.classes is {count}; wanted {len(found.classes)}, one"
+                f" for each class of {source}: {labels.listed(found.classes)}"
+            )
+        LOGGER.info(
+            "%d of %d training photographs are of the %d classes",
+            (found.training != labels.UNKNOWN).sum(),
+            len(found.training),
+            count,
+        )
+        if without := labels.unseen(found):
+            LOGGER.warning(
+                "no training photograph is of the classes %s", labels.listed(without)
+            )
+        atomic.write_json(path, labels.to_json(found))
+        return found
+
+    return processes.first_then_all(settle)
+
+
+def _is_settled(path: Path) -> bool:
+    """Returns whether a file is there already; it is in all processes but the first.
+
+    Raises:
+        ValueError: another process does not see what the first one wrote.
+    """
+    if not processes.is_first() and not appears(path):
+        raise ValueError(
+            f"process 0 wrote {path}, and another process does not see it;"
+            " wanted a workdir that all share"
+        )
+    return path.exists()
 
 
 def given_prior(config: Config) -> Prior | None:

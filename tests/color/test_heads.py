@@ -9,6 +9,7 @@ from skimage import color
 from jaxcolor.color import compose, heads
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Bins, Regression
+from jaxcolor.color.sigmoid_uv import SigmoidUv
 
 BINS = Bins(spacing=20.0, neighbors=5, sigma=10.0, training_lambda=1.0)
 OF_BINS = Decoding(temperature=0.38, rebalancing_lambda=0.5, coherence=0.0)
@@ -20,7 +21,8 @@ def _prior():
 
 
 @pytest.mark.parametrize(
-    ("head", "decoding"), [(BINS, OF_BINS), (Regression(), OF_REGRESSION)]
+    ("head", "decoding"),
+    [(BINS, OF_BINS), (Regression(), OF_REGRESSION), (SigmoidUv(), OF_REGRESSION)],
 )
 def test_a_head_survives_its_stored_fields_and_offers_all(head, decoding):
     again = heads.BY_NAME[heads.name_of(head)](**head._asdict())

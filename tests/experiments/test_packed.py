@@ -58,6 +58,7 @@ class Small(nn.Module):
     outer_layers = OuterLayers("conv1_1", "head")
     extra_inputs = ()
     extra_outputs = ()
+    encoder = None
     has_features = False
 
     def flops(self, height, width):

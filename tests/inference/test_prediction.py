@@ -35,6 +35,7 @@ class Plain(nn.Module):
     outer_layers = OuterLayers("Dense_0", "Dense_0")
     extra_inputs = ()
     extra_outputs = ()
+    encoder = None
     has_features = False
 
     def flops(self, height, width):
@@ -244,3 +245,38 @@ def test_the_padding_of_a_view_takes_no_part(photo, colorizers):
     np.testing.assert_allclose(found[:, :rows], cut, atol=5e-3)
     painted = tiles.paint(photo, np.asarray(found)[0], view)
     assert _levels_apart(painted, colorizer(photo)) <= 1
+
+
+def test_hints_reach_the_network():
+    model = tiny.model(tiny.USER_GUIDED)
+    lightness = jnp.linspace(0, 100, 32 * 32).reshape(1, 32, 32)
+    given = jnp.zeros((1, 32, 32, 3)).at[0, 10:16, 10:16].set(jnp.array([60, -40, 1.0]))
+    colorizer = Colorizer(model)
+    found = colorizer.predict(lightness, hints=given)
+    apply = jax.jit(
+        lambda x: model.network.apply(model.variables, lightness, train=False, hints=x)
+    )
+    # The same program but for the constants, float32 roundings of about 1.
+    np.testing.assert_allclose(found.outputs, apply(given), atol=1e-5)
+    without = colorizer.predict(lightness).outputs
+    assert np.abs(found.outputs - without).max() > 1e-3
+    # What `evaluate` and `colorize` show: 110 is the scale of the network's ab.
+    np.testing.assert_allclose(colorizer.ab(lightness), 110 * without, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("description", "shape", "told"),
+    [
+        (tiny.BINS, (1, 32, 32, 3), "got hints; wanted none, as .* zhang2016 takes"),
+        (tiny.USER_GUIDED, (1, 32, 16, 3), r"hints have shape .*; wanted \(1, 32, 32"),
+    ],
+)
+def test_hints_that_do_not_fit_are_refused(description, shape, told):
+    colorizer = Colorizer(tiny.model(description))
+    with pytest.raises(ValueError, match=told):
+        colorizer.predict(jnp.zeros((1, 32, 32)), hints=jnp.zeros(shape))
+
+
+def test_a_temperature_is_refused_by_a_model_of_ab():
+    with pytest.raises(ValueError, match=r"temperature is 0\.38; wanted none"):
+        Colorizer(tiny.model(tiny.USER_GUIDED), temperature=0.38)

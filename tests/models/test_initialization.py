@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcolor.models import initialization, zhang2016
+from jaxcolor.models import dahl2016, initialization, zhang2016
 
 DEVIATION = 0.01
 
@@ -130,3 +130,30 @@ def test_photographs_of_one_tone_leave_everything_finite():
     run = _initialize(2, jnp.float32, None)
     made = run(_fresh(2), jnp.full_like(_photographs(), 50.0))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(made))
+
+
+def test_an_encoder_with_trained_weights_is_kept():
+    network = dahl2016.Dahl2016(width=0.03, outputs=2, momentum=0.9)
+    fresh = jax.jit(network.init, static_argnames="train")(
+        jax.random.key(0), jnp.zeros((1, 8, 8)), train=False
+    )
+
+    @jax.jit
+    def run(variables, lightness):
+        new = initialization.within_channel(
+            network,
+            variables,
+            lightness=lightness,
+            head_mean=jnp.array([0.5, -1.0]),
+            head_deviation=DEVIATION,
+            kept=("trunk",),
+        )
+        return new, network.apply(new, lightness, train=False)
+
+    new, outputs = run(fresh, _photographs())
+    jax.tree.map(
+        np.testing.assert_array_equal, new["params"]["trunk"], fresh["params"]["trunk"]
+    )
+    # A normalization ends this network: float32 moments of 4096 pixels.
+    np.testing.assert_allclose(np.mean(outputs, (0, 1, 2)), [0.5, -1.0], atol=1e-4)
+    np.testing.assert_allclose(np.std(outputs, (0, 1, 2)), DEVIATION, rtol=1e-3)

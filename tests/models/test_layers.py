@@ -167,3 +167,26 @@ def test_a_pointwise_layer_is_a_matrix_product_and_may_start_as_zero():
     np.testing.assert_array_equal(y, 0)
     half = layers.Pointwise(6, jnp.bfloat16).apply(variables, x)
     assert half.dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_enlarging_interpolates_between_centers_of_pixels(factor):
+    x = np.random.default_rng(0).standard_normal((1, 3, 4, 2))
+    found = layers.enlarged(jnp.asarray(x, jnp.float32), factor=factor)
+    # SciPy's linear interpolation, of the map with zeros around it.
+    rows, columns = ((np.arange(factor * n) + 0.5) / factor - 0.5 for n in (3, 4))
+    at = np.meshgrid(rows, columns, indexing="ij")
+    expected = np.stack(
+        [
+            ndimage.map_coordinates(x[0, ..., c], at, order=1, mode="grid-constant")
+            for c in range(2)
+        ],
+        axis=-1,
+    )
+    # float32 weights, exact in binary, and two sums.
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_enlarging_by_one_changes_nothing():
+    x = _batch()
+    assert layers.enlarged(x, factor=1) is x

@@ -13,12 +13,12 @@ from jaxcolor.recognition import published_classifiers
 WIDTHS, HIDDEN, CLASSES = (4, 6, 8, 10, 12), 20, 7
 
 
-def random_state(seed=0):
+def random_state(seed=0, widths=WIDTHS):
     """Weights by torchvision's names, of a VGG-16 with few channels."""
     random = np.random.default_rng(seed)
     state, last = {}, 3
     for name, position in vgg16_weights.CONVS.items():
-        width = WIDTHS[int(name[4]) - 1]
+        width = widths[int(name[4]) - 1]
         state[f"features.{position}.weight"] = (width, last, 3, 3)
         state[f"features.{position}.bias"] = (width,)
         last = width
@@ -28,8 +28,7 @@ def random_state(seed=0):
         state[f"classifier.{position}.bias"] = (made,)
     scales = {name: np.sqrt(2 / np.prod(s[1:])) for name, s in state.items()}
     return {
-        name: (scales[name] if len(s) > 1 else 0.1)
-        * random.normal(size=s).astype(np.float32)
+        name: np.float32((scales[name] if len(s) > 1 else 0.1) * random.normal(size=s))
         for name, s in state.items()
     }
 

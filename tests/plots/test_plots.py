@@ -176,6 +176,18 @@ def test_the_curve_drawn_is_the_curve_given():
     np.testing.assert_array_equal(line.get_ydata(), STRAIGHT["rebalanced"])
 
 
+def test_a_curve_over_counts_shows_the_numbers_given_and_zero():
+    drawn = plots.against_count(
+        {"a": ([0, 1, 500], [24.0, 25.0, 32.0])}, x="hints", y="dB"
+    )
+    (axes,) = drawn.get_axes()
+    (line,) = axes.lines
+    np.testing.assert_array_equal(line.get_xydata(), [[0, 24], [1, 25], [500, 32]])
+    at = axes.transData.transform([(0, 24), (1, 24), (500, 24)])[:, 0]
+    assert np.isfinite(at).all()
+    assert np.all(np.diff(at) > 0)
+
+
 def test_intervals_of_no_pixel_are_not_drawn():
     (axes,) = plots.reliability({"a": DIAGRAM}).get_axes()
     np.testing.assert_array_equal(axes.lines[1].get_xdata(), [0.1, 0.9])

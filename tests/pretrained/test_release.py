@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from jaxcolor import models
+from jaxcolor.color.sigmoid_uv import SigmoidUv
 from jaxcolor.evaluation import manifests
 from jaxcolor.pretrained import descriptions, model_card, release
 from tests import tiny
@@ -222,7 +224,10 @@ def test_an_argument_of_a_wrong_kind_is_refused(released, argument, value, messa
     [
         ({"format_version": 3}, "has format 3; this jaxcolor reads 2"),
         ({"format_version": 1}, "reads 2: release the model again .* or rename in it"),
-        ({"network": "vgg"}, "unknown network 'vgg'; known: lite_fpn, zhang2016"),
+        (
+            {"network": "vgg"},
+            f"unknown network 'vgg'; known: {', '.join(models.BY_NAME)}",
+        ),
         (
             {"arguments": {**tiny.BINS.arguments, "depth": 3}},
             "arguments of zhang2016: missing or unknown field: depth",
@@ -384,6 +389,30 @@ def test_the_card_says_what_the_model_is(description):
     for wanted in ("# scenes", "14,000", "arXiv:1603.08511", "Colorizer.load", "90"):
         assert wanted in body
     assert ("--temperature" in body) == (description == tiny.BINS)
+
+
+def test_the_card_names_the_method_and_the_resolution_of_the_network():
+    description = tiny.REGRESSION._replace(
+        network="dahl2016",
+        arguments={"width": 0.03, "outputs": 2, "momentum": 0.9},
+        head=SigmoidUv(),
+    )
+    of_paper, of_dahl = (
+        model_card.text(
+            each,
+            name="m",
+            data="None.",
+            prior=None,
+            results=None,
+            license_name=None,
+        )
+        for each in (tiny.REGRESSION, description)
+    )
+    assert "Zhang" in of_paper
+    assert "at a quarter of the network's resolution" in of_paper
+    assert "Zhang" not in of_dahl
+    assert "R. Dahl, *Automatic Colorization*" in of_dahl
+    assert "at the network's resolution" in of_dahl
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 from flax import linen as nn
 from PIL import Image
 
-from jaxcolor import models
 from jaxcolor.color import cielab, gamut
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Bins
@@ -16,6 +15,7 @@ from jaxcolor.runtime import devices
 from jaxcolor.training import degradation, objectives, optimizers, train_step
 from jaxcolor.training.config import reading
 from jaxcolor.training.degradation import Degradation
+from tests import tiny
 
 GAMUT = gamut.from_srgb(spacing=20.0)
 BINS = len(GAMUT.centers)
@@ -28,9 +28,7 @@ STEPS = 4
 
 
 def network(axis_name: str | None) -> Network:
-    return models.BY_NAME["zhang2016"](
-        width=0.125, outputs=BINS, affine=True, momentum=0.9, axis_name=axis_name
-    )
+    return tiny.Nested(outputs=BINS, axis_name=axis_name)
 
 
 def unequal_batch(seed: int) -> np.ndarray:

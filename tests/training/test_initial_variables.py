@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from jaxcolor.pretrained.importers import efficientnet_lite_weights
 from jaxcolor.training import initial_variables
 from jaxcolor.training.config import build, reading
-from tests.models import test_efficientnet_lite
+from tests.models import test_efficientnet_lite, test_vgg16
 
 
 def model(*, outputs: int, extra: bool = False):
@@ -68,26 +69,36 @@ def test_a_checkpoint_of_which_nothing_fits_is_refused(is_partial):
         )
 
 
-def test_a_training_starts_from_a_published_encoder_on_gray(tmp_path):
-    of_lite = test_efficientnet_lite
-    path = of_lite.write(tmp_path / "lite.safetensors", of_lite.random_state())
+def _started(name, path, *changes):
+    """Returns what a config's variables become, zeros before, with an encoder's."""
     config = reading.read(
-        "bundled",
+        name,
         [
             f"--config.initialization.encoder={path}",
             "--config.initialization.method=random",
-            "--config.model.width=0.25",
-            f"--config.model.encoder_width={of_lite.TINY.width}",
-            f"--config.model.encoder_depth={of_lite.TINY.depth}",
+            *(f"--config.model.{change}" for change in changes),
         ],
     )
     network = build.network(config, axis_name=None)
+    side = network.input_multiple
     shapes = jax.eval_shape(
-        lambda: network.init(jax.random.key(0), jnp.zeros((1, 32, 32)), train=False)
+        lambda: network.init(jax.random.key(0), jnp.zeros((1, side, side)), train=False)
     )
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
-    found = initial_variables.variables(
+    return initial_variables.variables(
         config, network, blank, prior=None, photographs=lambda count: None
+    )
+
+
+def test_a_training_starts_from_a_published_encoder_on_gray(tmp_path):
+    of_lite = test_efficientnet_lite
+    path = of_lite.write(tmp_path / "lite.safetensors", of_lite.random_state())
+    found = _started(
+        "bundled",
+        path,
+        "width=0.25",
+        f"encoder_width={of_lite.TINY.width}",
+        f"encoder_depth={of_lite.TINY.depth}",
     )
     encoder = found["params"].pop("encoder")
     wanted = efficientnet_lite_weights.read_encoder(
@@ -97,6 +108,39 @@ def test_a_training_starts_from_a_published_encoder_on_gray(tmp_path):
     assert not any(np.any(x) for x in jax.tree.leaves(found))
 
 
+def test_a_training_starts_from_the_trunk_of_vgg16(tmp_path):
+    state = test_vgg16.random_state(widths=(8, 8, 8, 16, 16))
+    path = tmp_path / "vgg16.safetensors"
+    safetensors.numpy.save_file(state, path)
+    found = _started("dahl2016", path, "width=0.03")
+    trunk = found["params"].pop("trunk")
+    # torchvision's positions of the convolutions up to conv4_3.
+    positions = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)
+    assert len(trunk) == len(positions)
+    for (_, layer), position in zip(sorted(trunk.items()), positions, strict=True):
+        kernel = np.transpose(layer["kernel"], (3, 2, 0, 1))
+        np.testing.assert_array_equal(kernel, state[f"features.{position}.weight"])
+        np.testing.assert_array_equal(layer["bias"], state[f"features.{position}.bias"])
+    assert not any(np.any(x) for x in jax.tree.leaves(found))
+
+
+def test_a_trunk_of_another_width_is_refused(tmp_path):
+    path = tmp_path / "vgg16.safetensors"
+    safetensors.numpy.save_file(test_vgg16.random_state(), path)
+    told = r"conv1_1 has shape \(3, 3, 3, 4\); wanted \(3, 3, 3, 8\), .* width 1"
+    with pytest.raises(ValueError, match=told):
+        _started("dahl2016", path, "width=0.03")
+
+
+def test_weights_of_another_classifier_are_refused(tmp_path):
+    of_lite = test_efficientnet_lite
+    path = of_lite.write(tmp_path / "lite.safetensors", of_lite.random_state())
+    with pytest.raises(ValueError, match=r"lacks features\.0\.weight; wanted torchv"):
+        _started("dahl2016", path, "width=0.03")
+
+
 def test_an_encoder_for_a_network_without_one_is_refused():
-    with pytest.raises(ValueError, match="'lite0', and this network has no encoder"):
+    with pytest.raises(
+        ValueError, match=r"'lite0', and this network has no encoder; .*'dahl2016'"
+    ):
         reading.read("scenes_small", ["--config.initialization.encoder=lite0"])

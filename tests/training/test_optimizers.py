@@ -90,6 +90,19 @@ def test_adamw_limits_the_norm_of_the_gradient():
     np.testing.assert_allclose(np.sqrt(squares) * 1e6, 0.05, rtol=1e-4)
 
 
+def test_adadelta_moves_by_the_ratio_of_its_two_means():
+    rho, eps, gradient = 0.9, 1e-3, 0.1
+    x = np.asarray(PARAMS["conv1_1"]["kernel"], np.float64)
+    squares = moved = 0.0
+    for _ in range(3):
+        squares = rho * squares + (1 - rho) * gradient**2
+        step = np.sqrt(moved + eps) / np.sqrt(squares + eps) * gradient
+        moved = rho * moved + (1 - rho) * step**2
+        x = x - 0.5 * step
+    new = after(optimizers.adadelta(lambda _: 0.5, rho=rho, eps=eps), 3)
+    np.testing.assert_allclose(new["conv1_1"]["kernel"], x, rtol=RTOL)
+
+
 def test_the_papers_schedule_falls_at_its_steps():
     rate = optimizers.steps(peak=3.16e-5, factor=0.316, every=215_000)
     np.testing.assert_allclose(rate(0), 3.16e-5, rtol=RTOL)
@@ -151,6 +164,26 @@ def test_muon_turns_kernels_orthogonally_and_leaves_the_rest_to_adam():
     for layer, name in (("conv1_1", "kernel"), ("conv1_2", "bias"), ("head", "kernel")):
         expected = -size * np.sign(gradient[layer][name])
         np.testing.assert_allclose(updates[layer][name], expected, rtol=1e-4)
+
+
+def test_caffe_sgd_moves_by_the_rates_of_earlier_steps_too():
+    # Caffe: v = m v + rate (gradient + decay x), x = x - v; twice the rate for biases,
+    # and no decay.
+    rates = (0.1, 0.1, 0.01)
+    optimizer = optimizers.caffe_sgd(
+        lambda step: jnp.array(rates)[step],
+        momentum=0.9,
+        weight_decay=0.5,
+        bias_rate=2.0,
+    )
+    new = after(optimizer, 3)["conv1_1"]
+    for name, decay, factor in (("kernel", 0.5, 1.0), ("bias", 0.0, 2.0)):
+        x = np.asarray(PARAMS["conv1_1"][name], np.float64)
+        v = np.zeros_like(x)
+        for rate in rates:
+            v = 0.9 * v + factor * rate * (0.1 + decay * x)
+            x = x - v
+        np.testing.assert_allclose(new[name], x, rtol=RTOL)
 
 
 def test_a_trapezoid_rises_stays_and_falls():

@@ -98,6 +98,7 @@ def _check_objective(config: Config, module: Network) -> None:
     prior = None if its.gamut is None else np.full(outputs, 1 / outputs, np.float32)
     try:
         made = objective(config, prior)
+        _check_extra_inputs(config, made, module)
         if lacking := set(made.extra_outputs) - set(module.extra_outputs):
             raise ValueError(
                 f"name wants a network that predicts {', '.join(sorted(lacking))};"
@@ -108,6 +109,18 @@ def _check_objective(config: Config, module: Network) -> None:
         jax.eval_shape(terms, jnp.zeros((1, 1, outputs)), jnp.zeros((1, 1, 3)))
     except ValueError as error:
         raise ValueError(f"config.objective.{error}") from error
+
+
+def _check_extra_inputs(config: Config, made: Objective, module: Network) -> None:
+    if made.extra_inputs is None:
+        return
+    crop = jnp.zeros((config.pipeline.crop, config.pipeline.crop, 3))
+    given = jax.eval_shape(made.extra_inputs, jax.random.key(0), crop)
+    if unknown := set(given) - set(module.extra_inputs):
+        raise ValueError(
+            f"name wants a network that takes {', '.join(sorted(unknown))} in training;"
+            f" config.model.name is {config.model.name!r}"
+        )
 
 
 def _check_decoding(config: Config) -> None:

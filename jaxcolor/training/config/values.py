@@ -155,7 +155,7 @@ def _scalar(value: Any, kind: Any, *, name: str) -> Any:
 def _tuple(value: Any, kinds: tuple[Any, ...], *, name: str) -> tuple[Any, ...]:
     is_open = kinds[-1] is Ellipsis
     wanted = (
-        f"a tuple of {'prefixes' if kinds[0] is str else 'numbers'}"
+        f"a tuple of {'texts' if kinds[0] is str else 'numbers'}"
         if is_open
         else f"{len(kinds)} numbers"
     )

@@ -73,9 +73,99 @@ def test_a_classification_without_a_temperature_is_refused():
         build.check(config(release__temperature=None))
 
 
+def guided(**changes):
+    """Returns siggraph17 with changes, as `config`."""
+    named = {name.replace("__", "."): value for name, value in changes.items()}
+    return schema.changed(reading.read("siggraph17", []), named)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"model": {"name": "zhang2016", "width": 0.25, "affine": True}},
+            r"objective\.name wants a network that takes hints in training;"
+            r" config\.model\.name is 'zhang2016'",
+        ),
+        (
+            {"release": {"temperature": 0.38}},
+            r"release\.temperature is 0.38; wanted none",
+        ),
+    ],
+)
+def test_what_no_user_guided_network_has_is_refused(changes, told):
+    fields = schema.to_dict(guided())
+    model = changes.get("model")
+    fields["model"] = fields["model"] if model is None else {**model, "momentum": 0.9}
+    fields["release"] |= changes.get("release", {})
+    with pytest.raises(ValueError, match=rf"^config\.{told}"):
+        build.check(schema.bind(fields))
+
+
+def test_a_network_of_ab_has_no_bins():
+    fields = schema.to_dict(config())
+    fields["model"] = schema.to_dict(guided())["model"]
+    with pytest.raises(ValueError, match="has 313 outputs; wanted 2"):
+        build.check(schema.bind(fields))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("stage", "both", "is 'both'; wanted one of classification, regression"),
+        ("hint_stop", 0.0, "is 0.0; wanted from 0.01 to 1"),
+        ("hint_side", 0, "is 0; wanted 1 or more"),
+        ("revealed_share", 1.5, "is 1.5; wanted from 0 to 1"),
+        ("ab_weight", -1.0, "is -1.0; wanted 0 or more"),
+    ],
+)
+def test_settings_of_hints_out_of_range_are_refused(setting, value, told):
+    with pytest.raises(ValueError, match=rf"^config\.objective\.{setting} {told}"):
+        guided(**{f"objective__{setting}": value})
+
+
 def test_a_check_computes_nothing(monkeypatch):
     def fail(*_, **__):
         raise AssertionError("it was compiled")
 
     monkeypatch.setattr(jax, "jit", fail)
     build.check(config())
+
+
+def of_larsson2016(**changes):
+    """Returns small/larsson2016 with changes, as by `config`."""
+    named = {name.replace("__", "."): value for name, value in changes.items()}
+    return schema.changed(reading.read("small/larsson2016", []), named)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"release__temperature": 0.38},
+            r"release\.temperature is 0\.38; wanted none, as the model predicts hue",
+        ),
+        (
+            {"objective__samples": 16, "objective__margin": 32},
+            r"objective\.margin is 32; wanted less than half the crop's 64",
+        ),
+        ({"pipeline__crop": 40}, r"pipeline\.crop is 40; wanted a multiple of 32"),
+    ],
+)
+def test_what_hue_and_chroma_cannot_have_is_refused_in_a_line(changes, told):
+    with pytest.raises(ValueError, match=rf"^config\.{told}[^\n]*$"):
+        build.check(of_larsson2016(**changes))
+
+
+def test_samples_need_a_network_that_takes_locations():
+    fields = schema.to_dict(of_larsson2016(objective__samples=16))
+    fields["model"] = schema.to_dict(config())["model"]
+    wanted = r"objective\.name wants a network that takes locations .* 'zhang2016'$"
+    with pytest.raises(ValueError, match=wanted):
+        build.check(schema.bind(fields))
+
+
+def test_hue_and_chroma_are_taken_for_the_whole_map_of_any_network():
+    fields = schema.to_dict(of_larsson2016())
+    fields["model"] = schema.to_dict(config())["model"]
+    build.check(schema.bind(fields))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from configs import l2, scenes_small
+from jaxcolor import models
 from jaxcolor.pretrained import descriptions
 from jaxcolor.training.config import build, reading, schema
 
@@ -45,7 +46,9 @@ def _module(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_can_be_trained_and_described(name):
     config = reading.read(name, [])
-    build.check(config)
+    # The tests have eight devices, and some batches are for fewer.
+    batch = {"training.batch_size": 8 * config.training.batch_size}
+    build.check(schema.changed(config, batch))
     described = build.description(config)
     assert descriptions.from_fields(descriptions.to_fields(described)) == described
     descriptions.network(described)
@@ -95,6 +98,51 @@ def test_the_papers_numbers_are_those_of_its_release():
     assert float(rate(215_000)) == pytest.approx(9.9856e-6)
 
 
+HUE_CHROMA = {
+    "bins": 32,
+    "window": 1,
+    "hue_weight": 5.0,
+    "fading": 0.96,
+    "samples": 128,
+    "margin": 96,
+}
+
+
+def test_the_numbers_of_larsson_et_al_are_those_of_their_release():
+    config = reading.read("larsson2016", [])
+    assert config.objective._asdict() == HUE_CHROMA
+    assert config.optimizer._asdict() == {
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "bias_rate": 2.0,
+    }
+    # The shortest side is random between these.
+    assert [round(352 * x) for x in config.pipeline.scales] == [352, 600]
+    rate = config.schedule.make()
+    for step, wanted in ((999_999, 1e-3), (1_000_000, 1e-4), (1_999_999, 1e-6)):
+        assert float(rate(step)) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("bins", 1, "1; wanted from 2 to 1000"),
+        ("window", 2, "2; wanted an odd number"),
+        ("window", 101, "101; wanted from 1 to 99"),
+        ("fading", 1.5, r"1\.5; wanted from 0 to 1"),
+        ("samples", -1, "-1; wanted 0 or more"),
+        ("margin", -1, "-1; wanted 0 or more"),
+        ("hue_weight", -1.0, r"-1\.0; wanted 0 or more"),
+    ],
+)
+def test_numbers_of_hue_and_chroma_out_of_range_are_named(name, value, told):
+    objective = {"name": "hue_chroma", **HUE_CHROMA, name: value}
+    changes = {"gamut": None, "prior": None}
+    found = fields(**changes) | {"objective": objective}
+    with pytest.raises(ValueError, match=rf"config\.objective\.{name} is {told}"):
+        schema.bind(found)
+
+
 def test_a_missing_section_is_named():
     with pytest.raises(ValueError, match=r"missing or unknown.*prior"):
         schema.bind(fields(prior=None))
@@ -121,8 +169,11 @@ def test_a_missing_argument_is_named():
 @pytest.mark.parametrize(
     ("section", "told"),
     [
-        ("schedule", "'linear'; wanted one of steps, trapezoid, warmup_cosine"),
-        ("model", "'linear'; wanted one of lite_fpn, zhang2016"),
+        (
+            "schedule",
+            "'linear'; wanted one of piecewise, steps, trapezoid, warmup_cosine",
+        ),
+        ("model", f"'linear'; wanted one of {', '.join(models.BY_NAME)}"),
     ],
 )
 def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
@@ -143,7 +194,7 @@ def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
         ("schedule", "peak", 10**400, "10+; wanted a finite number"),
         ("training", "steps", 10**400, r"10+; wanted at most 2\^31 - 1"),
         ("training", "seed", 2**31, r"\d+; wanted at most 2\^31 - 1"),
-        ("optimizer", "name", [], r"\[\]; wanted one of adam"),
+        ("optimizer", "name", [], r"\[\]; wanted one of adadelta, adam"),
         ("pipeline", "flip", "no", "'no'; wanted True or False"),
         ("pipeline", "scales", (), r"\(\); wanted 2 numbers"),
         ("pipeline", "scales", (1.0,), r"\(1.0,\); wanted 2 numbers"),
@@ -153,7 +204,7 @@ def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
         ("model", "width", "wide", "'wide'; wanted a number"),
         ("model", "affine", 1, "1; wanted True or False"),
         ("layers", "rates", 3, "3; wanted a dictionary"),
-        ("layers", "fixed_statistics", "head", "'head'; wanted a tuple of prefixes"),
+        ("layers", "fixed_statistics", "head", "'head'; wanted a tuple of texts"),
     ],
 )
 def test_a_value_of_another_type_is_refused(section, name, value, told):

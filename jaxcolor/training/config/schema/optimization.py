@@ -105,6 +105,49 @@ class Sgd(NamedTuple):
         return optimizers.sgd(schedule, **self._asdict())
 
 
+class Adadelta(NamedTuple):
+    """The section `optimizer` named "adadelta": arguments of `optimizers.adadelta`."""
+
+    rho: float
+    eps: float
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        values.check_range(fields, ("rho",), low=0, high=1, is_below=True)
+        values.check_range(fields, ("eps",), low=0, is_above=True)
+
+    def make(self, schedule: optax.Schedule) -> optax.GradientTransformation:
+        """Returns the optimizer for a learning rate by step."""
+        return optimizers.adadelta(schedule, **self._asdict())
+
+
+class CaffeSgd(NamedTuple):
+    """The section `optimizer` named "caffe_sgd", see `optimizers.caffe_sgd`."""
+
+    momentum: float
+    weight_decay: float
+    bias_rate: float
+
+    def check(self) -> None:
+        """Refuses numbers out of range.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        fields = self._asdict()
+        values.check_range(fields, ("momentum",), low=0, high=1, is_below=True)
+        values.check_range(fields, ("weight_decay", "bias_rate"), low=0)
+
+    def make(self, schedule: optax.Schedule) -> optax.GradientTransformation:
+        """Returns the optimizer for a learning rate by step."""
+        return optimizers.caffe_sgd(schedule, **self._asdict())
+
+
 class Steps(NamedTuple):
     """The section `schedule` named "steps": arguments of `optimizers.steps`."""
 
@@ -126,6 +169,27 @@ class Steps(NamedTuple):
     def make(self) -> optax.Schedule:
         """Returns the learning rate by step."""
         return optimizers.steps(**self._asdict())
+
+
+class Piecewise(NamedTuple):
+    """The section `schedule` named "piecewise": arguments of `optimizers.piecewise`."""
+
+    rates: tuple[float, ...]
+    starts: tuple[int, ...]
+
+    def check(self) -> None:
+        """Refuses rates below 0, and starts that do not belong to them.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        rates = {f"rates[{n}]": rate for n, rate in enumerate(self.rates)}
+        values.check_range(rates, tuple(rates), low=0)
+        self.make()
+
+    def make(self) -> optax.Schedule:
+        """Returns the learning rate by step."""
+        return optimizers.piecewise(**self._asdict())
 
 
 class WarmupCosine(NamedTuple):
@@ -171,10 +235,22 @@ class Trapezoid(NamedTuple):
         return optimizers.trapezoid(**self._asdict())
 
 
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "muon": Muon, "sgd": Sgd}
-Optimizer = Adam | AdamW | Muon | Sgd
-SCHEDULES = {"steps": Steps, "trapezoid": Trapezoid, "warmup_cosine": WarmupCosine}
-Schedule = Steps | WarmupCosine | Trapezoid
+OPTIMIZERS = {
+    "adadelta": Adadelta,
+    "adam": Adam,
+    "adamw": AdamW,
+    "caffe_sgd": CaffeSgd,
+    "muon": Muon,
+    "sgd": Sgd,
+}
+Optimizer = Adadelta | Adam | AdamW | CaffeSgd | Muon | Sgd
+SCHEDULES = {
+    "piecewise": Piecewise,
+    "steps": Steps,
+    "trapezoid": Trapezoid,
+    "warmup_cosine": WarmupCosine,
+}
+Schedule = Piecewise | Steps | WarmupCosine | Trapezoid
 
 
 class Layers(NamedTuple):
