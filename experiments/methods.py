@@ -31,9 +31,10 @@ from jaxcolor.data.sources import Source
 from jaxcolor.evaluation import systems
 from jaxcolor.evaluation.systems import System
 from jaxcolor.inference import folders
+from jaxcolor.recognition import two_sample
 from jaxcolor.runtime import atomic, checkpoints
 from jaxcolor.training import training_sweep, workdirs
-from jaxcolor.training.config import reading, schema
+from jaxcolor.training.config import build, reading, schema
 from jaxcolor.training.config.schema import Config
 
 TRAININGS, TESTS, FIGURES = "trainings", "tests", "figures"
@@ -192,8 +193,42 @@ def train_source(given: Sequence[str], output: Path) -> str:
     return str(path)
 
 
+def open_tests(
+    arguments: argparse.Namespace, configs: Mapping[str, Config]
+) -> dict[Test, Source]:
+    """Returns the photographs of the test sets, checked before any training.
+
+    Raises:
+        ValueError: two sets have one name, one cannot be opened or measured, or
+            --labelled names none of them.
+    """
+    tests: list[Test] = arguments.test
+    names = [test.name for test in tests]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two test sets are called {repeated[0]}; wanted one")
+    if unknown := sorted({*arguments.labelled} - {*names}):
+        raise ValueError(
+            f"--labelled {unknown[0]} is no test set; wanted one of {', '.join(names)}"
+        )
+    # For its errors.
+    judge_flags.judges(arguments)
+    for name, config in configs.items():
+        multiple = build.network(config, axis_name=None).input_multiple
+        for test in tests:
+            if test.size % multiple:
+                raise ValueError(
+                    f"the size of {test.name} is {test.size}; {name} wants a multiple"
+                    f" of {multiple}"
+                )
+    found = {test: sources.open_source(test.source) for test in tests}
+    for source in found.values():
+        two_sample.check(len(source))
+    return found
+
+
 def measure(
     test: Test,
+    source: Source,
     measured: Mapping[str, System],
     arguments: argparse.Namespace,
     *,
@@ -202,7 +237,8 @@ def measure(
     """Returns the numbers of a test set: measured, or read where nothing changed.
 
     Args:
-        test: the photographs.
+        test: the set.
+        source: its photographs.
         measured: the systems by their labels.
         arguments: of the command line.
         references: photographs that the baselines take colors from.
@@ -220,7 +256,7 @@ def measure(
         judges = [judge for judge in judges if not judge.needs_labels]
     found = evaluation.assemble(
         measured,
-        test.source,
+        source,
         protocol=_protocol(test, arguments),
         references=evaluation.References(references, arguments.reference_count),
         judges=judges,
@@ -268,16 +304,14 @@ def _protocol(test: Test, arguments: argparse.Namespace) -> evaluation.Protocol:
 
 def draw(
     test: Test,
+    source: Source,
     result: Result,
     measured: Mapping[str, System],
     arguments: argparse.Namespace,
 ) -> None:
     """Writes the figure of a test set, or of other photographs at its size."""
-    source: Source
-    how = _protocol(test, arguments)
-    if arguments.figure_photographs is None:
-        source, scores = sources.open_source(test.source), result.scores
-    else:
+    how, scores = _protocol(test, arguments), result.scores
+    if arguments.figure_photographs is not None:
         source = sources.open_source(arguments.figure_photographs)
         named = how._replace(name=str(arguments.figure_photographs))
         scores = method_figure.scores(source, measured[LABELS[FULL]], named)
@@ -304,7 +338,6 @@ def main(given: Sequence[str] | None = None) -> int:
     output: Path = arguments.output
     try:
         folders.check_folder(output)
-        _check_names(arguments)
         others = flags.named(arguments.systems, what="system")
         photographs = train_source(arguments.train, output)
         configs = read_configs(
@@ -314,6 +347,7 @@ def main(given: Sequence[str] | None = None) -> int:
             trainings=output / TRAININGS,
             overrides=overrides,
         )
+        opened = open_tests(arguments, configs)
         ended = train(configs, output / TRAININGS, is_quiet=arguments.quiet)
         if ended is None:
             print("stopped; the same command resumes")
@@ -322,10 +356,12 @@ def main(given: Sequence[str] | None = None) -> int:
         models = {LABELS.get(n, n): one.model for n, one in trained.items()} | others
         measured = {name: systems.load(model) for name, model in models.items()}
         results = {}
-        for test in arguments.test:
-            results[test] = measure(test, measured, arguments, references=photographs)
+        for test, source in opened.items():
+            results[test] = measure(
+                test, source, measured, arguments, references=photographs
+            )
             if LABELS[FULL] in measured:
-                draw(test, results[test], measured, arguments)
+                draw(test, source, results[test], measured, arguments)
         costs = _costs(trained, others, size=_size(arguments, configs))
     except ValueError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
@@ -341,16 +377,6 @@ def main(given: Sequence[str] | None = None) -> int:
     atomic.write_text(output / TABLE, text)
     print(text)
     return cli.FAILED if left_out else 0
-
-
-def _check_names(arguments: argparse.Namespace) -> None:
-    names = [test.name for test in arguments.test]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"two test sets are called {repeated[0]}; wanted one")
-    if unknown := sorted({*arguments.labelled} - {*names}):
-        raise ValueError(
-            f"--labelled {unknown[0]} is no test set; wanted one of {', '.join(names)}"
-        )
 
 
 def _size(arguments: argparse.Namespace, configs: Mapping[str, Config]) -> int:

@@ -174,12 +174,18 @@ def test_methods_on_other_crops_are_refused(configs, photo_folder, tmp_path, cap
         (("--only", "l2_finetune"), "l2_finetune starts from zhang2016, which is not"),
         (("--only", "nothing"), "there is no config at"),
         (("--only", "l2", "--labelled", "x"), "--labelled x is no test set"),
+        (("--only", "l2", "--test", "a={tmp}/none@32"), "no folder {tmp}/none"),
+        (("--only", "l2", "--test", "a={photos}@36"), "a is 36; l2 wants a multiple"),
+        (("--only", "l2", "--test", "a={train}@32"), "got 7 photographs to tell true"),
         (("--only", "l2", "--steps", "3"), "unknown argument --steps"),
         (("--train", "{tmp}"), "no photographs in {tmp}"),
     ],
 )
-def test_what_is_wrong_is_one_line(configs, photo_folder, tmp_path, capsys, more, told):
-    filled = [one.format(tmp=tmp_path) for one in more]
+def test_what_is_wrong_is_one_line_before_any_training(
+    configs, photo_folder, photos, tmp_path, capsys, more, told
+):
+    folders = {"tmp": tmp_path, "photos": photos, "train": photo_folder}
+    filled = [one.format(**folders) for one in more]
     assert _run(tmp_path / "out", configs, photo_folder, *filled) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert told.format(tmp=tmp_path) in line
