@@ -396,7 +396,9 @@ def _costs(
             one.model,
             size=size,
             crops=training.steps * training.batch_size,
-            seconds=method_results.seconds(one.workdir, batch_size=training.batch_size),
+            seconds=method_results.seconds(
+                one.workdir, steps=training.steps, batch_size=training.batch_size
+            ),
             starts_from=LABELS.get(STARTS_FROM.get(name, "")),
         )
     for name, path in others.items():
