@@ -201,12 +201,12 @@ def test_a_test_set_is_a_name_a_source_and_a_size():
 
 
 def test_several_folders_are_one_list(photo_folder, photos, tmp_path):
-    path = methods.train_source([str(photo_folder), str(photos)], tmp_path)
+    path = method_training.train_source([str(photo_folder), str(photos)], tmp_path)
     lines = (tmp_path / "train.txt").read_text().splitlines()
     assert path == str(tmp_path / "train.txt")
     assert len(lines) == 7 + 9
     assert lines[0] == str(photo_folder / "astronaut.jpg")
-    assert methods.train_source(["anything"], tmp_path) == "anything"
+    assert method_training.train_source(["anything"], tmp_path) == "anything"
 
 
 def test_photographs_are_chosen_by_rank():
