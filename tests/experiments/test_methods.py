@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import method_figure, method_results, methods
+from experiments import method_figure, method_results, method_training, methods
 from jaxcolor import evaluation
 from jaxcolor.evaluation import registry, systems
 from jaxcolor.evaluation.result_tables import Number
