@@ -34,13 +34,13 @@ BY_SHA256 = {
         "colorization_release_v2-9b330a0b.pth",
         f"{TORCH}/colorization_release_v2-9b330a0b.pth",
         0.5,
-        "the full method of the ECCV 2016 paper, converted to PyTorch",
+        "the full method of the ECCV 2016 paper, for PyTorch",
     ),
     "df00044c0a4d7c3edcecf6f75437ce346a66e7a42612d9b968e1a7e17dbc6f66": ReleasedFile(
         "siggraph17-df00044c.pth",
         f"{TORCH}/siggraph17-df00044c.pth",
         None,
-        "the user-guided network of the SIGGRAPH 2017 paper, converted to PyTorch",
+        "the user-guided network of the SIGGRAPH 2017 paper, for PyTorch",
     ),
     "f5af1e602646328c792e1094f9876fe9cd4c09ac46fa886e5708a1abc89137b1": ReleasedFile(
         "colorization_release_v2.caffemodel",

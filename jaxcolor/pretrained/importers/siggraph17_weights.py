@@ -38,8 +38,7 @@ def of_torch(
 ) -> tuple[dict[str, Any], PyTree]:
     """Returns the arguments of `siggraph17.Siggraph17`, and its params and batch_stats.
 
-    The mask is not centered: the authors converted the file from Caffe, where it is 0
-    or 1.
+    The mask is not centered: the authors' program for the released file gives 0 or 1.
 
     Args:
         tensors: of the file.
