@@ -1,7 +1,7 @@
 """The paper's method on many devices: the same photographs in 32 times fewer steps.
 
 Run:    jaxcolor train --config zhang2016_pod --workdir DIR --distributed
-Expect: 18 million photographs, as many as in the paper, in 14,062 steps of 40 on each
+Expect: 17.5 million photographs, as many as in the paper, in 13,687 steps of 40 on each
     of 32 devices. Not yet trained with this code. docs/scale.md says how to start it.
 """
 

@@ -24,6 +24,18 @@ def _add_evaluate(parser: ArgumentParser) -> None:
         " it for several models",
     )
     parser.add_argument(
+        "--pictures-of",
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="adds what any other program made of the photographs: a folder with a"
+        " picture of each, of the same name but for the ending (faces/ann.png for"
+        " faces/ann.jpg, or ann.png if that is the only ann), of the same aspect at any"
+        " size, or the squares of --size pixels. Their colors (ab) are resized,"
+        " cropped and measured as those of models, under the lightness of the"
+        " photographs; other pictures in the folder are ignored; repeat it for several",
+    )
+    parser.add_argument(
         "--references",
         metavar="SOURCE",
         help="photographs that baselines take colors from, such as the training set:"
@@ -68,6 +80,7 @@ def _evaluate(arguments: Namespace) -> int:
         name: systems.load(path, **flags.decoding(arguments))
         for name, path in named.items()
     }
+    pictures_of = flags.named(arguments.pictures_of, what="folder")
     references = None
     if arguments.references is not None:
         references = evaluation.References(
@@ -77,6 +90,7 @@ def _evaluate(arguments: Namespace) -> int:
         models,
         arguments.source,
         protocol=evaluation.Protocol(**flags.protocol(arguments)),
+        pictures_of=pictures_of,
         references=references,
         judges=judges,
         prior=_prior(arguments.prior),
@@ -103,7 +117,7 @@ def _prior(path: Path | None) -> Any:
 
 
 COMMAND = Command(
-    "measure models and baselines on color photographs",
+    "measure models, baselines and pictures of other programs on color photographs",
     "  jaxcolor evaluate photos/ --model mine=runs/mine --size 128 -o results/",
     _add_evaluate,
     _evaluate,

@@ -1,4 +1,4 @@
-"""The flags of the judges: classifiers, LPIPS and FID."""
+"""The flags of the judges: classifiers, LPIPS, FID and the real-or-fake test."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -53,6 +53,15 @@ def add(parser: ArgumentParser) -> None:
         " and sigma; or put the features into NAME.npy, a row for each picture); then"
         " evaluate again with --fid DIR",
     )
+    parser.add_argument(
+        "--real-or-fake",
+        type=flags.count,
+        metavar="N",
+        help="adds the machine real-or-fake error, the mean over N small networks: each"
+        " is trained on a random half of the photographs to tell their true colors from"
+        " a system's, and tested on the other half; at 50 %% it cannot. Takes N times"
+        " 20 seconds of CPU time for each system",
+    )
 
 
 def judges(arguments: Namespace) -> list[Any]:
@@ -61,7 +70,7 @@ def judges(arguments: Namespace) -> list[Any]:
     Raises:
         ValueError: two classifiers have one name, or --classes belongs to none.
     """
-    from jaxcolor.evaluation.judges import classifiers, fid, lpips
+    from jaxcolor.evaluation.judges import classifiers, fid, lpips, real_or_fake
 
     found = []
     named = flags.named(arguments.classifier, what="classifier")
@@ -76,4 +85,12 @@ def judges(arguments: Namespace) -> list[Any]:
         found.append(lpips.judge(*arguments.lpips))
     if arguments.fid is not None:
         found.append(fid.judge(arguments.fid))
+    if arguments.real_or_fake is not None:
+        found.append(
+            real_or_fake.judge(
+                seeds=arguments.real_or_fake,
+                first_seed=arguments.seed,
+                is_quiet=arguments.quiet,
+            )
+        )
     return found

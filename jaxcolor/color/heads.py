@@ -18,10 +18,10 @@ from jaxcolor.color import (
     decode,
     encode,
     gamut,
-    head_sigmoid_uv,
     losses,
     marginals,
     rebalance,
+    sigmoid_uv,
 )
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
@@ -318,7 +318,7 @@ BY_NAME: dict[str, Callable[..., Head]] = {
     "ab": Regression,
     "ab_marginals": marginals.AbMarginals,
     "hue_chroma": marginals.HueChroma,
-    "sigmoid_uv": head_sigmoid_uv.SigmoidUv,
+    "sigmoid_uv": sigmoid_uv.SigmoidUv,
     "sigmoid_ab": SigmoidAb,
 }
 """Heads by their names in released models."""

@@ -1,7 +1,8 @@
 """Evaluations: systems on photographs, one table of metrics with intervals, sweeps.
 
 `assemble` does it all in one call; `registry.METRICS` lists the metrics, `judges` has
-classifiers, LPIPS and FID. `finetuning` and `cli` import this package.
+classifiers, LPIPS, FID and a real-or-fake test. `finetuning` and `cli` import this
+package.
 """
 
 from jaxcolor.evaluation import judges, registry

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ def assemble(
     source: str | Path | Source,
     *,
     protocol: Protocol = protocols.DEFAULT,
+    pictures_of: Mapping[str, str | Path] = MappingProxyType({}),
     references: References | None = None,
     judges: Sequence[Judge] = (),
     metrics: Sequence[Metric] = registry.METRICS,
@@ -75,6 +77,8 @@ def assemble(
         source: photographs in color: a folder, a .txt list of files, or
             tfds:NAME:SPLIT; or the photographs.
         protocol: how they are measured.
+        pictures_of: folders of pictures that other programs made of the photographs, by
+            the names that the table shows, see `systems.of_pictures`.
         references: adds the baselines of `baselines.BY_NAME`; None for gray alone.
         judges: what else measures the pictures, see `judges`.
         metrics: what is measured, in the order of the tables.
@@ -91,14 +95,22 @@ def assemble(
     if output is not None:
         folders.check_folder(output)
     opened = _open(source, data_dir=data_dir)
-    if any(judge.needs_labels for judge in judges):
+    # Records have no names of files otherwise.
+    if pictures_of or any(judge.needs_labels for judge in judges):
         opened = sources.by_class(opened)
     how = protocol if protocol.name else protocol._replace(name=_name(source))
     borrowed = [name for name in baselines.BY_NAME if name != systems.GRAY]
     others = borrowed if references is not None else []
-    names = [systems.TRUTH, systems.GRAY, *others, *models]
+    if twice := models.keys() & pictures_of.keys():
+        raise ValueError(
+            f"a model and a folder of pictures are both called {min(twice)!r};"
+            " wanted two names"
+        )
+    names = [systems.TRUTH, systems.GRAY, *others, *models, *pictures_of]
     write = _writer(output, names, count=len(opened)) if keeps_pictures else None
     loaded = {name: _system(model) for name, model in models.items()}
+    for name, folder in pictures_of.items():
+        loaded[name] = systems.of_pictures(folder, opened, size=how.size)
     evaluate.check(loaded, opened, how, prior, metrics=metrics)
     setting = Setting(opened.names, names)
     judging = [judge.prepare(setting) for judge in judges]
@@ -115,6 +127,9 @@ def assemble(
             on_done=bar.update,
         )
     found.manifest.update(_provenance(loaded, references))
+    if pictures_of:
+        notes = [*found.manifest.get("notes", ()), _note(pictures_of)]
+        found.manifest["notes"] = notes
     if output is not None:
         # Pictures of the models before those of the baselines.
         _write(found, output, loaded | measured, opened, how)
@@ -135,6 +150,14 @@ def _system(model: str | Path | Colorizer | System) -> System:
     if isinstance(model, Colorizer):
         return systems.of_colorizer(model)
     return model if isinstance(model, System) else systems.load(model)
+
+
+def _note(pictures_of: Mapping[str, str | Path]) -> str:
+    made = "; ".join(f"{name} in {folder}" for name, folder in pictures_of.items())
+    return (
+        f"Pictures of other programs: {made}. Of these the ab is measured, after the"
+        " rounding of their files, under the lightness of the photographs."
+    )
 
 
 def _writer(

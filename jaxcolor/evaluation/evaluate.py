@@ -81,7 +81,7 @@ def evaluate(
     for truth, index, count in protocols.batches(source, protocol):
         for name, system in everything.items():
             found = measure(name, system, truth, index)
-            shown = Shown(found.rgb / 255, truth.rgb / 255, index, name == TRUTH)
+            shown = Shown(name, found.rgb / 255, truth.rgb / 255, index, name == TRUTH)
             for one in judging:
                 if one.of_pictures is not None:
                     found.numbers.update(one.of_pictures(shown))
@@ -90,6 +90,9 @@ def evaluate(
             if on_pictures is not None:
                 on_pictures(name, kept.rgb, int(index[0]))
         on_done(count)
+    for one in judging:
+        for name, numbers in ({} if one.at_end is None else one.at_end()).items():
+            tallies[name].complete(numbers)
     rows = [
         _row(name, everything[name], tallies, columns, judging, protocol)
         for name in everything

@@ -50,6 +50,11 @@ class Tally:
                 some = np.asarray(np.sum(values, axis=0, dtype=np.float64))
                 self.sums[name] = np.asarray(self.sums.get(name, 0.0) + some)
 
+    def complete(self, numbers: Mapping[str, Float[np.ndarray, " n"]]) -> None:
+        """Adds further numbers of all photographs, by name, in their order."""
+        for name, values in numbers.items():
+            self.photographs[name] = list(map(float, values))
+
     def share_of_bins(self) -> list[float] | None:
         """Returns the share of the pixels that are predicted in each bin."""
         histogram = self.sums.get(registry.HISTOGRAM)

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
 
-from jaxcolor.color import compose
+from jaxcolor.color import cielab, compose
 from jaxcolor.color.decode import Decoding
-from jaxcolor.evaluation import manifests
+from jaxcolor.data.sources import Source
+from jaxcolor.evaluation import manifests, matching
 from jaxcolor.evaluation.baselines import Baseline
 from jaxcolor.inference.colorizer import Colorizer
 
@@ -95,6 +97,40 @@ def of_colorizer(colorizer: Colorizer) -> System:
     )
 
 
+def of_pictures(folder: str | Path, photographs: Source, *, size: int) -> System:
+    """Returns the system that made the pictures in a folder, whatever it is.
+
+    Its ab is that of the pictures, resized and cropped as the photographs are; their
+    lightness is not used. It has no distribution.
+
+    Args:
+        folder: a picture of each photograph, see `matching`.
+        photographs: the set that is evaluated.
+        size: of the protocol.
+
+    Raises:
+        ValueError: a picture is missing, broken or of another aspect.
+        OSError: one cannot be read.
+    """
+    found = matching.match(folder, photographs.names)
+    checked = matching.check(found, photographs, size=size)
+
+    def answer(lightness: Float[Array, "b h w"], index: Int[Array, " b"]) -> Answer:
+        # The last batch is filled up: with any picture, as it counts for nothing.
+        positions = np.minimum(np.asarray(index), len(found.names) - 1)
+        rgb = [matching.square(found, int(n), size=size) for n in positions]
+        return Answer(_ab(np.stack(rgb)), None)
+
+    provenance = {
+        "path": str(folder),
+        "sha256": checked.sha256,
+        "pictures": len(found.names),
+        "ignored": found.ignored,
+        "of_another_lightness": list(checked.apart),
+    }
+    return System(answer, provenance=provenance)
+
+
 def of_baseline(baseline: Baseline) -> System:
     """Returns a system that needs no training."""
     return System(lambda lightness, index: Answer(baseline(lightness, index), None))
@@ -107,6 +143,11 @@ def gray() -> System:
 
 def _gray(lightness: Float[Array, "b h w"], _: Int[Array, " b"]) -> Answer:
     return Answer(jnp.zeros((*lightness.shape, 2)), None)
+
+
+@jax.jit
+def _ab(rgb: UInt8[Array, "b h w 3"]) -> Float[Array, "b h w 2"]:
+    return cielab.rgb8_to_lab(rgb)[..., 1:]
 
 
 enlarge = jax.jit(compose.enlarge)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from jaxcolor.models import (
+    alexnet,
     dahl2016,
     iizuka2016,
     larsson2016,
@@ -13,6 +14,7 @@ from jaxcolor.models import (
 from jaxcolor.models.interface import Network
 
 BY_NAME: dict[str, Callable[..., Network]] = {
+    "alexnet": alexnet.AlexNet,
     "dahl2016": dahl2016.Dahl2016,
     "iizuka2016": iizuka2016.Iizuka2016,
     "larsson2016": larsson2016.Larsson2016,

@@ -1,15 +1,14 @@
-"""All convolutions of the networks, in forms that XLA runs fast.
+"""Convolutions of the networks, in forms that XLA runs fast.
 
 Images are batch, height, width, channels; kernels are height, width, channels in,
 channels out. A faster form of a convolution replaces the body of one function here.
 
-`conv` pads both sides alike, as Caffe and PyTorch. `conv_same` and `depthwise` pad as
-TensorFlow, for EfficientNet was trained so: the outputs are ceil(size / stride), and
-the larger half of an odd padding lies at the bottom and on the right.
+`conv` pads both sides alike, as Caffe and PyTorch. `conv_same` and those of `depthwise`
+pad as TensorFlow, for EfficientNet was trained so: the outputs are ceil(size / stride),
+and the larger half of an odd padding lies at the bottom and on the right.
 """
 
 import functools
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -31,13 +30,52 @@ def conv(
     stride: int,
     dilation: int,
 ) -> Float[Array, "b H W o"]:
-    """Correlates with an odd kernel, zeros around so that stride 1 keeps the size.
+    """Correlates with a kernel, zeros around so that stride 1 keeps the size.
 
     The padding is the same on both sides also where the stride is 2, as in Caffe and
-    PyTorch; XLA's "SAME" pads even sizes by (0, 1) there, half a pixel off.
+    PyTorch; XLA's "SAME" pads even sizes by (0, 1) there, half a pixel off. So the
+    kernel's size is odd, or its dilation even.
     """
-    margin = dilation * (kernel.shape[0] // 2)
-    return _correlate(x, kernel, margin, stride, dilation)
+    margin = dilation * (kernel.shape[0] - 1) // 2
+    if kernel.shape[0] % 2:
+        return _correlate(x, kernel, margin, stride, dilation)
+
+    def by_patches(x: Array, kernel: Array) -> Array:
+        return _correlate_patches(x, kernel, margin, stride, dilation)
+
+    def by_xla(x: Array, kernel: Array) -> Array:
+        return _xla_correlate(x, kernel, margin, stride, dilation)
+
+    return jax.lax.platform_dependent(x, kernel, cpu=by_patches, default=by_xla)
+
+
+def conv_grouped(
+    x: Float[Array, "b h w i"],
+    kernel: Float[Array, "k k j o"],
+    *,
+    stride: int,
+    dilation: int,
+    groups: int,
+) -> Float[Array, "b H W o"]:
+    """Correlates each part of the channels with its part of a kernel, as `conv`.
+
+    Equal to Caffe's and PyTorch's convolutions with groups. A convolution for each
+    group: the gradient of XLA:CPU's own form takes ten times as long.
+
+    Args:
+        x: images of groups * j channels.
+        kernel: the channels out of the first group come first.
+        stride: pixels from one output to the next.
+        dilation: pixels from one tap to the next.
+        groups: how many there are.
+    """
+    parts = zip(
+        jnp.split(x, groups, axis=-1), jnp.split(kernel, groups, axis=-1), strict=True
+    )
+    return jnp.concatenate(
+        [conv(part, taps, stride=stride, dilation=dilation) for part, taps in parts],
+        axis=-1,
+    )
 
 
 def conv1x1(
@@ -120,6 +158,30 @@ def _xla_correlate(
         rhs_dilation=(dilation, dilation),
         dimension_numbers=DIMENSIONS,
     )
+
+
+def _correlate_patches(
+    x: Array, kernel: Array, margin: int, stride: int, dilation: int
+) -> Array:
+    """Correlates by one matrix product, of what each output sees.
+
+    For an even kernel XLA:CPU's own form, and its gradient, are 40 times as slow.
+    """
+    padded = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    size, channels = kernel.shape[0], kernel.shape[-1]
+    reach = dilation * (size - 1)
+    rows, columns = (n - reach for n in padded.shape[1:3])
+    offsets = range(0, reach + 1, dilation)
+    seen = jnp.concatenate(
+        [
+            padded[:, down : down + rows : stride, right : right + columns : stride]
+            for down in offsets
+            for right in offsets
+        ],
+        axis=-1,
+    )
+    y = seen.reshape(-1, seen.shape[-1]) @ kernel.reshape(-1, channels)
+    return y.reshape(*seen.shape[:3], channels)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
@@ -243,168 +305,4 @@ def conv_same(
     around = same_pads(*x.shape[1:3], size=kernel.shape[0], stride=stride)
     return jax.lax.conv_general_dilated(
         x, kernel, (stride, stride), around, dimension_numbers=DIMENSIONS
-    )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def depthwise(
-    x: Float[Array, "b h w c"], kernel: Float[Array, "k k c"], stride: int
-) -> Float[Array, "b H W c"]:
-    """Correlates every channel with a kernel of its own, padded as by `same_pads`.
-
-    On CPU the outputs are a sum over the taps of shifted maps: XLA's own form is 25
-    times slower there, and its gradient 9 times.
-    """
-    return jax.lax.platform_dependent(
-        x,
-        kernel,
-        cpu=functools.partial(_depthwise_by_shifts, stride=stride),
-        default=functools.partial(_depthwise_by_xla, stride=stride),
-    )
-
-
-def _depthwise_forward(x: Array, kernel: Array, stride: int) -> tuple[Array, Residuals]:
-    return depthwise(x, kernel, stride), (x, kernel)
-
-
-def _depthwise_backward(
-    stride: int, saved: Residuals, by_y: Array
-) -> tuple[Array, Array]:
-    def gradients_of_xla(x: Array, kernel: Array, by_y: Array) -> tuple[Array, Array]:
-        _, pull = jax.vjp(
-            functools.partial(_depthwise_by_xla, stride=stride), x, kernel
-        )
-        return pull(by_y)
-
-    return jax.lax.platform_dependent(
-        *saved,
-        by_y,
-        cpu=functools.partial(_depthwise_gradients, stride=stride),
-        default=gradients_of_xla,
-    )
-
-
-depthwise.defvjp(_depthwise_forward, _depthwise_backward)
-
-
-def _depthwise_by_xla(x: Array, kernel: Array, *, stride: int) -> Array:
-    size, channels = kernel.shape[0], x.shape[-1]
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel[:, :, None],
-        (stride, stride),
-        same_pads(*x.shape[1:3], size=size, stride=stride),
-        dimension_numbers=DIMENSIONS,
-        feature_group_count=channels,
-    )
-
-
-def _depthwise_by_shifts(x: Array, kernel: Array, *, stride: int) -> Array:
-    size = kernel.shape[0]
-    around = same_pads(*x.shape[1:3], size=size, stride=stride)
-    taps = _shifted_maps(x, around, size=size, stride=stride)
-    weights = kernel.reshape(size * size, 1, 1, 1, -1)
-    return functools.reduce(
-        jnp.add, (tap * weight for tap, weight in zip(taps, weights, strict=True))
-    )
-
-
-def _depthwise_gradients(
-    x: Float[Array, "b h w c"],
-    kernel: Float[Array, "k k c"],
-    by_y: Float[Array, "b H W c"],
-    *,
-    stride: int,
-) -> tuple[Float[Array, "b h w c"], Float[Array, "k k c"]]:
-    size = kernel.shape[0]
-    height, width = x.shape[1:3]
-    around = same_pads(height, width, size=size, stride=stride)
-    spread = _at_inputs(by_y, around, (height, width), size=size, stride=stride)
-    by_x = _depthwise_within(spread, kernel[::-1, ::-1], height, width)
-    padded = jnp.pad(x, ((0, 0), *around, (0, 0)))
-    return by_x, _depthwise_by_kernel(padded, by_y, size=size, stride=stride)
-
-
-def _depthwise_by_kernel(
-    padded: Float[Array, "b h w c"],
-    by_y: Float[Array, "b H W c"],
-    *,
-    size: int,
-    stride: int,
-) -> Float[Array, "k k c"]:
-    """Returns the gradient of the kernel: for each tap a sum over all outputs.
-
-    Row by row, so that the sums stay in the cache, and column by column until
-    the end, so that XLA:CPU adds vectors: as one reduction it is 20 times as slow.
-    """
-    height, width, channels = by_y.shape[1:]
-    reached = stride * (width - 1) + 1
-
-    def add_row(sums: Array, row: tuple[Array, Array]) -> tuple[Array, None]:
-        seen, slope = row
-        taps = jnp.stack(
-            [seen[:, right : right + reached : stride] for right in range(size)], 1
-        )
-        return sums + taps * slope[None, None], None
-
-    def add_image(sums: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
-        image, slope = pair
-
-        def row(number: Array) -> tuple[Array, Array]:
-            start = (number * stride, 0, 0)
-            seen = (size, image.shape[1], channels)
-            return jax.lax.dynamic_slice(image, start, seen), slope[number]
-
-        return jax.lax.scan(
-            lambda sums, number: add_row(sums, row(number)), sums, jnp.arange(height)
-        )
-
-    zero = jnp.zeros((size, size, width, channels), by_y.dtype)
-    sums, _ = jax.lax.scan(add_image, zero, (padded, by_y))
-    return sums.sum(axis=2)
-
-
-def _shifted_maps(x: Array, around: Pads, *, size: int, stride: int) -> Iterator[Array]:
-    """Yields, for each tap of a kernel, the pixels that it meets, row by row."""
-    padded = jnp.pad(x, ((0, 0), *around, (0, 0)))
-    b, height, width, c = padded.shape
-    rows, columns = ((n - size) // stride for n in (height, width))
-    for down in range(size):
-        for right in range(size):
-            yield jax.lax.slice(
-                padded,
-                (0, down, right, 0),
-                (b, down + stride * rows + 1, right + stride * columns + 1, c),
-                (1, stride, stride, 1),
-            )
-
-
-def _at_inputs(
-    by_y: Array, around: Pads, shape: tuple[int, int], *, size: int, stride: int
-) -> Array:
-    """Returns gradients of outputs at the places of the inputs, zeros between."""
-    margins = []
-    for (before, _), length, outputs in zip(
-        around, shape, by_y.shape[1:3], strict=True
-    ):
-        low = size - 1 - before
-        reached = stride * (outputs - 1) + 1
-        margins.append((low, length + size - 1 - low - reached, stride - 1))
-    zero = jnp.zeros((), by_y.dtype)
-    spread = jax.lax.pad(by_y, zero, ((0, 0, 0), *margins, (0, 0, 0)))
-    # Without the barrier the padding is done again in every slice.
-    return jax.lax.optimization_barrier(spread)
-
-
-def _depthwise_within(x: Array, kernel: Array, height: int, width: int) -> Array:
-    """Correlates without padding."""
-    size = kernel.shape[0]
-    return functools.reduce(
-        jnp.add,
-        (
-            x[:, down : down + height, right : right + width]
-            * kernel[down, right].reshape(1, 1, 1, -1)
-            for down in range(size)
-            for right in range(size)
-        ),
     )

@@ -6,6 +6,7 @@ Parameters and statistics are float32; the compute dtype is an argument.
 import math
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor.models import convolutions, layerwise
+from jaxcolor.models import convolutions, depthwise, layerwise
 
 BLOCK = "block"
 """The name, for `jax.checkpoint`, of the outputs of a block of layers."""
@@ -142,10 +143,11 @@ class Conv(nn.Module):
     Attributes:
         features: channels out.
         dtype: of the computation and the result; parameters are float32.
-        size: height and width of the kernel, odd.
+        size: height and width of the kernel; odd, or the dilation is even.
         stride: pixels from one output to the next.
         dilation: pixels from one tap of the kernel to the next.
         has_bias: whether a bias is added, which a normalization after it would undo.
+        groups: parts of the channels in, each for as many of the channels out.
     """
 
     features: int
@@ -154,17 +156,27 @@ class Conv(nn.Module):
     stride: int = 1
     dilation: int = 1
     has_bias: bool = True
+    groups: int = 1
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
-        shape = (self.size, self.size, x.shape[-1], self.features)
-        form = {"stride": self.stride, "dilation": self.dilation}
+        shape = (self.size, self.size, x.shape[-1] // self.groups, self.features)
+        convolve = partial(
+            convolutions.conv, stride=self.stride, dilation=self.dilation
+        )
+        if self.groups > 1:
+            convolve = partial(
+                convolutions.conv_grouped,
+                groups=self.groups,
+                stride=self.stride,
+                dilation=self.dilation,
+            )
         if not self.has_bias:
             kernel = _param(self, "kernel", _he, shape)
             x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
-            return convolutions.conv(x, kernel, **form)
+            return convolve(x, kernel)
         x, kernel, bias = _operands(self, x, shape, dtype=self.dtype)
-        return convolutions.conv(x, kernel, **form) + bias
+        return convolve(x, kernel) + bias
 
 
 class ConvTranspose(nn.Module):
@@ -230,7 +242,7 @@ class Depthwise(nn.Module):
         if self.is_initializing():
             # Parameters follow from shapes: no sum over taps is traced for them.
             return x[:, :: self.stride, :: self.stride]
-        return convolutions.depthwise(x, kernel[:, :, 0], self.stride) + bias
+        return depthwise.convolve(x, kernel[:, :, 0], self.stride) + bias
 
 
 class Pointwise(nn.Module):

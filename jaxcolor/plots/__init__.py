@@ -7,6 +7,7 @@ from jaxcolor.plots.pictures import (
     contact_sheet,
     maps,
     photographs,
+    picture_grid,
     write_png,
 )
 from jaxcolor.plots.plane import (
@@ -43,6 +44,7 @@ __all__ = [
     "lines",
     "maps",
     "photographs",
+    "picture_grid",
     "planes",
     "png",
     "reliability",

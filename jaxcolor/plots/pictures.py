@@ -1,6 +1,7 @@
 """Figures of pictures side by side, with or without titles, and maps of numbers."""
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ PAPER = 255
 WIDTH = 2.4
 # Width of the scale beside maps, inches.
 BAR = 0.9
+# Width of a picture of a grid and of its heads, inches, and letters in a line of them.
+CELL, HEAD, LETTERS = 1.25, 0.5, 16
 
 
 def contact_sheet(rows: UInt8[np.ndarray, "n m h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
@@ -63,6 +66,36 @@ def photographs(
             for color, width in (("white", 4), ("black", 1.5)):
                 ring = {"facecolor": "none", "edgecolor": color, "linewidth": width}
                 axes.scatter(column, row, s=140, **ring)
+    return figure
+
+
+def picture_grid(
+    pictures: UInt8[np.ndarray, "n m h w 3"],
+    *,
+    columns: Sequence[str],
+    rows: Sequence[str],
+) -> "Figure":
+    """Draws n rows of m pictures with a head above each column and beside each row.
+
+    Args:
+        pictures: by row, then by column.
+        columns: m heads.
+        rows: n heads.
+    """
+    height, width = pictures.shape[2:4]
+    size = CELL * len(columns) + HEAD, CELL * height / width * len(rows) + HEAD
+    figure = figure_style.figure(*size, layout="compressed")
+    grid = figure.subplots(len(rows), len(columns), squeeze=False)
+    for axes, line in zip(grid, pictures, strict=True):
+        for cell, picture in zip(axes, line, strict=True):
+            cell.imshow(picture)
+            cell.set(xticks=[], yticks=[])
+            cell.spines[:].set_visible(False)
+    for cell, head in zip(grid[0], columns, strict=True):
+        # In the narrow columns long heads take several lines.
+        cell.set_title("\n".join(textwrap.wrap(head, LETTERS)), fontsize="small")
+    for cell, head in zip(grid[:, 0], rows, strict=True):
+        cell.set_ylabel(head, fontsize="small")
     return figure
 
 

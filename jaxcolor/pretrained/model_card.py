@@ -20,7 +20,18 @@ RESOLUTIONS = {1: "the", 2: "half the", 4: "a quarter of the", 8: "an eighth of 
 
 # Whose method a network is; for the others the paper's.
 SOURCES = {
-    "dahl2016": "R. Dahl, *Automatic Colorization*, 2016 (tinyclouds.org/colorize)"
+    "dahl2016": "R. Dahl, *Automatic Colorization*, 2016 (tinyclouds.org/colorize)",
+    "iizuka2016": (
+        "S. Iizuka, E. Simo-Serra and H. Ishikawa, *Let there be Color!*, SIGGRAPH 2016"
+    ),
+    "larsson2016": (
+        "G. Larsson, M. Maire and G. Shakhnarovich, *Learning Representations for"
+        " Automatic Colorization*, ECCV 2016 (arXiv:1603.06668)"
+    ),
+    "siggraph17": (
+        "R. Zhang et al., *Real-Time User-Guided Image Colorization with Learned Deep"
+        " Priors*, SIGGRAPH 2017 (arXiv:1705.02999)"
+    ),
 }
 PAPER = (
     "R. Zhang, P. Isola and A. Efros, *Colorful Image Colorization*, ECCV 2016"

@@ -139,6 +139,40 @@ def make_step(
     return step
 
 
+# Shared by all seeds: compiling takes some seconds.
+@functools.lru_cache(maxsize=1)
+def compiled(
+    network: SceneClassifier,
+    *,
+    length: int,
+    learning_rate: float,
+    weight_decay: float,
+    label_smoothing: float,
+) -> tuple[optax.GradientTransformation, Step]:
+    """Returns the optimizer of a training, and its step as `make_step`, compiled.
+
+    Args:
+        network: to train.
+        length: number of steps.
+        learning_rate: at the end of the warm-up.
+        weight_decay: of AdamW.
+        label_smoothing: share of the true class's probability that all classes share.
+    """
+    schedule = optimizers.warmup_cosine(
+        peak=learning_rate, warmup=int(WARMUP * length), length=length
+    )
+    optimizer = optimizers.adamw(schedule, weight_decay=weight_decay, **ADAM)
+    step = make_step(network, optimizer, label_smoothing=label_smoothing)
+    return optimizer, jax.jit(step, donate_argnums=0)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def initial(network: SceneClassifier, seed: Int[Array, ""]) -> PyTree:
+    """Returns the random first variables of a network."""
+    smallest = jnp.zeros((1, 8, 8, 3))
+    return network.init(jax.random.key(seed), smallest, train=False)
+
+
 def labelled_batches(
     source: Source, classes: tuple[str, ...], recipe: Recipe, *, seed: int
 ) -> Iterator[tuple[UInt8[np.ndarray, "b h w 3"], Int[np.ndarray, " b"]]]:
@@ -177,8 +211,14 @@ def _fit(
     is_quiet: bool,
 ) -> TrainState:
     length = -(-recipe.epochs * len(source) // recipe.batch_size)
-    optimizer, step = _compiled(network, recipe, length)
-    state = train_step.init_state(_initial(network, seed), optimizer, average=False)
+    optimizer, step = compiled(
+        network,
+        length=length,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
+    )
+    state = train_step.init_state(initial(network, seed), optimizer, average=False)
     batches = labelled_batches(source, classes, recipe, seed=seed)
     title = f"classifier, seed {seed}"
     with progress.bar(length, unit="step", title=title, is_hidden=is_quiet) as bar:
@@ -188,26 +228,6 @@ def _fit(
             if number % SHOWN_EVERY == 0 and not bar.disable:
                 bar.set_postfix_str(f"loss {float(loss):.4f}")
     return state
-
-
-# Shared by all seeds: compiling takes some seconds.
-@functools.lru_cache(maxsize=1)
-def _compiled(
-    network: SceneClassifier, recipe: Recipe, length: int
-) -> tuple[optax.GradientTransformation, Step]:
-    """Returns the optimizer of a training of some steps, and its step."""
-    schedule = optimizers.warmup_cosine(
-        peak=recipe.learning_rate, warmup=int(WARMUP * length), length=length
-    )
-    optimizer = optimizers.adamw(schedule, weight_decay=recipe.weight_decay, **ADAM)
-    step = make_step(network, optimizer, label_smoothing=recipe.label_smoothing)
-    return optimizer, jax.jit(step, donate_argnums=0)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _initial(network: SceneClassifier, seed: Int[Array, ""]) -> PyTree:
-    smallest = jnp.zeros((1, 8, 8, 3))
-    return network.init(jax.random.key(seed), smallest, train=False)
 
 
 _gray = jax.jit(classification.gray)

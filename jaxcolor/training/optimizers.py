@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ from jaxtyping import PyTree
 from jaxcolor.models import layerwise
 
 # The first and the last layer of the networks.
-OUTER = ("conv1_1", "head")
+OUTER = ("conv1", "conv1_1", "fc8", "head")
 # Added to a parameter it changes no bit, not even that of -0.0, which 0.0 would.
 NOTHING = -0.0
 
@@ -294,22 +294,6 @@ def trapezoid(
         return peak * jnp.clip(jnp.minimum(rising, falling), 0, 1)
 
     return rate
-
-
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
-    "adadelta": adadelta,
-    "adam": adam,
-    "adamw": adamw,
-    "caffe_sgd": caffe_sgd,
-    "muon": muon,
-    "sgd": sgd,
-}
-SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
-    "piecewise": piecewise,
-    "steps": steps,
-    "trapezoid": trapezoid,
-    "warmup_cosine": warmup_cosine,
-}
 
 
 def _is_kernel(params: PyTree) -> PyTree:

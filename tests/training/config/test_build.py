@@ -84,8 +84,8 @@ def guided(**changes):
     [
         (
             {"model": {"name": "zhang2016", "width": 0.25, "affine": True}},
-            r"objective\.name wants a network that takes hints in training; config\.model\.name is"
-            " 'zhang2016'",
+            r"objective\.name wants a network that takes hints in training;"
+            r" config\.model\.name is 'zhang2016'",
         ),
         (
             {"release": {"temperature": 0.38}},

@@ -143,6 +143,26 @@ def test_numbers_of_hue_and_chroma_out_of_range_are_named(name, value, told):
         schema.bind(found)
 
 
+def test_a_negative_rate_of_a_piecewise_schedule_is_named():
+    given = ["--config.schedule.rates=(3e-5,-1.0,0.,0.)"]
+    with pytest.raises(
+        ValueError, match=r"config.schedule.*rates\[1\] is -1.0; wanted 0 or more"
+    ):
+        reading.read("alexnet", given)
+
+
+def test_the_papers_methods_train_as_long_as_its_snapshots():
+    # The snapshots whose pictures the paper's authors showed to people.
+    snapshots = {
+        "zhang2016": 438_000,
+        "zhang2016_no_rebalancing": 446_000,
+        "l2": 534_000,
+        "l2_finetune": 312_000,
+    }
+    found = {name: reading.read(name, []).training.steps for name in snapshots}
+    assert found == snapshots
+
+
 def test_a_missing_section_is_named():
     with pytest.raises(ValueError, match=r"missing or unknown.*prior"):
         schema.bind(fields(prior=None))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 
 from jaxcolor import models
-from jaxcolor.color import gamut, head_sigmoid_uv, heads, marginals, sigmoid_ab
+from jaxcolor.color import gamut, heads, marginals, sigmoid_ab, sigmoid_uv
 from jaxcolor.color.gamut import Gamut
 from jaxcolor.color.heads import Head, Prior
 from jaxcolor.models.iizuka2016 import GLOBAL_STRIDE
@@ -235,14 +235,14 @@ def _of_marginals(head: Head, *, samples: int, margin: int) -> Objective:
 
 
 class SigmoidUv(NamedTuple):
-    """The section `objective` named "sigmoid_uv", see `color.head_sigmoid_uv`."""
+    """The section `objective` named "sigmoid_uv", see `color.sigmoid_uv`."""
 
     def check(self) -> None:
         """Accepts it: there are no numbers."""
 
     def head(self, bins: Bins | None) -> Head:
         """Returns the head of U and V."""
-        return head_sigmoid_uv.SigmoidUv()
+        return sigmoid_uv.SigmoidUv()
 
     def objective(self, head: Head, prior: Prior) -> Objective:
         """Returns the objective."""

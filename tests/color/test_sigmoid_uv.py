@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage, optimize, special
 from skimage import color, data
 
-from jaxcolor.color import head_sigmoid_uv
+from jaxcolor.color import sigmoid_uv
 from jaxcolor.color.decode import Decoding
-from jaxcolor.color.head_sigmoid_uv import SigmoidUv
+from jaxcolor.color.sigmoid_uv import SigmoidUv
 
 HEAD = SigmoidUv()
 DECODING = Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0)
@@ -49,11 +49,11 @@ def _terms(outputs, rgb):
 
 def test_uv_is_that_of_scikit_image_scaled_to_fill_the_unit_square():
     rgb = _colors(50)
-    found = head_sigmoid_uv.uv_from_lab(jnp.float32(color.rgb2lab(rgb)))
+    found = sigmoid_uv.uv_from_lab(jnp.float32(color.rgb2lab(rgb)))
     # scikit-image's matrix has eight digits; CIELAB there and back in float32.
     np.testing.assert_allclose(found, _uv(rgb), atol=2e-5)
     corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * 3), -1).reshape(-1, 3)
-    found = head_sigmoid_uv.uv_from_lab(jnp.float32(color.rgb2lab(corners)))
+    found = sigmoid_uv.uv_from_lab(jnp.float32(color.rgb2lab(corners)))
     np.testing.assert_allclose(found.min(axis=0), 0, atol=2e-5)
     np.testing.assert_allclose(found.max(axis=0), 1, atol=2e-5)
 
@@ -75,7 +75,7 @@ def test_a_constant_error_counts_whole_at_every_sharpness():
 
 def test_a_blur_spreads_one_pixel_over_its_own_channel():
     point = jnp.zeros((7, 7, 2)).at[3, 3, 0].set(1.0)
-    _, small, large = head_sigmoid_uv.at_three_sharpnesses(point)
+    _, small, large = sigmoid_uv.at_three_sharpnesses(point)
     np.testing.assert_allclose(small[2:5, 2:5, 0], np.outer(BINOMIAL_3, BINOMIAL_3))
     np.testing.assert_allclose(large[1:6, 1:6, 0], np.outer(BINOMIAL_5, BINOMIAL_5))
     for blurred in (small, large):
