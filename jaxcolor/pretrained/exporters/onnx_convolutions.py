@@ -1,0 +1,144 @@
+"""Convolutions, matrix products and poolings of JAX as operations of ONNX."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from jaxcolor.pretrained.exporters.onnx_graph import Graph, Value
+from jaxcolor.pretrained.exporters.onnx_operations import Operation
+
+CHANNELS_FIRST = (0, 3, 1, 2)
+"""The order of images for ONNX."""
+
+
+def _pads(padding: Sequence[tuple[int, int]]) -> list[int]:
+    # Written out: WebGPU pads by `auto_pad` otherwise than other programs.
+    return [int(low) for low, _ in padding] + [int(high) for _, high in padding]
+
+
+def _convolution(graph: Graph, equation: Any, x: Value, kernel: Value) -> list[Value]:
+    given = equation.params
+    numbers = given["dimension_numbers"]
+    if set(given["lhs_dilation"]) != {1} or given["batch_group_count"] != 1:
+        raise ValueError("a convolution dilates its input; wanted none that does")
+    out = equation.outvars[0].aval
+    name = graph.node(
+        "Conv",
+        graph.whole(x, numbers.lhs_spec),
+        graph.tensor(kernel, numbers.rhs_spec),
+        strides=list(given["window_strides"]),
+        dilations=list(given["rhs_dilation"]),
+        group=given["feature_group_count"],
+        kernel_shape=[int(kernel.shape[axis]) for axis in numbers.rhs_spec[2:]],
+        pads=_pads(given["padding"]),
+    )
+    return [Value(tuple(out.shape), out.dtype, tuple(numbers.out_spec), name=name)]
+
+
+def transposed(graph: Graph, equation: Any, x: Value, kernel: Value) -> list[Value]:
+    """Returns the transpose of a 4x4 convolution, see `convolutions.conv_transpose`.
+
+    There it is four convolutions, of which the outputs are interleaved.
+    """
+    out = equation.outvars[0].aval
+    name = graph.node(
+        "ConvTranspose",
+        graph.whole(x, CHANNELS_FIRST),
+        graph.tensor(kernel, (2, 3, 0, 1)),
+        strides=[2, 2],
+        kernel_shape=[4, 4],
+        pads=[1, 1, 1, 1],
+    )
+    return [Value(tuple(out.shape), out.dtype, CHANNELS_FIRST, name=name)]
+
+
+def pixelwise(graph: Graph, x: Value, matrix: np.ndarray) -> Value:
+    """Returns the product of each pixel of images with one matrix."""
+    kernel = matrix.T[:, :, None, None]
+    name = graph.node(
+        "Conv",
+        graph.whole(x, CHANNELS_FIRST),
+        graph.constant(kernel, np.float32),
+        kernel_shape=[1, 1],
+    )
+    shape = (*x.shape[:3], matrix.shape[1])
+    return Value(shape, x.dtype, CHANNELS_FIRST, name=name)
+
+
+def _product(graph: Graph, equation: Any, a: Value, b: Value) -> list[Value]:
+    (of_a, of_b), (batch_a, batch_b) = equation.params["dimension_numbers"]
+    out = equation.outvars[0].aval
+    images = a if len(a.shape) == 4 else a.reshaped
+    is_of_last = tuple(of_a) == (len(a.shape) - 1,) and not batch_a
+    if is_of_last and b.is_whole and len(b.shape) == 2 and images is not None:
+        assert b.constant is not None
+        matrix = b.constant if tuple(of_b) == (0,) else b.constant.T
+        product = pixelwise(graph, images, matrix)
+        if images is a:
+            return [product]
+        order = tuple(range(len(out.shape)))
+        return [Value(tuple(out.shape), out.dtype, order, reshaped=product)]
+    free_a = [n for n in range(len(a.shape)) if n not in (*of_a, *batch_a)]
+    free_b = [n for n in range(len(b.shape)) if n not in (*of_b, *batch_b)]
+    # MatMul has one axis of each factor, with the batch before; the second factor may
+    # go without batch where the first one has many axes.
+    if len(of_a) != 1 or (len(free_a), len(free_b)) != (1, 1):
+        return _many_axes(graph, equation, a, b)
+    name = graph.node(
+        "MatMul",
+        graph.whole(a, (*batch_a, *free_a, *of_a)),
+        graph.whole(b, (*batch_b, *of_b, *free_b)),
+    )
+    return [Value(tuple(out.shape), out.dtype, tuple(range(len(out.shape))), name=name)]
+
+
+def _many_axes(graph: Graph, equation: Any, a: Value, b: Value) -> list[Value]:
+    """Returns a sum of products over some axes, by Einsum."""
+    (of_a, of_b), (batch_a, batch_b) = equation.params["dimension_numbers"]
+    letters = iter("abcdefghijklmnopqrstuvwxyz")
+    first = {axis: next(letters) for axis in range(len(a.shape))}
+    second = {axis: next(letters) for axis in range(len(b.shape))}
+    second |= {n: first[m] for m, n in zip(of_a, of_b, strict=True)}
+    second |= {n: first[m] for m, n in zip(batch_a, batch_b, strict=True)}
+    outs = [first[n] for n in batch_a]
+    outs += [first[n] for n in first if n not in (*of_a, *batch_a)]
+    outs += [second[n] for n in second if n not in (*of_b, *batch_b)]
+    of_first, of_second = ("".join(d[n] for n in sorted(d)) for d in (first, second))
+    out = equation.outvars[0].aval
+    name = graph.node(
+        "Einsum",
+        graph.whole(a),
+        graph.whole(b),
+        equation=f"{of_first},{of_second}->{''.join(outs)}",
+    )
+    return [Value(tuple(out.shape), out.dtype, tuple(range(len(out.shape))), name=name)]
+
+
+def _pool(graph: Graph, equation: Any, x: Value, *, kind: str) -> list[Value]:
+    given, out = equation.params, equation.outvars[0].aval
+    # Means, not sums, are what ONNX has.
+    more = {"count_include_pad": 1} if kind == "AveragePool" else {}
+    pads = _pads([(0, 0) if isinstance(low, int) and isinstance(high, int) and low == high == 0 else (low, high) for low, high in given["padding"][1:3]])
+    name = graph.node(
+        kind,
+        graph.whole(x, CHANNELS_FIRST),
+        kernel_shape=list(given["window_dimensions"][1:3]),
+        strides=list(given["window_strides"][1:3]),
+        pads=pads,
+        **more,
+    )
+    if kind == "AveragePool":
+        count = np.float32(np.prod(given["window_dimensions"]))
+        name = graph.node("Mul", name, graph.constant(count))
+    return [Value(tuple(out.shape), out.dtype, CHANNELS_FIRST, name=name)]
+
+
+TABLE: dict[str, Operation] = {
+    "conv_general_dilated": _convolution,
+    "dot_general": _product,
+    "reduce_window_max": partial(_pool, kind="MaxPool"),
+    "reduce_window_sum": partial(_pool, kind="AveragePool"),
+}
+"""As `onnx_operations.TABLE`."""
