@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxcolor.pretrained.exporters import onnx_graph, onnx_operations
 from jaxcolor.pretrained.exporters.onnx_graph import Graph, Value
 from jaxcolor.pretrained.exporters.onnx_operations import Operation
 
@@ -24,6 +25,7 @@ def _convolution(graph: Graph, equation: Any, x: Value, kernel: Value) -> list[V
     if set(given["lhs_dilation"]) != {1} or given["batch_group_count"] != 1:
         raise ValueError("a convolution dilates its input; wanted none that does")
     out = equation.outvars[0].aval
+    x, kernel = _without_zeros(graph, x, kernel)
     name = graph.node(
         "Conv",
         graph.whole(x, numbers.lhs_spec),
@@ -35,6 +37,28 @@ def _convolution(graph: Graph, equation: Any, x: Value, kernel: Value) -> list[V
         pads=_pads(given["padding"]),
     )
     return [Value(tuple(out.shape), out.dtype, tuple(numbers.out_spec), name=name)]
+
+
+def _without_zeros(graph: Graph, x: Value, kernel: Value) -> tuple[Value, Value]:
+    """Returns images and a kernel without channels that are zero everywhere.
+
+    Such are the hints of a network that gets none.
+    """
+    is_zero = [
+        part.constant is not None and not part.constant.any() for part in x.parts
+    ]
+    if not any(is_zero) or all(is_zero) or kernel.constant is None:
+        return x, kernel
+    kept, rows, start = [], [], 0
+    for part, is_dropped in zip(x.parts, is_zero, strict=True):
+        stop = start + part.shape[-1]
+        if not is_dropped:
+            kept.append(part)
+            rows += range(start, stop)
+        start = stop
+    shape = (*x.shape[:-1], len(rows))
+    fewer = onnx_operations.joined(graph, kept, axis=len(shape) - 1, shape=shape)
+    return fewer, onnx_graph.constant(kernel.constant[:, :, rows])
 
 
 def transposed(graph: Graph, equation: Any, x: Value, kernel: Value) -> list[Value]:
@@ -118,15 +142,21 @@ def _many_axes(graph: Graph, equation: Any, a: Value, b: Value) -> list[Value]:
 
 def _pool(graph: Graph, equation: Any, x: Value, *, kind: str) -> list[Value]:
     given, out = equation.params, equation.outvars[0].aval
+    sides = list(given["window_dimensions"][1:3])
+    # Where the padding at the end depends on the size, as of pooling that rounds sizes
+    # up, it is the largest one: whatever of it is too much starts no further window.
+    padding = [
+        (low, high if isinstance(high, int) else side - 1)
+        for (low, high), side in zip(given["padding"][1:3], sides, strict=True)
+    ]
     # Means, not sums, are what ONNX has.
     more = {"count_include_pad": 1} if kind == "AveragePool" else {}
-    pads = _pads([(0, 0) if isinstance(low, int) and isinstance(high, int) and low == high == 0 else (low, high) for low, high in given["padding"][1:3]])
     name = graph.node(
         kind,
         graph.whole(x, CHANNELS_FIRST),
-        kernel_shape=list(given["window_dimensions"][1:3]),
+        kernel_shape=sides,
         strides=list(given["window_strides"][1:3]),
-        pads=pads,
+        pads=_pads(padding),
         **more,
     )
     if kind == "AveragePool":

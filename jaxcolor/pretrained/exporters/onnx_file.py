@@ -51,7 +51,7 @@ def encode(
         raise ValueError(f"dtype is {dtype!r}; wanted one of {', '.join(DTYPES)}")
     exported = program.of_model(model)
     graph, outputs = _graph(exported, has_logits=has_logits)
-    onnx_fusion.fuse(graph, {name for name in outputs})
+    onnx_fusion.fuse(graph, set(outputs))
     nodes, tensors = _stored(graph, dtype)
     multiple = exported.multiple
     batch, height, width = "b", f"{multiple}h", f"{multiple}w"
@@ -65,8 +65,14 @@ def encode(
     built = helper.make_graph(
         nodes,
         "jaxcolor",
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in shapes.items()],
+        [
+            helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
+            for n, s in inputs.items()
+        ],
+        [
+            helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
+            for n, s in shapes.items()
+        ],
         tensors,
     )
     found = helper.make_model(
@@ -103,9 +109,7 @@ def _input_names(exported: program.Program) -> list[str]:
     return ["L" if name == "lightness" else name for name in exported.arguments]
 
 
-def _graph(
-    exported: program.Program, *, has_logits: bool
-) -> tuple[Graph, list[str]]:
+def _graph(exported: program.Program, *, has_logits: bool) -> tuple[Graph, list[str]]:
     """Returns the graph of a program, and the names of its outputs."""
     traced = jax.make_jaxpr(exported.function)(*exported.arguments.values())
     names = _input_names(exported)
@@ -113,7 +117,9 @@ def _graph(
     symbols = dict(zip((0, 2, 3), exported.symbols, strict=True))
     graph.measure("L", symbols, multiple=exported.multiple)
     arguments = [
-        Value(tuple(x.shape), np.dtype(np.float32), tuple(range(len(x.shape))), name=name)
+        Value(
+            tuple(x.shape), np.dtype(np.float32), tuple(range(len(x.shape))), name=name
+        )
         for name, x in zip(names, exported.arguments.values(), strict=True)
     ]
     ab, logits = onnx_translation.translate(

@@ -11,7 +11,6 @@ from onnx import NodeProto
 
 from jaxcolor.pretrained.exporters.onnx_graph import Graph
 
-
 CHANNELS_OUT = {"Conv": 0, "ConvTranspose": 1}
 """Kinds of convolutions, and the axis of their kernels that is the channels out."""
 
@@ -23,6 +22,7 @@ def fuse(graph: Graph, kept: set[str]) -> None:
         graph: to change.
         kept: names of the tensors that are its outputs.
     """
+    graph.prune(kept)
     uses = Counter(name for node in graph.nodes for name in node.input)
     uses.update(kept)
     made = {node.output[0]: node for node in graph.nodes}
@@ -39,9 +39,7 @@ def fuse(graph: Graph, kept: set[str]) -> None:
         convolution.output[0] = node.output[0]
         made[node.output[0]] = convolution
     graph.nodes[:] = nodes
-    used = {name for node in nodes for name in node.input}
-    for name in set(graph.constants) - used:
-        del graph.constants[name]
+    graph.prune(kept)
 
 
 def _of_channels(

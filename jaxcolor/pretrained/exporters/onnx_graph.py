@@ -7,6 +7,7 @@ operation that does it by itself.
 """
 
 import ast
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ class Value(NamedTuple):
             has needed yet.
         constant: the tensor of a constant, its axes in the array's order.
         reshaped: the array of which this one is another shape, where that matters.
+        parts: arrays that were put together along the last axis.
     """
 
     shape: tuple[Size, ...]
@@ -41,6 +43,7 @@ class Value(NamedTuple):
     name: str | None = None
     constant: np.ndarray | None = None
     reshaped: "Value | None" = None
+    parts: "tuple[Value, ...]" = ()
 
     @property
     def is_whole(self) -> bool:
@@ -68,19 +71,20 @@ class Graph:
         self.constants: dict[str, np.ndarray] = {}
         self._sizes: dict[str, str] = {}
         self._names: dict[tuple[Any, ...], str] = {}
+        self._numbers = itertools.count()
 
-    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Adds an operation, and returns the name of its output."""
-        name = f"{kind.lower()}_{len(self.nodes)}"
+        name = f"{kind.lower()}_{next(self._numbers)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
         return name
 
     def constant(self, array: Any, dtype: Any = None) -> str:
         """Returns the name of a constant tensor; equal ones share it."""
-        array = np.ascontiguousarray(array, dtype)
+        array = np.array(array, dtype, order="C")
         key = (array.shape, array.dtype.str, array.tobytes())
         if key not in self._names:
-            self._names[key] = f"constant_{len(self.constants)}"
+            self._names[key] = f"constant_{next(self._numbers)}"
             self.constants[self._names[key]] = array
         return self._names[key]
 
@@ -107,6 +111,18 @@ class Graph:
         """Gives a tensor, which is an output of the graph, another name."""
         # By a node of its own: it may also be an input of others.
         self.nodes.append(helper.make_node("Identity", [name], [new], new))
+
+    def prune(self, outputs: set[str]) -> None:
+        """Removes nodes and constants that lead to no output."""
+        needed = set(outputs)
+        kept = []
+        for node in reversed(self.nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                kept.append(node)
+        self.nodes = kept[::-1]
+        self.constants = {n: x for n, x in self.constants.items() if n in needed}
+        self._names = {k: n for k, n in self._names.items() if n in needed}
 
     def size(self, size: Size) -> str:
         """Returns the name of a vector of one int64, the value of a size."""
@@ -141,11 +157,17 @@ class Graph:
                 kind = {ast.Add: "Add", ast.Sub: "Sub", ast.Mult: "Mul"}[type(op)]
                 return self.node(kind, self._computed(left), self._computed(right))
             case ast.Call(func=ast.Name(id=name), args=[first, second]):
-                # Sizes are not negative, so that a quotient rounded to zero is floored.
-                kind = {"floordiv": "Div", "mod": "Mod", "max": "Max", "min": "Min"}
+                kinds = {"floordiv": "Mod", "mod": "Mod", "max": "Max", "min": "Min"}
                 names = [self._computed(first), self._computed(second)]
-                return self.node(kind[name], *names)
-        raise ValueError(f"a size is {ast.unparse(tree)}; wanted one that ONNX computes")
+                found = self.node(kinds[name], *names)
+                if name == "floordiv":
+                    # Div of ONNX rounds towards zero: only without a rest it is alike.
+                    whole = self.node("Sub", names[0], found)
+                    found = self.node("Div", whole, names[1])
+                return found
+        raise ValueError(
+            f"a size is {ast.unparse(tree)}; wanted one that ONNX computes"
+        )
 
     def tensor(self, value: Value, order: Sequence[int] | None = None) -> str:
         """Returns the name of an array's tensor, not broadcast.

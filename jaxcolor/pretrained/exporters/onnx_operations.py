@@ -4,6 +4,7 @@ Only what the networks and the heads use is in it; another primitive is refused 
 name.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -100,7 +101,9 @@ def _scalar(value: Value) -> float | None:
 def _bounded(graph: Graph, equation: Any, *values: Value, kind: str) -> list[Value]:
     """Returns the larger or the smaller of two, by operations that browsers have."""
     numbers = [_scalar(value) for value in values]
-    free = [value for value, number in zip(values, numbers, strict=True) if number is None]
+    free = [
+        value for value, number in zip(values, numbers, strict=True) if number is None
+    ]
     if len(free) != 1 or values[0].dtype != np.float32:
         return _of_kind(graph, equation, *values, kind=kind)
     number = next(number for number in numbers if number is not None)
@@ -183,9 +186,7 @@ def _arctan2(graph: Graph, equation: Any, y: Value, x: Value) -> list[Value]:
 
     def make(y: str, x: str) -> str:
         zero, two = graph.constant(0, np.float32), graph.constant(2, np.float32)
-        square = graph.node(
-            "Add", graph.node("Mul", x, x), graph.node("Mul", y, y)
-        )
+        square = graph.node("Add", graph.node("Mul", x, x), graph.node("Mul", y, y))
         radius = graph.node("Sqrt", square)
         is_right = graph.node("GreaterOrEqual", x, zero)
         above = graph.node("Where", is_right, y, graph.node("Sub", radius, x))
@@ -231,15 +232,20 @@ def _broadcast(graph: Graph, equation: Any, x: Value, *_: Value) -> list[Value]:
         order = tuple(range(len(shape)))
         return [Value(shape, x.dtype, order, frozenset(narrow), constant=array)]
     # New axes stand where the array has them, as far as the tensor's order allows.
-    order = [places[axis] for axis in x.order]
-    for axis in added:
-        later = [n for n, other in enumerate(order) if other > axis]
-        order.insert(later[0] if later else len(order), axis)
+    order = _with_axes([places[axis] for axis in x.order], added)
     name = x.name if x.name is not None else graph.tensor(x)
     if added:
         at = sorted(order.index(axis) for axis in added)
         name = graph.node("Unsqueeze", name, graph.integers(*at))
-    return [Value(shape, x.dtype, tuple(order), frozenset(narrow), name)]
+    return [Value(shape, x.dtype, order, frozenset(narrow), name)]
+
+
+def _with_axes(order: list[int], added: Sequence[int]) -> tuple[int, ...]:
+    """Returns an order with more axes, each before the first that comes after it."""
+    for axis in added:
+        later = [n for n, other in enumerate(order) if other > axis]
+        order.insert(later[0] if later else len(order), axis)
+    return tuple(order)
 
 
 def _is_one(size: Size) -> bool:
@@ -283,25 +289,18 @@ def _reshaped_in_order(
 ) -> Value:
     """Returns a reshaped array whose tensor keeps the order of its axes."""
     starts = {axes[0]: new for axes, new in groups if axes}
-    order: list[int] = []
-    for axis in x.order:
-        order += starts.get(axis, [])
-    for axes, new in groups:
-        if not axes:
-            for axis in new:
-                later = [n for n, other in enumerate(order) if other > axis]
-                order.insert(later[0] if later else len(order), axis)
+    moved = [new for axis in x.order for new in starts.get(axis, [])]
+    added = [axis for axes, new in groups if not axes for axis in new]
+    order = _with_axes(moved, added)
     sizes = [shape[axis] for axis in order]
     have = [x.shape[axis] for axis in x.order]
-    name = graph.node(
-        "Reshape", graph.tensor(x, x.order), graph.target(sizes, have)
-    )
-    return Value(shape, x.dtype, tuple(order), name=name)
+    name = graph.node("Reshape", graph.tensor(x, x.order), graph.target(sizes, have))
+    return Value(shape, x.dtype, order, name=name)
 
 
 def _are_adjacent(axes: list[int], order: tuple[int, ...]) -> bool:
     places = [order.index(axis) for axis in axes]
-    return all(b - a == 1 for a, b in zip(places, places[1:], strict=False))
+    return all(b - a == 1 for a, b in itertools.pairwise(places))
 
 
 def _groups(
@@ -342,8 +341,10 @@ def _smallest_group(
     for total in range(2, len(old) - i + len(new) - j + 1):
         for many in range(1, total):
             k, n = i + many, j + total - many
-            if k <= len(old) and n <= len(new) and _product(old[i:k]) == _product(
-                new[j:n]
+            if (
+                k <= len(old)
+                and n <= len(new)
+                and _product(old[i:k]) == _product(new[j:n])
             ):
                 return k, n
     return None
@@ -400,12 +401,21 @@ def sliced(
     cut = [
         axis
         for axis, size in enumerate(x.shape)
-        if (starts[axis], steps[axis]) != (0, 1)
-        or ends[axis] not in (WHOLE, size)
+        if (starts[axis], steps[axis]) != (0, 1) or ends[axis] not in (WHOLE, size)
     ]
     order = x.order
     if not cut:
         return x
+    if x.constant is not None and x.narrow.issuperset(cut):
+        return x._replace(shape=shape)
+    if x.constant is not None and x.narrow.isdisjoint(cut):
+        places = [
+            slice(start, end, step) if axis in cut else slice(None)
+            for axis, (start, end, step) in enumerate(
+                zip(starts, ends, steps, strict=True)
+            )
+        ]
+        return x._replace(shape=shape, constant=x.constant[tuple(places)])
     limits = [[part[a] for a in cut] for part in (starts, ends, steps)]
     at = [order.index(axis) for axis in cut]
     inputs = [graph.integers(*part) for part in (limits[0], limits[1], at, limits[2])]
@@ -477,7 +487,8 @@ def joined(
     if len(names) == 1:
         return Value(shape, values[0].dtype, order, name=names[0])
     name = graph.node("Concat", *names, axis=order.index(axis))
-    return Value(shape, values[0].dtype, order, name=name)
+    parts = tuple(values) if axis == len(shape) - 1 else ()
+    return Value(shape, values[0].dtype, order, name=name, parts=parts)
 
 
 def _known(size: Size) -> int | None:

@@ -17,7 +17,9 @@ from jaxcolor.pretrained.exporters import (
 )
 from jaxcolor.pretrained.exporters.onnx_graph import Graph, Value
 
-OPERATIONS = onnx_operations.TABLE | onnx_convolutions.TABLE
+OPERATIONS: dict[str, onnx_operations.Operation] = (
+    onnx_operations.TABLE | onnx_convolutions.TABLE
+)
 
 CALLS = {
     "jit": "jaxpr",
@@ -32,7 +34,7 @@ CALLS = {
 }
 """Primitives that call a function, and the parameter that has it."""
 
-REPLACED = {
+REPLACED: dict[str, onnx_operations.Operation] = {
     "_cube_root": onnx_operations.cube_root,
     "conv_transpose": onnx_convolutions.transposed,
 }
@@ -59,7 +61,8 @@ def translate(
 
     def read(variable: Any) -> Value:
         if isinstance(variable, core.Literal):
-            return onnx_graph.constant(np.asarray(variable.val, variable.aval.dtype))
+            dtype = variable.aval.dtype  # type: ignore[attr-defined] # of any array
+            return onnx_graph.constant(np.asarray(variable.val, dtype))
         return known[variable]
 
     for equation in jaxpr.eqns:
@@ -91,6 +94,8 @@ def _outputs(graph: Graph, equation: Any, values: list[Value]) -> list[Value]:
     is_known = values and all(value.is_whole for value in values)
     if is_known and all(isinstance(size, int) for size in sizes):
         return _computed(equation, values)
+    if name in onnx_operations.SAME and all(v.constant is not None for v in values):
+        return [_computed_once(equation, values)]
     if any(isinstance(size, int) and size == 0 for size in sizes):
         return [_empty(out.aval) for out in equation.outvars]
     if name not in OPERATIONS:
@@ -104,6 +109,18 @@ def _computed(equation: Any, values: list[Value]) -> list[Value]:
     found = equation.primitive.bind(*arrays, **equation.params)
     several = found if equation.primitive.multiple_results else [found]
     return [onnx_graph.constant(array) for array in several]
+
+
+def _computed_once(equation: Any, values: list[Value]) -> Value:
+    """Returns a constant of unknown size, whose elements are alike along some axes."""
+    arrays = np.broadcast_arrays(*(value.constant for value in values))
+    found = np.asarray(equation.primitive.bind(*arrays, **equation.params))
+    shape = tuple(equation.outvars[0].aval.shape)
+    narrow = frozenset(
+        axis for axis, n in enumerate(found.shape) if n == 1 and shape[axis] != 1
+    )
+    order = tuple(range(len(shape)))
+    return Value(shape, found.dtype, order, narrow, constant=found)
 
 
 def _empty(aval: Any) -> Value:
