@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from jaxcolor.cli import (
     colorize,
     evaluate,
+    export,
     extras,
     finetune,
     prepare,
@@ -39,6 +40,7 @@ COMMANDS = {
     "sweep": sweep.COMMAND,
     "sweep-train": sweep_train.COMMAND,
     "release": release.COMMAND,
+    "export": export.COMMAND,
     "train-classifier": train_classifier.COMMAND,
 }
 

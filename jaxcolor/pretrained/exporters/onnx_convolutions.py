@@ -49,7 +49,9 @@ def _without_zeros(graph: Graph, x: Value, kernel: Value) -> tuple[Value, Value]
     ]
     if not any(is_zero) or all(is_zero) or kernel.constant is None:
         return x, kernel
-    kept, rows, start = [], [], 0
+    kept: list[Value] = []
+    rows: list[int] = []
+    start = 0
     for part, is_dropped in zip(x.parts, is_zero, strict=True):
         stop = start + part.shape[-1]
         if not is_dropped:
@@ -58,7 +60,7 @@ def _without_zeros(graph: Graph, x: Value, kernel: Value) -> tuple[Value, Value]
         start = stop
     shape = (*x.shape[:-1], len(rows))
     fewer = onnx_operations.joined(graph, kept, axis=len(shape) - 1, shape=shape)
-    return fewer, onnx_graph.constant(kernel.constant[:, :, rows])
+    return fewer, onnx_graph.constant(np.take(kernel.constant, rows, axis=2))
 
 
 def transposed(graph: Graph, equation: Any, x: Value, kernel: Value) -> list[Value]:

@@ -113,7 +113,7 @@ def _computed(equation: Any, values: list[Value]) -> list[Value]:
 
 def _computed_once(equation: Any, values: list[Value]) -> Value:
     """Returns a constant of unknown size, whose elements are alike along some axes."""
-    arrays = np.broadcast_arrays(*(value.constant for value in values))
+    arrays = np.broadcast_arrays(*(np.asarray(value.constant) for value in values))
     found = np.asarray(equation.primitive.bind(*arrays, **equation.params))
     shape = tuple(equation.outvars[0].aval.shape)
     narrow = frozenset(

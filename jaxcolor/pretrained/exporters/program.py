@@ -3,7 +3,7 @@
 Its sizes are symbols, so that what is exported runs at every size of photographs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +12,6 @@ from jax import export
 from jaxtyping import Array, Float
 
 from jaxcolor.color import coherence, rebalance
-from jaxcolor.color.array_types import BinWeights
-from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import BinsDecoder, Decoder
 from jaxcolor.pretrained.release import Pretrained
 
@@ -47,7 +45,9 @@ class Program(NamedTuple):
 def of_model(model: Pretrained) -> Program:
     """Returns the program of a model, which holds its variables as constants."""
     network, multiple = model.network, model.network.input_multiple
-    names = SETTINGS if model.description.head.gamut is not None else ()
+    decoding = model.description.decoding
+    # Regressions have neither, and where the prior is unknown there is no lambda.
+    names = [name for name in SETTINGS if getattr(decoding, name) is not None]
 
     def function(
         lightness: Float[Array, "b 1 h w"], *settings: Float[Array, ""]
@@ -57,7 +57,7 @@ def of_model(model: Pretrained) -> Program:
         outputs = network.apply(model.variables, lightness, train=False)
         # With `mutable`, Flax would return a tuple.
         assert isinstance(outputs, jax.Array)
-        decoder = _decoder(model, *settings)
+        decoder = _decoder(model, dict(zip(names, settings, strict=True)))
         moved = decoder.move(outputs)
         cells = coherence.cell_means(lightness, of=moved)
         return decoder.ab(moved, cells), moved
@@ -69,21 +69,21 @@ def of_model(model: Pretrained) -> Program:
     return Program(function, arguments, (b, h, w), multiple, network.output_stride)
 
 
-def _decoder(model: Pretrained, *settings: Float[Array, ""]) -> Decoder:
+def _decoder(model: Pretrained, settings: Mapping[str, Float[Array, ""]]) -> Decoder:
     head, prior = model.description.head, model.prior
     if head.gamut is None:
-        plain: Decoding = model.description.decoding._replace(coherence=0.0)
-        return head.decoder(plain, prior)
-    temperature, rebalancing_lambda = settings
-
-    def weights(rebalancing_lambda: Any) -> BinWeights:
-        return rebalance.class_weights(
-            jnp.asarray(prior), rebalancing_lambda=rebalancing_lambda
+        return head.decoder(model.description.decoding, prior)
+    trained = wanted = jnp.ones(head.outputs)
+    if "rebalancing_lambda" in settings:
+        # Within its range also where a program asks for another.
+        lambdas = (
+            head._asdict()["training_lambda"],
+            jnp.clip(settings["rebalancing_lambda"], 0, 1),
         )
-
+        trained, wanted = (
+            rebalance.class_weights(jnp.asarray(prior), rebalancing_lambda=each)
+            for each in lambdas
+        )
     return BinsDecoder(
-        head.gamut,
-        temperature,
-        from_weights=weights(head._asdict()["training_lambda"]),
-        to_weights=weights(jnp.clip(rebalancing_lambda, 0, 1)),
+        head.gamut, settings["temperature"], from_weights=trained, to_weights=wanted
     )
