@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import onnx
 import onnxruntime
@@ -43,7 +44,7 @@ def run(content, lightness, outputs=("ab",), **settings):
 def by_jax(model, lightness, **settings):
     """Returns ab, as large as the lightness, and the outputs of the network."""
     colorizer = Colorizer(model, coherence=0.0, **settings)
-    seen = lightness[:, 0]
+    seen = jnp.asarray(lightness[:, 0])
     outputs = colorizer.logits(seen)
     ab = colorizer.decode(outputs, seen)
     if model.network.output_stride > 1:
