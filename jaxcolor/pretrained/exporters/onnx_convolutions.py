@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxcolor.pretrained.exporters import onnx_graph, onnx_operations
+from jaxcolor.pretrained.exporters import onnx_graph, onnx_shapes
+from jaxcolor.pretrained.exporters.onnx_elementwise import Operation
 from jaxcolor.pretrained.exporters.onnx_graph import Graph, Value
-from jaxcolor.pretrained.exporters.onnx_operations import Operation
 
 CHANNELS_FIRST = (0, 3, 1, 2)
 """The order of images for ONNX."""
@@ -59,7 +59,7 @@ def _without_zeros(graph: Graph, x: Value, kernel: Value) -> tuple[Value, Value]
             rows += range(start, stop)
         start = stop
     shape = (*x.shape[:-1], len(rows))
-    fewer = onnx_operations.joined(graph, kept, axis=len(shape) - 1, shape=shape)
+    fewer = onnx_shapes.joined(graph, kept, axis=len(shape) - 1, shape=shape)
     return fewer, onnx_graph.constant(np.take(kernel.constant, rows, axis=2))
 
 

@@ -12,14 +12,17 @@ from jax.extend import core
 
 from jaxcolor.pretrained.exporters import (
     onnx_convolutions,
+    onnx_elementwise,
     onnx_graph,
-    onnx_operations,
+    onnx_shapes,
 )
+from jaxcolor.pretrained.exporters.onnx_elementwise import Operation
 from jaxcolor.pretrained.exporters.onnx_graph import Graph, Value
 
-OPERATIONS: dict[str, onnx_operations.Operation] = (
-    onnx_operations.TABLE | onnx_convolutions.TABLE
+OPERATIONS: dict[str, Operation] = (
+    onnx_elementwise.TABLE | onnx_shapes.TABLE | onnx_convolutions.TABLE
 )
+"""Operations by the names of the primitives: those that networks and heads use."""
 
 CALLS = {
     "jit": "jaxpr",
@@ -34,8 +37,8 @@ CALLS = {
 }
 """Primitives that call a function, and the parameter that has it."""
 
-REPLACED: dict[str, onnx_operations.Operation] = {
-    "_cube_root": onnx_operations.cube_root,
+REPLACED: dict[str, Operation] = {
+    "_cube_root": onnx_elementwise.cube_root,
     "conv_transpose": onnx_convolutions.transposed,
 }
 """Functions of JAX, by name, that have an operation of ONNX of their own."""
@@ -94,7 +97,7 @@ def _outputs(graph: Graph, equation: Any, values: list[Value]) -> list[Value]:
     is_known = values and all(value.is_whole for value in values)
     if is_known and all(isinstance(size, int) for size in sizes):
         return _computed(equation, values)
-    if name in onnx_operations.SAME and all(v.constant is not None for v in values):
+    if name in onnx_elementwise.SAME and all(v.constant is not None for v in values):
         return [_computed_once(equation, values)]
     if any(isinstance(size, int) and size == 0 for size in sizes):
         return [_empty(out.aval) for out in equation.outvars]
