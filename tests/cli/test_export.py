@@ -59,7 +59,8 @@ def test_a_folder_for_a_hub_is_a_model_with_a_card(released, tmp_path):
     assert release.load(output).description == tiny.BINS
     card = (output / "README.md").read_text()
     assert card.startswith("# Tiny\n")
-    assert "int8" in card and "multiples of\n  8; the scalar `temperature`" in card
+    assert "int8" in card
+    assert "multiples of\n  8; the scalar `temperature`" in card
 
 
 def test_a_hub_wants_a_released_model(released, tmp_path, capsys):
