@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from jaxcolor.cli import (
     colorize,
     evaluate,
+    export,
     extras,
     finetune,
     import_weights,
@@ -41,6 +42,7 @@ COMMANDS = {
     "sweep-train": sweep_train.COMMAND,
     "release": release.COMMAND,
     "import": import_weights.COMMAND,
+    "export": export.COMMAND,
     "train-classifier": train_classifier.COMMAND,
 }
 

@@ -3,6 +3,7 @@
 import importlib.util
 
 MODULES = {
+    "onnx": ("onnx",),
     "train": ("optax", "grain", "ml_collections", "tensorboardX"),
     "tfds": ("tensorflow_datasets", "array_record", "importlib_resources"),
 }

@@ -4,6 +4,7 @@ Natural photographs are mostly gray. Weighting each pixel by the rarity of its c
 keeps the network from predicting gray everywhere.
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -49,7 +50,9 @@ def normalize(counts: BinWeights) -> BinWeights:
     return counts / counts.sum()
 
 
-def class_weights(prior: BinWeights, *, rebalancing_lambda: float) -> BinWeights:
+def class_weights(
+    prior: BinWeights, *, rebalancing_lambda: float | Scalar
+) -> BinWeights:
     """Returns the weight of each bin; their mean under the prior is one.
 
     A bin that is empty in the prior gets the largest weight of a non-empty one.
@@ -67,7 +70,9 @@ def class_weights(prior: BinWeights, *, rebalancing_lambda: float) -> BinWeights
         Zhang et al. 2016, section 2.2, equation 4; uniform over the non-empty bins
         as in the authors' released code.
     """
-    if not 0 <= rebalancing_lambda <= 1:
+    # An export traces the lambda, too.
+    is_known = not isinstance(rebalancing_lambda, jax.core.Tracer)
+    if is_known and not 0 <= rebalancing_lambda <= 1:
         raise ValueError(
             f"rebalancing_lambda is {rebalancing_lambda}; wanted one in [0, 1]"
         )

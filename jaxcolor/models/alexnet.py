@@ -196,7 +196,14 @@ def resize(
     return jnp.einsum("Hg,Wk,bgkn->bHWn", down, across, x, precision="highest")
 
 
-def _shares(length: int, new: int) -> Float[np.ndarray, "new length"]:
+def _shares(
+    length: int, new: int
+) -> Float[np.ndarray, "new length"] | Float[Array, "new length"]:
     """Returns the share of each pixel in each new one, along one axis."""
+    if not isinstance(new, int):
+        # An export leaves sizes open: the shares are computed where it runs.
+        scale = jnp.float32(length - 1) / jnp.maximum(jnp.float32(new - 1), 1)
+        distance = scale * jnp.arange(new)[:, None] - jnp.arange(length)[None]
+        return jnp.maximum(0, 1 - jnp.abs(distance))
     place = np.linspace(0, length - 1, new)[:, None]
     return np.maximum(0, 1 - np.abs(place - np.arange(length))).astype(np.float32)

@@ -144,13 +144,13 @@ class Iizuka2016(nn.Module):
         if self._is_own_copy(*lightness.shape[1:]):
             low_of_copy = low
         else:
-            size = (len(lightness), self.global_size, self.global_size)
+            size = (lightness.shape[0], self.global_size, self.global_size)
             # Antialiased where it shrinks.
             copy = jax.image.resize(lightness, size, "bilinear")
             low_of_copy = low_level(self._centered(copy), train=train)
         x = self._convolutions(GLOBAL, "global")(low_of_copy, train=train)
         # A dense layer is a 1x1 convolution of one pixel.
-        x = x.reshape(len(x), 1, 1, -1)
+        x = x.reshape(x.shape[0], 1, 1, -1)
         dense = self._dense(GLOBAL_DENSE[:CLASSIFIED], "global_dense")(x, train=train)
         whole = self._dense(GLOBAL_DENSE[CLASSIFIED:], "global_last")(
             dense, train=train

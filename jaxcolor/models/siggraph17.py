@@ -158,7 +158,9 @@ class Siggraph17(nn.Module):
                 )
             x = self._norm(x, f"conv{i}_{block.convs}norm", train=train)
             maps.append(checkpoint_name(x, layers.BLOCK))
-            x = x[:, :: block.stride, :: block.stride]
+            # Not by indexing, which gathers where an export leaves sizes open.
+            strides = (1, block.stride, block.stride, 1)
+            x = jax.lax.slice(x, (0, 0, 0, 0), x.shape, strides)
         return maps
 
     @nn.nowrap

@@ -17,7 +17,7 @@ from jaxtyping import Float, PyTree
 
 from jaxcolor.color.heads import Bins
 from jaxcolor.models.interface import Network
-from jaxcolor.pretrained import descriptions, records
+from jaxcolor.pretrained import descriptions, hub, records
 from jaxcolor.pretrained.descriptions import Description
 from jaxcolor.pretrained.importers import published_colorizers
 from jaxcolor.runtime import atomic
@@ -41,6 +41,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 BUNDLED_NAME = "bundled"
 """The name of that folder wherever a model is wanted."""
+
+HUB = "hf:"
+"""Before the name of a model of the Hugging Face Hub, as hf:OWNER/NAME."""
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 """Kernels are stored in one of these; in memory they are float32."""
@@ -70,7 +73,15 @@ class Pretrained(NamedTuple):
 
 
 def locate(path: str | Path) -> Path:
-    """Returns the path of a model; "bundled", if no path, is the bundled one."""
+    """Returns the path of a model.
+
+    "bundled", if no path, is the bundled one; "hf:OWNER/NAME" is downloaded.
+
+    Raises:
+        ValueError: it cannot be downloaded.
+    """
+    if str(path).startswith(HUB):
+        return hub.download(str(path).removeprefix(HUB), files=(CONFIG, WEIGHTS, CARD))
     is_name = str(path) == BUNDLED_NAME and not Path(path).exists()
     return BUNDLED if is_name else Path(path)
 
@@ -81,8 +92,8 @@ def load(path: str | Path) -> Pretrained:
     Args:
         path: a folder. Of a training, `WORKDIR` loads the checkpoint with the smallest
             validation loss, `WORKDIR@STEP` that of a step; "bundled" loads the bundled
-            model. Or a file, see `published_colorizers.read`, whose prior is unknown,
-            see `with_prior`.
+            model, and "hf:OWNER/NAME" one of the Hugging Face Hub. Or a file, see
+            `published_colorizers.read`, whose prior is unknown, see `with_prior`.
 
     Raises:
         ValueError: there is no model there, or it is damaged.

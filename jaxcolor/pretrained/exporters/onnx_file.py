@@ -1,0 +1,187 @@
+"""Models as files of ONNX."""
+
+import json
+from typing import Any
+
+import jax
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+import jaxcolor
+from jaxcolor.pretrained import descriptions
+from jaxcolor.pretrained.exporters import onnx_fusion, onnx_translation, program
+from jaxcolor.pretrained.exporters.onnx_graph import Graph, Value
+from jaxcolor.pretrained.release import Pretrained
+
+OPSET = 17
+"""Version of the operations: the first browsers' and OpenVINO's runtimes have it."""
+
+# The version of the format that came with that opset.
+IR_VERSION = 8
+
+DTYPES = ("float32", "float16", "int8")
+"""Types in which weights are stored; computations are float32."""
+
+# Arrays with fewer numbers are stored as they are.
+LEAST_WEIGHTS = 256
+
+
+def encode(
+    model: Pretrained, *, dtype: str = "float32", has_logits: bool = False
+) -> bytes:
+    """Returns a model as the content of an .onnx file.
+
+    Its inputs are L (b, 1, h, w), L* in [0, 100], and, for a model with bins, the
+    scalars temperature and rebalancing_lambda. Its output ab (b, 2, h, w) has CIELAB
+    units. Decoding is plain: there is no coherence.
+
+    Args:
+        model: to export.
+        dtype: of the stored weights, of `DTYPES`: float16 halves the file. int8, with
+            a scale for each channel out, makes it a quarter of the size. Computations
+            are float32.
+        has_logits: whether there is a second output, "logits" (b, n, H, W): what the
+            head decodes, moved to the lambda, for each cell of the network's map.
+
+    Raises:
+        ValueError: the dtype is unknown.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; wanted one of {', '.join(DTYPES)}")
+    exported = program.of_model(model)
+    graph, outputs = _graph(exported, has_logits=has_logits)
+    onnx_fusion.fuse(graph, set(outputs))
+    nodes, tensors = _stored(graph, dtype)
+    multiple = exported.multiple
+    batch, height, width = "b", f"{multiple}h", f"{multiple}w"
+    shapes: dict[str, tuple[Any, ...]] = {"ab": (batch, 2, height, width)}
+    if has_logits:
+        shapes["logits"] = (batch, model.network.outputs, "rows", "columns")
+    inputs = {
+        name: (batch, 1, height, width) if name == "L" else ()
+        for name in _input_names(exported)
+    }
+    built = helper.make_graph(
+        nodes,
+        "jaxcolor",
+        [
+            helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
+            for n, s in inputs.items()
+        ],
+        [
+            helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
+            for n, s in shapes.items()
+        ],
+        tensors,
+    )
+    found = helper.make_model(
+        built,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="jaxcolor",
+        producer_version=jaxcolor.__version__,
+    )
+    helper.set_model_props(found, metadata(model))
+    onnx.checker.check_model(found, full_check=True)
+    content: bytes = found.SerializeToString()
+    return content
+
+
+def metadata(model: Pretrained) -> dict[str, str]:
+    """Returns what a file says about its model, as texts by name."""
+    network = model.network
+    fields = descriptions.to_fields(model.description) | {
+        "about": f"colorizes photographs: {model.description.head.about}",
+        "decoding": program.PLAIN,
+        "input_multiple": network.input_multiple,
+        "output_stride": network.output_stride,
+        "version": jaxcolor.__version__,
+    }
+    del fields["coherence"]
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in fields.items()
+    }
+
+
+def _input_names(exported: program.Program) -> list[str]:
+    return ["L" if name == "lightness" else name for name in exported.arguments]
+
+
+def _graph(exported: program.Program, *, has_logits: bool) -> tuple[Graph, list[str]]:
+    """Returns the graph of a program, and the names of its outputs."""
+    traced = jax.make_jaxpr(exported.function)(*exported.arguments.values())
+    names = _input_names(exported)
+    graph = Graph()
+    symbols = dict(zip((0, 2, 3), exported.symbols, strict=True))
+    graph.measure("L", symbols, multiple=exported.multiple)
+    arguments = [
+        Value(
+            tuple(x.shape), np.dtype(np.float32), tuple(range(len(x.shape))), name=name
+        )
+        for name, x in zip(names, exported.arguments.values(), strict=True)
+    ]
+    ab, logits = onnx_translation.translate(
+        graph, traced.jaxpr, traced.consts, arguments
+    )
+    channels_first = (0, 3, 1, 2)
+    found = graph.whole(ab, channels_first)
+    if exported.stride > 1:
+        scales = (1, 1, exported.stride, exported.stride)
+        found = graph.node(
+            "Resize",
+            found,
+            "",
+            graph.constant(scales, np.float32),
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        )
+    outputs = {"ab": found}
+    if has_logits:
+        outputs["logits"] = graph.whole(logits, channels_first)
+    for name, tensor in outputs.items():
+        graph.rename(tensor, name)
+    return graph, list(outputs)
+
+
+def _stored(graph: Graph, dtype: str) -> tuple[list[Any], list[Any]]:
+    """Returns the nodes and the constants of a graph, its kernels in a type."""
+    kernels = {
+        node.input[1]: onnx_fusion.CHANNELS_OUT[node.op_type]
+        for node in graph.nodes
+        if node.op_type in onnx_fusion.CHANNELS_OUT
+    }
+    unpacking, tensors = [], []
+    for name, array in graph.constants.items():
+        if dtype == "float32" or name not in kernels or array.size < LEAST_WEIGHTS:
+            tensors.append(numpy_helper.from_array(array, name))
+            continue
+        packed, scales = f"{name}_{dtype}", f"{name}_scales"
+        if dtype == "float16":
+            tensors.append(numpy_helper.from_array(array.astype(np.float16), packed))
+            to = TensorProto.FLOAT
+            unpacking.append(helper.make_node("Cast", [packed], [name], to=to))
+            continue
+        axis = kernels[name]
+        levels, steps = quantized(array, axis=axis)
+        tensors.append(numpy_helper.from_array(levels, packed))
+        tensors.append(numpy_helper.from_array(steps, scales))
+        inputs = [packed, scales]
+        unpacking.append(
+            helper.make_node("DequantizeLinear", inputs, [name], axis=axis)
+        )
+    return [*unpacking, *graph.nodes], tensors
+
+
+def quantized(kernel: np.ndarray, *, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a kernel as levels from -127 to 127, and the scale of each channel out.
+
+    Args:
+        kernel: of a convolution.
+        axis: of the channels out.
+    """
+    others = tuple(n for n in range(kernel.ndim) if n != axis)
+    largest = np.abs(kernel).max(axis=others, keepdims=True)
+    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    return np.round(kernel / scales).astype(np.int8), scales.reshape(-1)
