@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from jaxcolor.cli import flags
+from jaxcolor.cli import flags, hint_flags
 from jaxcolor.cli.flags import Command
 from jaxcolor.runtime import printable
 
@@ -38,6 +38,7 @@ def _add_colorize(parser: ArgumentParser) -> None:
         help="a folder, or a file for one photograph (default: %(default)s)",
     )
     flags.add_decoding(parser)
+    hint_flags.add(parser)
     parser.add_argument(
         "--size",
         type=int,
@@ -70,7 +71,7 @@ def _add_colorize(parser: ArgumentParser) -> None:
 
 
 def _colorize(arguments: Namespace) -> int:
-    from jaxcolor.inference import folders
+    from jaxcolor.inference import adjustments, folders
     from jaxcolor.inference.colorizer import Colorizer
     from jaxcolor.runtime import progress
 
@@ -81,6 +82,7 @@ def _colorize(arguments: Namespace) -> int:
         "existing": _existing(arguments),
     }
     plan = folders.plan(arguments.photos, arguments.output, **choices)
+    plan = hint_flags.planned(plan, arguments)
     for message in plan.unsupported:
         _warn(message)
     colorizer = Colorizer.load(
@@ -90,6 +92,8 @@ def _colorize(arguments: Namespace) -> int:
         coherence=arguments.coherence,
         size=arguments.size,
     )
+    if any(job.hints for job in plan.jobs):
+        adjustments.check_hints(colorizer.description, colorizer.network)
     outcomes = folders.colorize_files(
         colorizer, plan.jobs, **choices, batch_size=arguments.batch_size
     )
@@ -114,6 +118,8 @@ def _colorize(arguments: Namespace) -> int:
         _say(f"not colorized: {reason}")
     if len(failures) > FAILURES_SHOWN:
         _say(f"and {len(failures) - FAILURES_SHOWN} more not colorized")
+    if not failures:
+        hint_flags.save(plan, arguments)
     return FAILED if failures or plan.unreadable else 0
 
 
@@ -133,7 +139,8 @@ def _say(message: str) -> None:
 
 COMMAND = Command(
     "colorize photographs and folders of photographs",
-    "  jaxcolor colorize grandma.jpg album/ -o colored/",
+    "  jaxcolor colorize grandma.jpg album/ -o colored/\n"
+    "  jaxcolor colorize grandma.jpg --hint 210,80=#c01020 --hint 40,200=teal",
     _add_colorize,
     _colorize,
 )

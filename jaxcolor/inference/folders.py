@@ -20,6 +20,7 @@ from jaxcolor import images
 from jaxcolor.images import Photo, finding
 from jaxcolor.images.finding import Found
 from jaxcolor.inference.colorizer import Colorizer
+from jaxcolor.inference.user_hints import Hint
 from jaxcolor.runtime import atomic
 
 # Threads that read and write beside the network; two, so that neither waits for the
@@ -38,11 +39,13 @@ class Job(NamedTuple):
         folder: of the new file.
         name: of the new file; None takes the source's name, with another suffix where
             the format changes.
+        hints: colors at points of the photograph.
     """
 
     source: Path
     folder: Path
     name: str | None
+    hints: tuple[Hint, ...] = ()
 
 
 class Plan(NamedTuple):
@@ -320,7 +323,9 @@ def _painted(
 
 def _batch(group: list[_Loaded], colorizer: Colorizer) -> Iterator[_Loaded | Outcome]:
     try:
-        painted = colorizer.colorize([each.photo.rgb for each in group])
+        painted = colorizer.colorize(
+            [each.photo.rgb for each in group], hints=[each.job.hints for each in group]
+        )
     except Exception as error:
         if len(group) == 1:
             yield _outcome_of(error, group[0].job)
