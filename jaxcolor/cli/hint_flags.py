@@ -48,7 +48,7 @@ def planned(plan: "Plan", arguments: Namespace) -> "Plan":
         from jaxcolor.inference import user_hints
 
         hints = tuple(user_hints.parsed(text) for text in arguments.hint)
-        sources = [*(job.source for job in plan.jobs), *plan.existing]
+        sources = {*(job.source for job in plan.jobs), *plan.existing}
         if len(sources) != 1:
             raise ValueError(
                 f"got --hint for {len(sources)} photographs; wanted one photograph, or"

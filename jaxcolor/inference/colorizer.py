@@ -250,8 +250,8 @@ class Colorizer:
     def suggest(
         self,
         image: inputs.Input,
-        x: float,
-        y: float,
+        x: int | float,
+        y: int | float,
         *,
         count: int = 5,
         temperature: float | None = None,

@@ -44,12 +44,12 @@ class Hint(NamedTuple):
         color: whose a and b count; the lightness stays that of the photograph.
     """
 
-    x: float
-    y: float
+    x: int | float
+    y: int | float
     color: Color
 
 
-Hints = Sequence[Hint | tuple[float, float, Color]]
+Hints = Sequence[Hint | tuple[int | float, int | float, Color]]
 """Hints of one photograph."""
 
 
@@ -88,8 +88,8 @@ def checked(hint: Sequence[Any]) -> Hint:
     return Hint(float(x), float(y), color)
 
 
-def levels(color: Color) -> tuple[int, int, int]:
-    """Returns the sRGB levels of a color.
+def levels(color: Any) -> tuple[int, int, int]:
+    """Returns the sRGB levels of a `Color`.
 
     Raises:
         ValueError: it is none.
@@ -233,7 +233,7 @@ def inputs(
 
 
 def pixel_seen(
-    x: float, y: float, size: tuple[int, int], view: View
+    x: int | float, y: int | float, size: tuple[int, int], view: View
 ) -> tuple[int, int]:
     """Returns the row and the column of a view that show a pixel of its photograph.
 
@@ -277,7 +277,7 @@ def _hint(name: str, fields: Any) -> Hint:
         raise ValueError(f"{name}: {error}") from error
 
 
-def _number(value: float) -> float:
+def _number(value: int | float) -> int | float:
     """Returns a whole number as such, for a file that is easy to read."""
     return int(value) if float(value).is_integer() else float(value)
 
