@@ -103,10 +103,10 @@ def test_a_hint_stays_within_its_region():
     bright[:, 8:] = True
     lightness = np.where(bright, 70.0, 40.0).astype(np.float32)
     logits = np.zeros((16, 16, Q), np.float32)
-    logits[..., 3] = np.where(bright, 0, 4)
-    logits[..., Q - 3] = np.where(bright, 4, 0)
+    logits[..., 3] = np.where(bright, 0, 2)
+    logits[..., Q - 3] = np.where(bright, 2, 0)
     found = _of_one(logits, lightness, _evidence((8, 2, RED)), (16, 16))
-    assert found.share[~bright].min() > 0.5
+    assert found.share[~bright].min() > 0.3
     assert found.share[bright].max() < 0.01
     # Nothing crosses what 30 L* and other colors part.
     before = np.argmax(logits, axis=-1)
