@@ -196,7 +196,7 @@ def test_a_batch_holds_one_shape_only(tmp_path):
     batches = []
 
     class Recorder(Colorizer):
-        def colorize(self, photos):
+        def colorize(self, photos, **_):
             batches.append([self.view_shape(photo) for photo in photos])
             return photos
 
@@ -279,7 +279,7 @@ def test_of_two_runs_at_once_each_file_is_written_by_one(tmp_path, existing):
     class Slower(Colorizer):
         """While it works, another run writes the result."""
 
-        def colorize(self, photos):
+        def colorize(self, photos, **_):
             _write(tmp_path / "out" / "a.jpg", seed=5)
             return photos
 
@@ -309,7 +309,7 @@ def test_whatever_the_network_raises_fails_that_photograph_only(tmp_path, error)
     bad = images.load(tmp_path / "in" / "2.png").rgb
 
     class Fragile(Colorizer):
-        def colorize(self, photos):
+        def colorize(self, photos, **_):
             if any(np.array_equal(photo, bad) for photo in photos):
                 raise error
             return photos
