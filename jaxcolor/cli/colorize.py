@@ -4,11 +4,17 @@ import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jaxcolor.cli import flags
+from jaxcolor.cli import flags, hint_flags
 from jaxcolor.cli.flags import Command
 from jaxcolor.runtime import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jaxcolor.inference.colorizer import Colorizer
+    from jaxcolor.inference.folders import Outcome, Plan
 
 # The exit status where some photographs failed.
 FAILED = 1
@@ -38,6 +44,8 @@ def _add_colorize(parser: ArgumentParser) -> None:
         help="a folder, or a file for one photograph (default: %(default)s)",
     )
     flags.add_decoding(parser)
+    hint_flags.add(parser)
+    _add_form(parser)
     parser.add_argument(
         "--size",
         type=int,
@@ -69,10 +77,39 @@ def _add_colorize(parser: ArgumentParser) -> None:
     )
 
 
+def _add_form(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("what is made of each photograph")
+    group.add_argument(
+        "--strength",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="factor on the chroma, from 0, gray, to 1.5 (default: %(default)s)",
+    )
+    group.add_argument(
+        "--variants",
+        type=flags.count,
+        metavar="N",
+        help="draw N colorizations from the distribution, as NAME_1, NAME_2 and so on",
+    )
+    group.add_argument(
+        "--sheet", action="store_true", help="put the variants side by side in one file"
+    )
+    group.add_argument(
+        "--compare",
+        action="store_true",
+        help="put the photograph and its colorization side by side",
+    )
+    group.add_argument(
+        "--no-mark",
+        action="store_true",
+        help="do not note in the metadata (XMP) that a model made the colors",
+    )
+
+
 def _colorize(arguments: Namespace) -> int:
-    from jaxcolor.inference import folders
+    from jaxcolor.inference import adjustments, folders, forms
     from jaxcolor.inference.colorizer import Colorizer
-    from jaxcolor.runtime import progress
 
     # An entry that is damaged or cannot be written only costs time.
     warnings.filterwarnings("ignore", "Error .* persistent compilation cache")
@@ -80,7 +117,16 @@ def _colorize(arguments: Namespace) -> int:
         "requested": arguments.format,
         "existing": _existing(arguments),
     }
-    plan = folders.plan(arguments.photos, arguments.output, **choices)
+    if arguments.sheet and arguments.variants is None:
+        raise ValueError("got --sheet without variants; wanted --variants N, too")
+    form = forms.Form(
+        strength=arguments.strength,
+        variants=arguments.variants or 0,
+        on_sheet=arguments.sheet,
+        compares=arguments.compare,
+    )
+    plan = folders.plan(arguments.photos, arguments.output, **choices, form=form)
+    plan = hint_flags.planned(plan, arguments)
     for message in plan.unsupported:
         _warn(message)
     colorizer = Colorizer.load(
@@ -90,9 +136,34 @@ def _colorize(arguments: Namespace) -> int:
         coherence=arguments.coherence,
         size=arguments.size,
     )
+    if any(job.hints for job in plan.jobs):
+        adjustments.check_hints(colorizer.description, colorizer.network)
+    adjustments.check_look(forms.looks(form)[0], colorizer.description)
     outcomes = folders.colorize_files(
-        colorizer, plan.jobs, **choices, batch_size=arguments.batch_size
+        colorizer,
+        plan.jobs,
+        **choices,
+        batch_size=arguments.batch_size,
+        mark=None if arguments.no_mark else _mark(arguments, colorizer),
     )
+    failures = _finished(outcomes, plan, arguments)
+    for message in plan.unreadable:
+        _warn(message)
+    for reason in failures[:FAILURES_SHOWN]:
+        _say(f"not colorized: {reason}")
+    if len(failures) > FAILURES_SHOWN:
+        _say(f"and {len(failures) - FAILURES_SHOWN} more not colorized")
+    if not failures:
+        hint_flags.save(plan, arguments)
+    return FAILED if failures or plan.unreadable else 0
+
+
+def _finished(
+    outcomes: "Iterable[Outcome]", plan: "Plan", arguments: Namespace
+) -> list[str]:
+    """Waits for all photographs, and returns why some failed."""
+    from jaxcolor.runtime import progress
+
     failures, written, skipped = [], 0, len(plan.existing)
     with progress.bar(len(plan.jobs), unit="photo", is_hidden=arguments.quiet) as bar:
         for outcome in outcomes:
@@ -108,13 +179,20 @@ def _colorize(arguments: Namespace) -> int:
         print(f"{written} of {total} photographs written to {arguments.output}")
         if skipped:
             print(f"{skipped} had been written before")
-    for message in plan.unreadable:
-        _warn(message)
-    for reason in failures[:FAILURES_SHOWN]:
-        _say(f"not colorized: {reason}")
-    if len(failures) > FAILURES_SHOWN:
-        _say(f"and {len(failures) - FAILURES_SHOWN} more not colorized")
-    return FAILED if failures or plan.unreadable else 0
+    return failures
+
+
+def _mark(arguments: Namespace, colorizer: "Colorizer") -> str:
+    """Returns what made the colors: the program, the model and its decoding."""
+    model = Path(arguments.model).name if arguments.model else "bundled"
+    settings = {**colorizer.decoding._asdict(), "strength": arguments.strength}
+    told = [
+        f"{name.replace('_', ' ')} {value:g}"
+        for name, value in settings.items()
+        if value is not None
+    ]
+    network = colorizer.description.network
+    return f"jaxcolor, model {model} ({network}), {', '.join(told)}"
 
 
 def _existing(arguments: Namespace) -> str:
@@ -133,7 +211,9 @@ def _say(message: str) -> None:
 
 COMMAND = Command(
     "colorize photographs and folders of photographs",
-    "  jaxcolor colorize grandma.jpg album/ -o colored/",
+    "  jaxcolor colorize grandma.jpg album/ -o colored/\n"
+    "  jaxcolor colorize grandma.jpg --hint 210,80=#c01020 --hint 40,200=teal\n"
+    "  jaxcolor colorize grandma.jpg --variants 4 --sheet --compare -o sheet.jpg",
     _add_colorize,
     _colorize,
 )

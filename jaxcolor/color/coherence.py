@@ -7,35 +7,15 @@ each cell, so a large photograph can be painted in parts.
 """
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxcolor.color import affinity
+from jaxcolor.color.affinity import Diffusion
 from jaxcolor.color.array_types import Ab, Lightness, Scalar
-
-
-class Diffusion(NamedTuple):
-    """Settings of the diffusion: how far colors spread, and between which cells.
-
-    Attributes:
-        distances: in cells, from a cell to its eight neighbors; one pass for each.
-        weight: weight of a neighbor with equal features; the cell itself has 1.
-        sharpness: the weight falls as exp(sharpness (cosine of the features - 1)).
-        deviation: standard deviation, L*, of the normal density of the difference in
-            lightness, which scales the weight.
-        components: number of principal components of the features to compare.
-    """
-
-    distances: tuple[int, ...]
-    weight: float
-    sharpness: float
-    deviation: float
-    components: int
-
 
 # Distances double as those of Dammertz et al. 2010, here from the coarsest on, so that
 # the last passes smooth what the first ones leave between far cells. The numbers were
@@ -44,8 +24,6 @@ class Diffusion(NamedTuple):
 DIFFUSION = Diffusion(
     distances=(16, 8, 4, 2, 1), weight=4.0, sharpness=5.0, deviation=6.0, components=16
 )
-# Half of the neighbors; the weight towards each is that of the opposite one back.
-DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 # Radius of the guided filter, in cells: windows of 3 x 3.
 RADIUS = 1
 # Regularization of the guided filter, for lightness in [0, 1]: contrasts well below its
@@ -53,10 +31,6 @@ RADIUS = 1
 EPSILON = 1e-3
 # Share of the guided filter in the enlargement, at coherence 1; the rest is bilinear.
 GUIDED_SHARE = 0.5
-# Shorter feature vectors count as having no direction.
-SHORTEST = 1e-6
-# Iterations of the search for principal axes; more of them change no metric.
-ITERATIONS = 4
 
 
 def of_photographs(
@@ -174,36 +148,16 @@ def diffuse(
         transform for fast global illumination filtering"; here with eight neighbors in
         place of a B-spline, and the features of a network in place of normals.
     """
-    height, width = lightness.shape
-    # Flat arrays with a margin of zeros: a neighbor then is a slice, which XLA
-    # vectorizes.
-    margin = max(settings.distances)
-    row = width + margin
-    first, count = (margin + 1) * row, height * row
-    shown = jnp.stack([lightness, inside.astype(jnp.float32)], axis=-1)
-    maps = jnp.concatenate(
-        [shown, _unit(features, inside, components=settings.components)], axis=-1
-    )
-    weights = coherence * _weights(_flat(maps, margin), row, settings)
+    graph = affinity.neighbors(features, lightness, inside=inside, settings=settings)
+    scaled = graph._replace(weights=coherence * graph.weights)
 
-    def average(spread: Array, found: tuple[Array, Array]) -> tuple[Array, None]:
-        weights, distance = found
-        total, whole = spread[:, first : first + count], jnp.ones(count)
-        for each, (down, across) in zip(weights, DIRECTIONS, strict=True):
-            step = distance * (down * row + across)
-            for towards, begin in ((step, first), (-step, first - step)):
-                # The weight of a step back is that of the step that led here.
-                part = lax.dynamic_slice_in_dim(each, begin, count)
-                there = lax.dynamic_slice_in_dim(spread, first + towards, count, axis=1)
-                total += part[None] * there
-                whole += part
-        return spread.at[:, first : first + count].set(total / whole[None]), None
+    def average(spread: Array, step: tuple[Array, Array]) -> tuple[Array, None]:
+        total, whole = affinity.sums(spread, scaled, *step)
+        return scaled.put(total / whole[None], spread), None
 
     # A loop: written out, the distances would take XLA twice as long to compile.
-    distances = jnp.array(settings.distances)
-    spread, _ = lax.scan(average, _flat(ab, margin), (weights, distances))
-    inner = spread[:, first : first + count].reshape(2, height, row)
-    return jnp.moveaxis(inner[..., :width], 0, -1)
+    spread, _ = lax.scan(average, scaled.flat(ab), scaled.steps)
+    return scaled.maps(spread)
 
 
 def guided(
@@ -261,95 +215,6 @@ def at_lightness(colors: Float[Array, "*p n"], lightness: Lightness) -> Ab:
     if colors.shape[-1] == 2:
         return colors
     return colors[..., :2] + lightness[..., None] * colors[..., 2:]
-
-
-def _unit(
-    features: Float[Array, "h w c"], inside: Bool[Array, "h w"], *, components: int
-) -> Float[Array, "h w k"]:
-    """Returns principal components of features as vectors of length 1."""
-    height, width, channels = features.shape
-    counts = inside.reshape(-1, 1)
-    flat = features.astype(jnp.float32).reshape(-1, channels)
-    mean = jnp.where(counts, flat, 0.0).sum(axis=0) / jnp.maximum(counts.sum(), 1)
-    flat = jnp.where(counts, flat - mean[None], 0.0)
-    if channels > components:
-        product = jnp.matmul(flat.T, flat, precision="highest")
-        axes = principal_axes(product, count=components)
-        flat = jnp.matmul(flat, axes, precision="highest")
-    length = jnp.sqrt(jnp.maximum(jnp.square(flat).sum(axis=-1), SHORTEST**2))
-    return (flat / length[:, None]).reshape(height, width, -1)
-
-
-def principal_axes(product: Float[Array, "c c"], *, count: int) -> Float[Array, "c k"]:
-    """Returns orthonormal axes that nearly span the principal subspace.
-
-    Cosines need the subspace and not its axes, and these only roughly. `jnp.linalg`
-    would load SciPy at the start, a third of a second, and its LAPACK takes longer.
-
-    Args:
-        product: symmetric, with no negative eigenvalue.
-        count: of the axes.
-
-    Source:
-        Golub and Van Loan 2013, "Matrix computations", sections 5.2.8 (modified
-        Gram-Schmidt, here twice) and 8.2.4 (orthogonal iteration).
-    """
-    scaled = product / jnp.maximum(jnp.trace(product), SHORTEST)
-
-    # Sums of products: XLA takes longer to compile products of small matrices.
-    def iterate(_: Array, axes: Array) -> Array:
-        grown = (scaled[:, :, None] * axes[None]).sum(axis=1)
-
-        def append(n: Array, found: Array) -> Array:
-            axis = grown[:, n]
-            for _ in range(2):
-                along = (found * axis[:, None]).sum(axis=0)
-                axis -= (found * along[None]).sum(axis=1)
-            square = jnp.maximum(jnp.square(axis).sum(), SHORTEST**4)
-            return found.at[:, n].set(axis * lax.rsqrt(square))
-
-        return lax.fori_loop(0, count, append, jnp.zeros_like(axes))
-
-    start = np.random.default_rng(0).normal(size=(len(product), count))
-    return lax.fori_loop(0, ITERATIONS, iterate, jnp.asarray(start, jnp.float32))
-
-
-def _weights(
-    maps: Float[Array, "c n"], row: int, settings: Diffusion
-) -> Float[Array, "d k m"]:
-    """Returns the weight of the steps from each place.
-
-    Args:
-        maps: flat lightness, what is inside, and components of the features.
-        row: length of a row.
-        settings: of the diffusion.
-    """
-    reach = max(settings.distances) * (row + 1)
-    count = maps.shape[1] - reach
-
-    def weight(step: Array) -> Float[Array, " m"]:
-        there = lax.dynamic_slice_in_dim(maps, step, count, axis=1)
-        # One by one: XLA does not vectorize a sum over the axis.
-        cosine = jnp.zeros(count)
-        for one, other in zip(maps[2:, :count], there[2:], strict=True):
-            cosine += one * other
-        contrast = (maps[0, :count] - there[0]) / settings.deviation
-        alike = jnp.exp(settings.sharpness * (cosine - 1) - jnp.square(contrast) / 2)
-        return settings.weight * alike * maps[1, :count] * there[1]
-
-    steps = [
-        [distance * (down * row + across) for down, across in DIRECTIONS]
-        for distance in settings.distances
-    ]
-    found = lax.map(weight, jnp.array(steps).ravel())
-    return found.reshape(len(steps), len(DIRECTIONS), count)
-
-
-def _flat(maps: Float[Array, "h w c"], margin: int) -> Float[Array, "c n"]:
-    """Returns maps with zeros around them, each as one row after the other."""
-    wide = ((0, 0), (margin + 1, margin + 1), (0, margin))
-    padded = jnp.pad(jnp.moveaxis(maps, -1, 0), wide)
-    return padded.reshape(len(padded), -1)
 
 
 def _box(x: Float[Array, "h w c"], radius: int) -> Float[Array, "h w c"]:

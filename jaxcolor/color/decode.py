@@ -134,9 +134,62 @@ def sample_coherently(
         Jang et al. 2017, Categorical reparameterization with Gumbel-softmax, equations
         1 and 2; that pixels share the noise is of this code.
     """
+    drawn = logits + shared_noise(key, logits)
+    return annealed_mean(drawn, gamut, temperature=temperature)
+
+
+def shared_noise(key: Array, logits: Logits) -> Float[Array, "*ones q"]:
+    """Draws what `sample_coherently` adds to the logits of all pixels."""
     noise = jax.random.gumbel(key, logits.shape[-1:])
-    noise = noise.reshape((1,) * (logits.ndim - 1) + (-1,))
-    return annealed_mean(logits + noise, gamut, temperature=temperature)
+    return noise.reshape((1,) * (logits.ndim - 1) + (-1,))
+
+
+class Modes(NamedTuple):
+    """The likeliest colors of a distribution, the first one first.
+
+    Attributes:
+        ab: of each, CIELAB units.
+        share: the probability of each.
+    """
+
+    ab: Float[Array, "m 2"]
+    share: Float[Array, " m"]
+
+
+def modes(
+    logits: Float[Array, " q"],
+    gamut: Gamut,
+    *,
+    temperature: float | Float[Array, ""],
+    count: int,
+    radius: float,
+) -> Modes:
+    """Returns distinct colors of the distribution, sharpened by a temperature.
+
+    Each is the mean of the bins around the likeliest bin that is left; then they are
+    taken out.
+
+    Args:
+        logits: of one pixel.
+        gamut: the bins.
+        temperature: above 0.
+        count: number of modes. Once no bin is left they have a share of 0.
+        radius: bins up to this distance from the likeliest one make one mode, CIELAB
+            units.
+    """
+    centers = jnp.asarray(gamut.centers)
+
+    def take(left: Float[Array, " q"], _: None) -> tuple[Array, Modes]:
+        to_likeliest = centers - centers[jnp.argmax(left)][None]
+        is_near = jnp.square(to_likeliest).sum(axis=-1) <= radius**2
+        near = jnp.where(is_near, left, 0)
+        share = near.sum()
+        smallest = jnp.finfo(jnp.float32).tiny
+        ab = jnp.matmul(near, centers, precision="highest") / (share + smallest)
+        return jnp.where(is_near, 0, left), Modes(ab, share)
+
+    probabilities = jax.nn.softmax(logits.astype(jnp.float32) / temperature)
+    return jax.lax.scan(take, probabilities, None, length=count)[1]
 
 
 def entropy(logits: Logits) -> PerPixel:

@@ -84,9 +84,16 @@ def in_squares(
         count: number of points; patches may overlap.
         side: of the patches, pixels.
     """
-    sides = jnp.full(count, side)
-    points = _placed(key, *ab.shape[:2], sides=sides, count=jnp.asarray(count))
+    points = squares(key, *ab.shape[:2], count=count, side=side)
     return shown(ab, points, largest_side=side)
+
+
+def squares(
+    key: PRNGKeyArray, height: int, width: int, *, count: int, side: int
+) -> Points:
+    """Draws the points of `in_squares` for an image of a height and width."""
+    sides = jnp.full(count, side)
+    return _placed(key, height, width, sides=sides, count=jnp.asarray(count))
 
 
 def revealed(ab: Float[Array, "h w 2"]) -> Float[Array, "h w 3"]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +12,12 @@ from jaxtyping import Array, Float, UInt
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Decoder
 from jaxcolor.images import inputs
-from jaxcolor.inference import prediction, tiles
+from jaxcolor.inference import adjustments, prediction, suggestions, tiles, user_hints
+from jaxcolor.inference.adjustments import PLAIN, Look
 from jaxcolor.inference.prediction import Prediction
+from jaxcolor.inference.suggestions import Suggestion
 from jaxcolor.inference.tiles import View
+from jaxcolor.inference.user_hints import Hint, Hints
 from jaxcolor.pretrained import descriptions, records, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import compilation_cache
@@ -48,6 +51,7 @@ class Colorizer:
         >>> colorizer(gray).shape  # a batch of two
         (2, 64, 64, 3)
         >>> one, other = colorizer(["grandma.jpg", "wedding.png"])  # any sizes
+        >>> red = colorizer("grandma.jpg", hints=[Hint(210, 80, "#c01020")])
 
     Attributes:
         description: of the model.
@@ -139,6 +143,8 @@ class Colorizer:
         temperature: float | None = None,
         rebalancing_lambda: float | None = None,
         coherence: float | None = None,
+        hints: Hints | None = None,
+        look: Look = PLAIN,
     ) -> np.ndarray: ...
 
     @overload
@@ -149,6 +155,8 @@ class Colorizer:
         temperature: float | None = None,
         rebalancing_lambda: float | None = None,
         coherence: float | None = None,
+        hints: Sequence[Hints] | None = None,
+        look: Look = PLAIN,
     ) -> list[np.ndarray]: ...
 
     def __call__(
@@ -158,6 +166,8 @@ class Colorizer:
         temperature: float | None = None,
         rebalancing_lambda: float | None = None,
         coherence: float | None = None,
+        hints: Any = None,
+        look: Look = PLAIN,
     ) -> np.ndarray | list[np.ndarray]:
         """Returns photographs in color, each with its own lightness and size.
 
@@ -168,35 +178,51 @@ class Colorizer:
             temperature: for this call; default: the colorizer's, as for the next two.
             rebalancing_lambda: for this call.
             coherence: for this call.
+            hints: colors at points, see `Hint`; for a list or a batch those of each
+                photograph.
+            look: strength of the colors, and which variant.
 
         Returns:
             sRGB in the type of the photograph: uint8, uint16, or floats in [0, 1]; with
             alpha where the photograph has it. For a list a list, for a batch a batch.
 
         Raises:
-            ValueError: it is no photograph, or a number is out of range.
+            ValueError: it is no photograph, a number is out of range, or a hint is
+                outside its photograph, has no color or means nothing to the model.
         """
         decoding = self._decoding(temperature, rebalancing_lambda, coherence)
         if isinstance(image, jax.Array):
             image = np.asarray(image)
         if isinstance(image, list):
-            return self._several(image, decoding)
+            return self._several(image, decoding, hints, look)
         if isinstance(image, np.ndarray) and image.ndim == 4:
             if not len(image):
                 raise ValueError(
                     f"got a batch of shape {image.shape}; wanted a photograph in it"
                 )
-            return np.stack(self._several(list(image), decoding))
-        return self._several([image], decoding)[0]
+            return np.stack(self._several(list(image), decoding, hints, look))
+        given = None if hints is None else [hints]
+        return self._several([image], decoding, given, look)[0]
 
     def colorize(
-        self, photos: Sequence[Pixels], *, decoding: Decoding | None = None
+        self,
+        photos: Sequence[Pixels],
+        *,
+        decoding: Decoding | None = None,
+        hints: Sequence[Hints] | None = None,
+        look: Look = PLAIN,
     ) -> list[UInt[np.ndarray, "_ _ 3"]]:
         """Returns photographs in color, predicted as one batch.
 
         Args:
             photos: gray or RGB, 8 or 16 bits, of which the network sees the same shape.
             decoding: of the outputs; default: the colorizer's.
+            hints: of each photograph; None for none.
+            look: of all of them.
+
+        Raises:
+            ValueError: a hint is outside its photograph, has no color or means nothing
+                to the model, or the look is out of range.
         """
         reading = self._reading if decoding is None else self._read_by(decoding)
         views = [self._view(photo) for photo in photos]
@@ -205,11 +231,67 @@ class Colorizer:
         rgb[: len(views)] = [view.rgb for view in views]
         valid = np.zeros((len(rgb), 2), np.int32)
         valid[: len(views)] = [tiles.cells(view) for view in views]
-        grids = np.asarray(
-            prediction.ab_of_rgb(self.network, self._variables, *reading, rgb, valid)
+        adjusted = adjustments.of_photographs(
+            hints,
+            look,
+            sizes=[adjustments.size_of(photo) for photo in photos],
+            views=views,
+            description=self.description,
+            network=self.network,
+            batch_size=len(rgb),
         )
-        parts = zip(photos, grids, views, strict=False)
-        return [tiles.paint(*each) for each in parts]
+        parts = (self.network, self._variables, *reading, rgb, valid, adjusted)
+        grids = np.asarray(prediction.ab_of_rgb(*parts))
+        if look.strength != 1:
+            grids = grids * np.float32(look.strength)
+        each = zip(photos, grids, views, strict=False)
+        return [tiles.paint(*parts) for parts in each]
+
+    def suggest(
+        self,
+        image: inputs.Input,
+        x: int | float,
+        y: int | float,
+        *,
+        count: int = 5,
+        temperature: float | None = None,
+    ) -> list[Suggestion]:
+        """Returns likely colors of a point, the likeliest first.
+
+        Args:
+            image: a photograph, as for a call of the colorizer.
+            x: column of the pixel, as of a `Hint`.
+            y: row of the pixel.
+            count: number of colors; there are fewer where the distribution has fewer.
+            temperature: of the distribution: towards 0 the likeliest color has all of
+                it; default: the colorizer's.
+
+        Raises:
+            ValueError: the point is outside the photograph, a number is out of range,
+                or the model has no bins.
+        """
+        if (bins := adjustments.bins_of(self.description)) is None:
+            raise ValueError(
+                f"the model {self.description.network} has no bins; wanted a model with"
+                " bins, for suggestions"
+            )
+        if count < 1:
+            raise ValueError(f"count is {count}; wanted 1 or more")
+        decoding = self._decoding(temperature, None, None)
+        photo = inputs.opaque(inputs.pixels(image))
+        size = adjustments.size_of(photo)
+        user_hints.check_inside([Hint(x, y, "gray")], *size)
+        view = self._view(photo)
+        row, column = user_hints.pixel_seen(x, y, size, view)
+        seen = prediction.lightness(view.rgb[None])
+        logits = self.logits(seen)[0, row // view.stride, column // view.stride]
+        return suggestions.of_cell(
+            logits,
+            seen[0, row, column],
+            bins.gamut,
+            temperature=decoding.temperature,
+            count=count,
+        )
 
     def view_shape(self, photo: Pixels) -> tuple[int, int]:
         """Returns the height and width at which the network sees a photograph."""
@@ -345,9 +427,19 @@ class Colorizer:
         return prediction.ab_of_cells(colors, lightness)
 
     def _several(
-        self, photos: Sequence[inputs.Input], decoding: Decoding
+        self,
+        photos: Sequence[inputs.Input],
+        decoding: Decoding,
+        hints: Sequence[Hints] | None,
+        look: Look,
     ) -> list[np.ndarray]:
         """Returns photographs in color; those of one view shape go together."""
+        if hints is not None and len(hints) != len(photos):
+            raise ValueError(
+                f"got hints for {len(hints)} photographs; wanted them for each of"
+                f" {len(photos)}"
+            )
+        given: Sequence[Hints] = hints or [()] * len(photos)
         pixels = [inputs.pixels(photo) for photo in photos]
         rgb = [inputs.opaque(each) for each in pixels]
         groups: dict[tuple[int, int], list[int]] = {}
@@ -357,7 +449,12 @@ class Colorizer:
         for group in groups.values():
             for start in range(0, len(group), MOST_AT_ONCE):
                 few = group[start : start + MOST_AT_ONCE]
-                painted = self.colorize([rgb[n] for n in few], decoding=decoding)
+                painted = self.colorize(
+                    [rgb[n] for n in few],
+                    decoding=decoding,
+                    hints=[given[n] for n in few],
+                    look=look,
+                )
                 for n, each in zip(few, painted, strict=True):
                     colored = inputs.with_alpha(each, pixels[n])
                     found[n] = inputs.like(colored, photos[n])

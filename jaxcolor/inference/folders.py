@@ -19,7 +19,11 @@ from PIL import Image
 from jaxcolor import images
 from jaxcolor.images import Photo, finding
 from jaxcolor.images.finding import Found
+from jaxcolor.inference import forms
+from jaxcolor.inference.adjustments import PLAIN, Look
 from jaxcolor.inference.colorizer import Colorizer
+from jaxcolor.inference.forms import AS_PREDICTED, Form
+from jaxcolor.inference.user_hints import Hint
 from jaxcolor.runtime import atomic
 
 # Threads that read and write beside the network; two, so that neither waits for the
@@ -38,11 +42,19 @@ class Job(NamedTuple):
         folder: of the new file.
         name: of the new file; None takes the source's name, with another suffix where
             the format changes.
+        hints: colors at points of the photograph.
+        looks: of the pictures that the new file shows side by side; usually one.
+        suffix: at the end of the new file's name, before its format.
+        compares: whether the photograph itself goes before these pictures.
     """
 
     source: Path
     folder: Path
     name: str | None
+    hints: tuple[Hint, ...] = ()
+    looks: tuple[Look, ...] = (PLAIN,)
+    suffix: str = ""
+    compares: bool = False
 
 
 class Plan(NamedTuple):
@@ -83,7 +95,12 @@ class _Loaded(NamedTuple):
 
 
 def plan(
-    inputs: Sequence[Path], output: Path, *, requested: str | None, existing: Existing
+    inputs: Sequence[Path],
+    output: Path,
+    *,
+    requested: str | None,
+    existing: Existing,
+    form: Form = AS_PREDICTED,
 ) -> Plan:
     """Returns the photographs to colorize, having checked the names of the results.
 
@@ -94,6 +111,8 @@ def plan(
             recognized by its suffix.
         requested: format of the output by name; None for the photograph's own.
         existing: what to do where a result exists.
+        form: of the results. Variants that do not share a file have their number, from
+            1 on, at the end of their names.
 
     Raises:
         ValueError: an input is missing, two photographs would be written to one file,
@@ -119,6 +138,7 @@ def plan(
     if not jobs:
         none = f"no photographs in {', '.join(map(str, inputs))}"
         raise ValueError("; ".join([none, *unreadable, *unsupported]))
+    jobs = [each for job in jobs for each in _formed(job, form)]
     taken = _targets(jobs, requested)
     is_there = {job: os.path.lexists(target) for target, job in taken.items()}
     if existing == "refuse":
@@ -141,6 +161,7 @@ def colorize_files(
     requested: str | None,
     existing: Existing,
     batch_size: int,
+    mark: str | None = None,
 ) -> Iterator[Outcome]:
     """Yields the outcome of each photograph, as they are done.
 
@@ -154,6 +175,8 @@ def colorize_files(
         existing: as in `plan`; results may have appeared since.
         batch_size: photographs that go through the network at once. Up to four times
             as many are in memory.
+        mark: what made the colors, to be written into the files, see `marking.marked`;
+            None to leave it out.
     """
     for folder in {job.folder for job in jobs}:
         atomic.remove_leftovers(folder)
@@ -163,6 +186,8 @@ def colorize_files(
             pool, jobs, requested=requested, existing=existing, ahead=batch_size
         )
         painted = _painted(loaded, colorizer, batch_size=batch_size)
+        if mark is not None:
+            painted = _marked(painted, mark)
         yield from _saved(
             pool, painted, requested=requested, existing=existing, behind=batch_size
         )
@@ -218,6 +243,18 @@ def _jobs(
             yield Job(source, output / PurePath(name).parent, None)
 
 
+def _formed(job: Job, form: Form) -> list[Job]:
+    """Returns a job for each file that is made of a photograph."""
+    job = job._replace(compares=form.compares)
+    found = forms.looks(form)
+    if form.on_sheet or not form.variants:
+        return [job._replace(looks=found)]
+    return [
+        job._replace(looks=(look,), suffix=f"_{n}")
+        for n, look in enumerate(found, start=1)
+    ]
+
+
 def _targets(jobs: Sequence[Job], requested: str | None) -> dict[Path, Job]:
     """Returns the job of each new file, having checked that there is only one."""
     sources = {job.source.resolve() for job in jobs}
@@ -250,11 +287,11 @@ def _blank(path: Path) -> Photo:
 
 def _target(loaded: _Loaded, requested: str | None) -> Path:
     job = loaded.job
-    if job.name is not None:
-        return job.folder / job.name
-    return job.folder / images.output_name(
+    name = job.name or images.output_name(
         loaded.photo, job.source.name, requested=requested
     )
+    target = job.folder / name
+    return target.with_name(f"{target.stem}{job.suffix}{target.suffix}")
 
 
 class _ExistsError(Exception):
@@ -300,12 +337,12 @@ def _painted(
     loaded: Iterable[_Loaded | Outcome], colorizer: Colorizer, *, batch_size: int
 ) -> Iterator[_Loaded | Outcome]:
     """Yields photographs in color, in batches of which the network sees one shape."""
-    waiting: defaultdict[tuple[int, int], list[_Loaded]] = defaultdict(list)
+    waiting: defaultdict[tuple[object, ...], list[_Loaded]] = defaultdict(list)
     for each in loaded:
         if isinstance(each, Outcome):
             yield each
             continue
-        group = waiting[colorizer.view_shape(each.photo.rgb)]
+        group = waiting[*colorizer.view_shape(each.photo.rgb), each.job.looks]
         group.append(each)
         if sum(map(len, waiting.values())) >= 2 * batch_size:
             group = max(waiting.values(), key=len)
@@ -320,7 +357,10 @@ def _painted(
 
 def _batch(group: list[_Loaded], colorizer: Colorizer) -> Iterator[_Loaded | Outcome]:
     try:
-        painted = colorizer.colorize([each.photo.rgb for each in group])
+        photos = [each.photo.rgb for each in group]
+        hints = [each.job.hints for each in group]
+        looks = group[0].job.looks
+        painted = [colorizer.colorize(photos, hints=hints, look=look) for look in looks]
     except Exception as error:
         if len(group) == 1:
             yield _outcome_of(error, group[0].job)
@@ -329,8 +369,21 @@ def _batch(group: list[_Loaded], colorizer: Colorizer) -> Iterator[_Loaded | Out
         for each in group:
             yield from _batch([each], colorizer)
         return
-    for (job, photo), rgb in zip(group, painted, strict=True):
-        yield _Loaded(job, photo._replace(rgb=rgb))
+    for (job, photo), *pictures in zip(group, *painted, strict=True):
+        if job.compares:
+            pictures.insert(0, photo.rgb)
+        yield _Loaded(job, forms.side_by_side(photo, pictures))
+
+
+def _marked(
+    painted: Iterable[_Loaded | Outcome], mark: str
+) -> Iterator[_Loaded | Outcome]:
+    for each in painted:
+        if isinstance(each, Outcome):
+            yield each
+            continue
+        job, photo = each
+        yield _Loaded(job, forms.marked(photo, mark, source=job.source))
 
 
 def _saved(

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, UInt8
 
-from jaxcolor.color import cielab, coherence
+from jaxcolor.color import cielab, coherence, hint_diffusion
 from jaxcolor.color.array_types import Ab, Lightness, Scalar
 from jaxcolor.color.heads import Decoder
+from jaxcolor.color.hint_diffusion import Evidence
 from jaxcolor.models.interface import Network
 
 
@@ -26,6 +27,23 @@ class Prediction(NamedTuple):
 
     outputs: Float[Array, "b H W n"]
     features: Float[Array, "b H W c"] | None
+
+
+class Adjustments(NamedTuple):
+    """What a user adds to photographs; None where there is nothing.
+
+    Attributes:
+        shown: hints for a network that takes them, see `color.hints`.
+        evidence: hints for any other network, of a head with bins.
+        noise: added to the logits of all cells, see `decode.shared_noise`.
+    """
+
+    shown: Float[Array, "b h w 3"] | None
+    evidence: Evidence | None
+    noise: Float[Array, "1 1 1 q"] | None
+
+
+UNADJUSTED = Adjustments(None, None, None)
 
 
 # The network is compared by value, so that all colorizers share what is compiled.
@@ -116,6 +134,7 @@ def ab_of_rgb(
     amount: Scalar | None,
     rgb: UInt8[Array, "b h w 3"],
     valid: Int[Array, "b 2"],
+    adjustments: Adjustments | None = None,
 ) -> Float[Array, "b H W n"]:
     """Returns ab of views, in cells: all of the above as one program.
 
@@ -126,13 +145,45 @@ def ab_of_rgb(
         amount: the coherence; None for none.
         rgb: of which only the lightness counts.
         valid: see `coherence.of_photographs`.
+        adjustments: of a user; None for none.
     """
+    shown, evidence, noise = adjustments or UNADJUSTED
     seen = lightness(rgb)
     outputs, features = predict(
-        network, variables, decoder, seen, has_features=amount is not None
+        network,
+        variables,
+        decoder,
+        seen,
+        has_features=amount is not None,
+        hints=shown,
     )
+    share = None
+    if evidence is not None:
+        cells = coherence.cell_means(seen, of=outputs)
+        outputs, share = hint_diffusion.of_photographs(
+            outputs, cells, evidence, valid=valid
+        )
+    if noise is not None:
+        outputs += noise
     ab = colors(decoder, outputs, seen)
-    return ab if features is None else coherent(ab, features, seen, amount, valid)
+    if features is None:
+        return ab
+    found = coherent(ab, features, seen, amount, valid)
+    return found if share is None else _kept(ab, found, share)
+
+
+def _kept(
+    ab: Float[Array, "b H W 2"],
+    coherent: Float[Array, "b H W 4"],
+    share: Float[Array, "b H W"],
+) -> Float[Array, "b H W 4"]:
+    """Returns coherent colors, but for the share of hints ab as it is.
+
+    Hints have spread over what looks alike already; where one was given, its color is
+    to stay.
+    """
+    plain = jnp.concatenate([ab, jnp.zeros_like(ab)], axis=-1)
+    return share[..., None] * plain + (1 - share)[..., None] * coherent
 
 
 @jax.jit

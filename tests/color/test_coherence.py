@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcolor.color import coherence, compose
+from jaxcolor.color import affinity, coherence, compose
 
 # Cells of a map, and how many of them are no padding.
 MAPS = [((21, 19), (18, 13)), ((40, 36), (40, 36)), ((3, 5), (2, 5)), ((1, 1), (1, 1))]
@@ -145,7 +145,7 @@ def test_principal_axes_span_what_the_singular_vectors_span():
     features @= np.linalg.qr(rng.normal(size=(30, 30)))[0]
     _, values, right = np.linalg.svd(features, full_matrices=False)
     product = (features.T @ features).astype(np.float32)
-    axes = np.asarray(coherence.principal_axes(jnp.asarray(product), count=16))
+    axes = np.asarray(affinity.principal_axes(jnp.asarray(product), count=16))
     # float32.
     np.testing.assert_allclose(axes.T @ axes, np.eye(16), atol=1e-5)
     kept = np.square(features @ axes).sum()

@@ -15,6 +15,10 @@ from tests import tiny
 COUNTS = [0, 40]
 
 
+def _ignored(_):
+    """Takes the progress."""
+
+
 @pytest.fixture(scope="module")
 def colorizer():
     """Returns one of muted colors, of which sRGB has most."""
@@ -39,7 +43,7 @@ def test_the_psnr_is_that_of_the_colors_predicted_with_hints(
 ):
     source = sources.open_source(photo_folder)
     (batch,) = pipeline.center_squares(source, size=32, batch_size=8)
-    assert found.shape == (len(source), len(COUNTS))
+    assert found.everywhere.shape == (len(source), len(COUNTS))
     lab = cielab.rgb8_to_lab(batch["rgb"][3])
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), 40), 3)
     given = hints.in_squares(key, lab[..., 1:], count=40, side=6)
@@ -54,12 +58,14 @@ def test_the_psnr_is_that_of_the_colors_predicted_with_hints(
         )
         # Float32 changes the rounding of a few pixels; ours keep the hue of colors
         # outside sRGB.
-        assert found[3, column] == pytest.approx(expected, abs=5e-3)
-    assert abs(found[3, 0] - found[3, 1]) > 0.05
+        assert found.everywhere[3, column] == pytest.approx(expected, abs=5e-3)
+    assert abs(found.everywhere[3, 0] - found.everywhere[3, 1]) > 0.05
 
 
 def test_the_mean_lies_within_its_interval(found):
-    for (value, low, high), column in zip(study.estimates(found), found.T, strict=True):
+    decibels = found.everywhere
+    estimates = study.estimates(decibels)
+    for (value, low, high), column in zip(estimates, decibels.T, strict=True):
         assert value == pytest.approx(column.mean())
         assert column.min() <= low <= value <= high <= column.max()
 
@@ -78,7 +84,7 @@ def test_a_folder_gives_a_table_and_a_figure(photo_folder, tmp_path, capsys):
     options = ["--counts", "0,7", "--size", "32", "-o", str(figure)]
     assert study.main([*command, *options]) == 0
     head, _, none, seven = capsys.readouterr().out.strip().splitlines()
-    assert head == "| hints | mine, dB | published, dB |"
+    assert head.startswith("| hints | mine, dB | mine far from hints, dB | ")
     assert none.startswith("| 0 | ")
     assert none.endswith(" | 24.43 |")
     # There is no published number.
@@ -87,14 +93,40 @@ def test_a_folder_gives_a_table_and_a_figure(photo_folder, tmp_path, capsys):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+def test_of_few_pixels_far_from_hints_there_is_no_psnr(found):
+    # Without hints all pixels are far; 40 hints leave few.
+    np.testing.assert_array_equal(found.far[:, 0], found.everywhere[:, 0])
+    np.testing.assert_array_equal(found.far_without[:, 0], found.everywhere[:, 0])
+    assert np.isnan(found.far[:, 1]).any()
+    np.testing.assert_array_equal(np.isnan(found.far), np.isnan(found.far_without))
+
+
+def test_a_photograph_without_a_number_does_not_count():
+    (value, low, high), nothing = study.estimates(
+        np.array([[3.0, np.nan], [5.0, np.nan], [np.nan, np.nan]])
+    )
+    assert value == 4
+    assert 3 <= low <= high <= 5
+    assert np.isnan(nothing).all()
+
+
+def test_true_colors_at_points_help_a_model_with_bins(photo_folder):
+    source = sources.open_source(photo_folder)
+    decibels = study.measure(
+        Colorizer(tiny.model()), source, [0, 20], size=32, seed=0, on_done=_ignored
+    )
+    none, twenty = decibels.everywhere.mean(axis=0)
+    assert twenty > none + 1
+
+
 def test_a_model_that_takes_no_hints_is_refused(photo_folder, tmp_path, capsys):
-    release.save(tiny.model(), tmp_path / "model", card="")
+    release.save(tiny.model(tiny.REGRESSION), tmp_path / "model", card="")
     command = [str(photo_folder), "--model", str(tmp_path / "model"), "--size", "32"]
     figure = tmp_path / "hints.png"
     assert study.main([*command, "--quiet", "-o", str(figure)]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert "zhang2016 takes lightness alone" in told
+    assert "zhang2016 has neither bins nor an input for hints" in told
     assert not figure.exists()
 
 

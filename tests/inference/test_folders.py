@@ -11,7 +11,8 @@ import tifffile
 from PIL import Image
 
 from jaxcolor import images
-from jaxcolor.inference import folders
+from jaxcolor.inference import folders, forms
+from jaxcolor.inference.adjustments import Look
 from jaxcolor.inference.colorizer import Colorizer
 from tests import tiny
 
@@ -195,7 +196,7 @@ def test_a_batch_holds_one_shape_only(tmp_path):
     batches = []
 
     class Recorder(Colorizer):
-        def colorize(self, photos):
+        def colorize(self, photos, **_):
             batches.append([self.view_shape(photo) for photo in photos])
             return photos
 
@@ -278,7 +279,7 @@ def test_of_two_runs_at_once_each_file_is_written_by_one(tmp_path, existing):
     class Slower(Colorizer):
         """While it works, another run writes the result."""
 
-        def colorize(self, photos):
+        def colorize(self, photos, **_):
             _write(tmp_path / "out" / "a.jpg", seed=5)
             return photos
 
@@ -308,7 +309,7 @@ def test_whatever_the_network_raises_fails_that_photograph_only(tmp_path, error)
     bad = images.load(tmp_path / "in" / "2.png").rgb
 
     class Fragile(Colorizer):
-        def colorize(self, photos):
+        def colorize(self, photos, **_):
             if any(np.array_equal(photo, bad) for photo in photos):
                 raise error
             return photos
@@ -380,3 +381,41 @@ def test_a_fifo_that_is_given_is_refused_at_once(colorizer, tmp_path):
     os.mkfifo(tmp_path / "a.jpg")
     (outcome,) = _run(colorizer, [tmp_path / "a.jpg"], tmp_path / "out")
     assert outcome.reason.endswith("a.jpg: not a regular file")
+
+
+def test_variants_are_files_with_a_number(colorizer, tmp_path):
+    source = _write(tmp_path / "a.png", (40, 31))
+    form = forms.Form(variants=2)
+    jobs = folders.plan([source], tmp_path / "out", **SETTINGS, form=form).jobs
+    outcomes = folders.colorize_files(colorizer, jobs, batch_size=2, **SETTINGS)
+    assert [outcome.reason for outcome in outcomes] == [None, None]
+    assert _files(tmp_path / "out") == ["a_1.png", "a_2.png"]
+    pictures = [np.asarray(Image.open(tmp_path / "out" / f"a_{n}.png")) for n in (1, 2)]
+    assert np.any(pictures[0] != pictures[1])
+    for n, picture in enumerate(pictures):
+        expected = colorizer(source, look=Look(variant=n))
+        np.testing.assert_array_equal(picture, expected)
+
+
+def test_a_sheet_shows_the_photograph_and_its_variants(colorizer, tmp_path):
+    source = _write(tmp_path / "a.png", (40, 31))
+    form = forms.Form(variants=2, on_sheet=True, compares=True)
+    jobs = folders.plan([source], tmp_path / "out", **SETTINGS, form=form).jobs
+    list(folders.colorize_files(colorizer, jobs, batch_size=1, **SETTINGS))
+    sheet = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+    looks = [Look(variant=n) for n in (0, 1)]
+    parts = [np.asarray(Image.open(source))]
+    parts += [colorizer(source, look=look) for look in looks]
+    np.testing.assert_array_equal(sheet, np.concatenate(parts, axis=1))
+
+
+def test_a_result_says_what_made_its_colors(colorizer, tmp_path):
+    source = _write(tmp_path / "a.jpg")
+    jobs = folders.plan([source], tmp_path / "out", **SETTINGS).jobs
+    list(
+        folders.colorize_files(
+            colorizer, jobs, batch_size=1, mark="jaxcolor, model mine", **SETTINGS
+        )
+    )
+    xmp = images.load(tmp_path / "out" / "a.jpg").xmp
+    assert b'AISystemUsed="jaxcolor, model mine"' in xmp
