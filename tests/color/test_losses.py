@@ -216,7 +216,7 @@ def test_l2_is_half_the_mean_squared_distance():
 
 def test_l1_is_the_mean_sum_of_absolute_differences():
     predicted = jnp.array([[[3.0, -4.0], [1.0, 1.0]]])
-    target = jnp.array([[[0.0, 0.0], [1.0, 2.0]]])
-    assert losses.l1(predicted, target) == (7 + 1) / 2
+    target = jnp.array([[[0.0, 0.0], [0.5, 2.0]]])
+    assert losses.l1(predicted, target) == (7 + 1.5) / 2
     slope = jax.jit(jax.grad(losses.l1))(predicted, target)
-    np.testing.assert_array_equal(slope, [[[0.5, -0.5], [0, -0.5]]])
+    np.testing.assert_array_equal(slope, [[[0.5, -0.5], [0.5, -0.5]]])
