@@ -298,6 +298,8 @@ def measure(
         (colorizers[name],) = decoding_sweep.colorizers(release.load(path), [None])
         if colorizers[name].gamut is None:
             raise ValueError(f"{name} predicts ab itself; wanted a model with bins")
+        if colorizers[name].decoding.rebalancing_lambda is None:
+            raise ValueError(f"the prior of {name} is unknown; wanted a model with one")
     # For each model one pass per temperature and one for the survey; two by entropy.
     total = len(source) * (len(named) * (1 + len(TEMPERATURES)) + 2)
     with progress.bar(total, unit="picture", is_hidden=arguments.quiet) as bar:

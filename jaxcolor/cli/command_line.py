@@ -16,6 +16,7 @@ from jaxcolor.cli import (
     evaluate,
     extras,
     finetune,
+    import_weights,
     prepare,
     prior,
     release,
@@ -39,6 +40,7 @@ COMMANDS = {
     "sweep": sweep.COMMAND,
     "sweep-train": sweep_train.COMMAND,
     "release": release.COMMAND,
+    "import": import_weights.COMMAND,
     "train-classifier": train_classifier.COMMAND,
 }
 

@@ -53,18 +53,15 @@ def _release(arguments: Namespace) -> int:
         coherence=arguments.coherence,
     )
     model = model._replace(description=described)
-    training = model.provenance.get("training_photographs")
-    source = model.provenance.get("config", {}).get("data", {}).get("source")
-    counted = model.provenance.get("prior")
+    origin = model_card.origin(model.description, model.provenance)
     card = model_card.text(
         model.description,
         name=arguments.name or arguments.output.name,
-        data=f"Trained on {training} photographs of `{source}`.",
-        prior=counted
-        and f"Its prior was counted on {counted['images']} of `{counted['source']}`.",
+        data=origin.data,
+        prior=origin.prior,
         results=results,
-        license_name=arguments.license,
-        notes=notes,
+        license_name=arguments.license or origin.license_name,
+        notes="\n".join(filter(None, (origin.notes, notes))),
     )
     release.save(
         model,

@@ -194,7 +194,7 @@ def _provenance(arguments: Namespace, own: Any) -> dict[str, Any]:
         "models": {
             Path(arguments.model).name: {
                 "path": arguments.model,
-                "sha256": manifests.hash_of_model(arguments.model),
+                "sha256": manifests.hash_of(arguments.model),
                 **own.decoding._asdict(),
             }
         },

@@ -22,7 +22,8 @@ class Decoding(NamedTuple):
             head without a distribution.
         rebalancing_lambda: lambda that the posterior is moved to, whatever lambda the
             network was trained with; lower is more vivid, higher more muted. None for
-            a head without a distribution.
+            a head without a distribution, and for a posterior as it was trained, which
+            is all that a model without a known prior allows.
         coherence: 0 leaves each cell by itself, 1 spreads colors over what looks like
             one object, see `jaxcolor.color.coherence`.
     """

@@ -36,7 +36,7 @@ Terms = dict[str, Array]
 """Means over the pixels of an image: "loss", and what is logged beside it."""
 
 Prior = Float[np.ndarray, " q"] | BinWeights | None
-"""Share of each bin in the training set; None for a head without bins."""
+"""Share of each bin in the training set; None for a head without bins, or unknown."""
 
 
 @runtime_checkable
@@ -140,14 +140,17 @@ class Bins(NamedTuple):
         return gamut.from_srgb(spacing=self.spacing)
 
     def check_decoding(self, decoding: Decoding) -> None:
-        """Refuses a decoding that lacks a setting.
+        """Refuses a decoding that lacks a temperature.
+
+        Without a lambda the posterior is decoded as it was trained.
 
         Raises:
-            ValueError: naming it.
+            ValueError: there is none.
         """
-        if None in decoding:
-            null = decoding._fields[decoding.index(None)]
-            raise ValueError(f"{null} is missing; wanted one, as the model has bins")
+        if decoding.temperature is None:
+            raise ValueError(
+                "temperature is missing; wanted one, as the model has bins"
+            )
 
     def make_terms(
         self, prior: Prior, *, gray_threshold: float | None
@@ -189,8 +192,16 @@ class Bins(NamedTuple):
         return np.log(weighted / weighted.sum()).astype(np.float32)
 
     def decoder(self, decoding: Decoding, prior: Prior) -> "BinsDecoder":
-        """Returns the decoder of a decoding, its arrays on the device."""
+        """Returns the decoder of a decoding, its arrays on the device.
+
+        Args:
+            decoding: with a lambda only if there is a prior.
+            prior: of the training set; None if it is unknown.
+        """
         temperature, shares = jax.device_put((np.float32(decoding.temperature), prior))
+        if decoding.rebalancing_lambda is None:
+            ones = jnp.ones(self.outputs)
+            return BinsDecoder(self.gamut, temperature, ones, ones)
         lambdas = (self.training_lambda, decoding.rebalancing_lambda)
         return BinsDecoder(self.gamut, temperature, *_class_weights(lambdas, shares))
 

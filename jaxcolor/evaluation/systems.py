@@ -75,7 +75,7 @@ def load(
         rebalancing_lambda=rebalancing_lambda,
         coherence=coherence,
     )
-    provenance = {"path": str(model), "sha256": manifests.hash_of_model(model)}
+    provenance = {"path": str(model), "sha256": manifests.hash_of(model)}
     return of_colorizer(colorizer)._replace(provenance=provenance)
 
 

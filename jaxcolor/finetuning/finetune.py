@@ -91,6 +91,11 @@ def tune(request: Request, *, tell: Callable[[str], object]) -> Outcome:
             f"{request.model} predicts {model.description.head.about}; wanted a model"
             " with bins"
         )
+    if model.prior is None:
+        raise ValueError(
+            f"the prior of {request.model} is unknown; wanted a model with one"
+            " (jaxcolor import --prior adds it)"
+        )
     album = _album(request)
     tell(albums.summary(album))
     folder = request.workdir.absolute()
@@ -125,7 +130,7 @@ def _album(request: Request) -> Album:
     """Returns the photographs: copied at the first start, then the same."""
     asked = {
         "photographs": str(request.photographs.absolute()),
-        "model": manifests.hash_of_model(request.model),
+        "model": manifests.hash_of(request.model),
     }
     path, folder = request.workdir / RECORD, request.workdir / PHOTOGRAPHS
     if path.exists():
@@ -193,7 +198,7 @@ def _release(
     provenance |= {
         "finetuned_from": {
             "name": request.name,
-            "sha256": manifests.hash_of_model(request.model),
+            "sha256": manifests.hash_of(request.model),
         },
         "photographs": album._asdict(),
     }

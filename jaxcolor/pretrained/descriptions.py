@@ -136,8 +136,15 @@ def with_decoding(
         coherence: of colors; likewise.
 
     Raises:
-        ValueError: a setting is out of range, or means nothing to the model.
+        ValueError: a setting is out of range, means nothing to the model, or is a
+            lambda where the prior is unknown.
     """
+    is_unknown = description.head.gamut is not None and not has_prior(description)
+    if is_unknown and rebalancing_lambda is not None:
+        raise ValueError(
+            f"rebalancing_lambda is {rebalancing_lambda}; wanted none, as the prior of"
+            " the model is unknown (jaxcolor import --prior adds one)"
+        )
     decoding = decode.replaced(
         description.decoding,
         temperature=temperature,
@@ -147,6 +154,16 @@ def with_decoding(
     found = description._replace(decoding=decoding)
     check_decoding(found)
     return found
+
+
+def has_prior(description: Description) -> bool:
+    """Returns whether a model has the shares of its bins in the training set.
+
+    A model with bins may have been published without them. It has no rebalancing
+    lambda then: its posterior cannot be moved.
+    """
+    has_bins = description.head.gamut is not None
+    return has_bins and description.decoding.rebalancing_lambda is not None
 
 
 def check_decoding(description: Description) -> None:
@@ -195,7 +212,7 @@ def check_arrays(
     Args:
         description: of the model.
         variables: flat, by names such as "params/conv1_1/kernel".
-        prior: of a model with bins.
+        prior: of a model with bins; None if `has_prior` is false.
 
     Raises:
         ValueError: an array is missing, unknown, has the wrong shape, or has numbers
@@ -213,7 +230,12 @@ def check_arrays(
             raise ValueError(
                 f"neighbors is {neighbors}; wanted at most the {head.outputs} bins"
             )
-        _check_prior(prior, len(head.gamut.centers))
+        if has_prior(description):
+            _check_prior(prior, len(head.gamut.centers))
+        elif prior is not None:
+            raise ValueError(
+                "rebalancing_lambda is missing, but the weights hold prior"
+            )
 
 
 def check_variables(

@@ -1,9 +1,13 @@
 """The model card of a released model: the text of its `README.md`."""
 
 import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from jaxcolor.color.heads import Bins
 from jaxcolor.pretrained import descriptions
 from jaxcolor.pretrained.descriptions import Description
+from jaxcolor.pretrained.importers import released_files
 
 # True of every model of this kind, whatever it was trained on.
 LIMITS = """\
@@ -47,6 +51,92 @@ NUMBERS = {
     "temperature": ("temperature", "{temperature:g}"),
     "coherence": ("coherence", "{coherence:g}"),
 }
+
+
+# Sections of the card of an imported model.
+IMPORTED = """\
+## Origin
+
+{about}
+
+Imported from the {format} file `{file}` (SHA-256 `{sha256}`), of which no code was run.
+Kernels and statistics are those of the file.
+"""
+RELEASED = """\
+The weights are those of the authors' `{name}`: {about}. The authors host the file at
+<{url}> and
+license their repository, richzhang/colorization, under the BSD 2-Clause License
+({copyright})."""
+UNKNOWN_FILE = """\
+The file is not a released one whose SHA-256 is known: how it was trained, how well, and
+under which license it may be used, is unknown."""
+ASSUMED_LAMBDA = " It is assumed that the training λ was {:g}."
+UNKNOWN_PRIOR = """\
+The file does not hold the prior, the share of each bin in the training set. So the
+posterior is decoded at the training λ, and `--rebalancing-lambda` is refused;
+`jaxcolor import --prior FILE` adds a prior."""
+TORCH_TEMPERATURE = """\
+## Temperature
+
+The authors' network for PyTorch has no temperature: it decodes at T = 1, and this model
+does so by default. Whether its last layer already contains the factor 1/T of the Caffe
+network, 2.606, is not documented. If the colors are dull, try `--temperature 0.38`, the
+paper's.
+"""
+
+
+class Origin(NamedTuple):
+    """What the provenance of a model says, as arguments of `text`.
+
+    Attributes:
+        data: a sentence on the training photographs.
+        prior: a sentence on the source of the prior; None for a head without bins.
+        license_name: of the weights; None if it does not say.
+        notes: Markdown with sections; None if it has none.
+    """
+
+    data: str
+    prior: str | None
+    license_name: str | None
+    notes: str | None
+
+
+def origin(description: Description, provenance: Mapping[str, Any]) -> Origin:
+    """Returns what the provenance of a trained or of an imported model says."""
+    counted = provenance.get("prior")
+    imported = provenance.get("imported")
+    if imported is None:
+        training = provenance.get("training_photographs")
+        source = provenance.get("config", {}).get("data", {}).get("source")
+        data = f"Trained on {training} photographs of `{source}`."
+        return Origin(data, counted and _counted(counted), None, None)
+    prior = None
+    if description.head.gamut is not None:
+        prior = _counted(counted) if counted else UNKNOWN_PRIOR
+    known = released_files.BY_SHA256.get(imported["sha256"])
+    if known:
+        data = "Trained by the authors on the 1.3 million photographs of ImageNet."
+        about = RELEASED.format_map(
+            known._asdict() | {"copyright": released_files.COPYRIGHT}
+        )
+    else:
+        data, about = "Trained on unknown photographs.", UNKNOWN_FILE
+        if isinstance(description.head, Bins):
+            about += ASSUMED_LAMBDA.format(description.head.training_lambda)
+    notes = IMPORTED.format_map({**imported, "about": about})
+    if imported["format"] == "PyTorch" and description.head.gamut is not None:
+        notes += f"\n{TORCH_TEMPERATURE}"
+    return Origin(data, prior, released_files.LICENSE if known else None, notes)
+
+
+def _counted(prior: Mapping[str, Any]) -> str:
+    """Returns a sentence on the source of a prior."""
+    if "images" in prior:
+        return f"Its prior was counted on {prior['images']} of `{prior['source']}`."
+    sentence = f"Its prior is that of `{prior['source']}`"
+    if prior.get("sha256") == released_files.PRIOR_SHA256:
+        sentence += ", the authors' own"
+    return f"{sentence} (SHA-256 `{prior.get('sha256')}`)."
 
 
 def text(
@@ -112,10 +202,14 @@ def _method(description: Description) -> str:
 
 def _use(description: Description) -> str:
     options = ""
-    if description.decoding.temperature is not None:
+    if description.decoding.rebalancing_lambda is not None:
         options = (
             "\n`--rebalancing-lambda`, from 0 to 1: lower is more vivid, higher more"
-            " muted.\n`--temperature`: 1 gives the mean of the predicted distribution,"
+            " muted."
+        )
+    if description.decoding.temperature is not None:
+        options += (
+            "\n`--temperature`: 1 gives the mean of the predicted distribution,"
             " smooth and often\npaler; values near 0 give the most likely color, patchy"
             " and often more vivid.\n"
         )

@@ -15,9 +15,11 @@ import safetensors
 import safetensors.numpy
 from jaxtyping import Float, PyTree
 
+from jaxcolor.color.heads import Bins
 from jaxcolor.models.interface import Network
 from jaxcolor.pretrained import descriptions, records
 from jaxcolor.pretrained.descriptions import Description
+from jaxcolor.pretrained.importers import published_colorizers
 from jaxcolor.runtime import atomic
 
 FORMAT_VERSION = 2
@@ -55,7 +57,8 @@ class Pretrained(NamedTuple):
         description: what it is.
         network: applied as `network.apply(variables, lightness, train=False)`.
         variables: params and batch_stats, float32 NumPy arrays.
-        prior: share of each bin in the training set; None for a head without bins.
+        prior: share of each bin in the training set; None for a head without bins, and
+            where it is unknown.
         provenance: where it comes from, as JSON values: step, data, versions ...
     """
 
@@ -73,12 +76,13 @@ def locate(path: str | Path) -> Path:
 
 
 def load(path: str | Path) -> Pretrained:
-    """Returns the model of a released folder or of a training workdir.
+    """Returns the model of a released folder, a training workdir or an authors' file.
 
     Args:
         path: a folder. Of a training, `WORKDIR` loads the checkpoint with the smallest
             validation loss, `WORKDIR@STEP` that of a step; "bundled" loads the bundled
-            model.
+            model. Or a file, see `published_colorizers.read`, whose prior is unknown,
+            see `with_prior`.
 
     Raises:
         ValueError: there is no model there, or it is damaged.
@@ -91,9 +95,11 @@ def load(path: str | Path) -> Pretrained:
         if step is not None:
             raise ValueError(f"{folder} is a released model: it has no step {step}")
         return _load_released(folder)
+    if Path(path).is_file():
+        return _load_file(Path(path))
     if folder == BUNDLED:
         raise ValueError("there is no bundled model: this jaxcolor came without one")
-    wanted = f"a folder with {CONFIG}, or a training workdir"
+    wanted = f"a folder with {CONFIG}, a training workdir, or a .pth or .caffemodel"
     raise ValueError(f"no model at {folder}: wanted {wanted}")
 
 
@@ -111,6 +117,39 @@ def assemble(
     """
     flat = descriptions.flatten(variables)
     return _assembled(description, flat, prior=prior, provenance=provenance)
+
+
+def with_prior(
+    pretrained: Pretrained, prior: Float[np.ndarray, "..."], *, source: dict[str, Any]
+) -> Pretrained:
+    """Returns a model whose prior was unknown with its prior, and so with a lambda.
+
+    Its decoding stays what it was: the lambda is that of the training.
+
+    Args:
+        pretrained: a model with bins.
+        prior: share of each bin in the training set.
+        source: of the prior, as JSON values, for the provenance.
+
+    Raises:
+        ValueError: the model has no bins, or a prior already, or the prior is no
+            distribution over its bins.
+    """
+    description = pretrained.description
+    head = description.head
+    if not isinstance(head, Bins):
+        raise ValueError(
+            f"got a prior; wanted none, as the model predicts {head.about}"
+        )
+    if pretrained.prior is not None:
+        raise ValueError("got a prior; wanted none, as the model has one")
+    decoding = description.decoding._replace(rebalancing_lambda=head.training_lambda)
+    return assemble(
+        description._replace(decoding=decoding),
+        variables=pretrained.variables,
+        prior=prior,
+        provenance={**pretrained.provenance, "prior": source},
+    )
 
 
 def _assembled(
@@ -200,6 +239,19 @@ def _load_released(folder: Path) -> Pretrained:
         raise ValueError(f"{folder}: {error}") from error
 
 
+def _load_file(path: Path) -> Pretrained:
+    found = published_colorizers.read(path)
+    try:
+        return assemble(
+            found.description,
+            variables=found.variables,
+            prior=None,
+            provenance=found.provenance,
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
 def _load_workdir(folder: Path, step: int | None) -> Pretrained:
     # Orbax takes seconds to import, and a released model does not need it.
     from jaxcolor.runtime import checkpoints
@@ -272,8 +324,9 @@ def _tensors(pretrained: Pretrained, dtype: str) -> dict[str, np.ndarray]:
     tensors = descriptions.flatten(pretrained.variables)
     bins = pretrained.description.head.gamut
     if bins is not None:
-        tensors["prior"] = pretrained.prior
         tensors["centers"] = bins.centers
+    if pretrained.prior is not None:
+        tensors["prior"] = pretrained.prior
     # The file has the bytes as they lie in memory, whatever the strides say.
     tensors = {
         name: np.ascontiguousarray(x, np.float32) for name, x in sorted(tensors.items())

@@ -64,9 +64,19 @@ def test_a_regression_has_no_use_for_a_threshold_or_a_temperature():
         Regression().check_decoding(OF_BINS)
 
 
-def test_a_head_with_bins_needs_all_of_a_decoding():
-    with pytest.raises(ValueError, match="rebalancing_lambda is missing; wanted one"):
-        BINS.check_decoding(OF_BINS._replace(rebalancing_lambda=None))
+def test_a_head_with_bins_needs_a_temperature():
+    with pytest.raises(ValueError, match="temperature is missing; wanted one"):
+        BINS.check_decoding(OF_BINS._replace(temperature=None))
+
+
+def test_without_a_lambda_a_posterior_is_decoded_as_it_was_trained():
+    logits = jnp.asarray(np.random.default_rng(5).normal(size=(3, BINS.outputs)))
+    decoder = BINS.decoder(OF_BINS._replace(rebalancing_lambda=None), None)
+    np.testing.assert_array_equal(decoder.move(logits), logits)
+    sharp = special.softmax(np.float64(logits) / OF_BINS.temperature, axis=-1)
+    # float32.
+    found = decoder.ab(decoder.move(logits))
+    np.testing.assert_allclose(found, sharp @ BINS.gamut.centers, atol=1e-3)
 
 
 def test_a_composition_keeps_the_lightness_of_colors_outside_srgb():

@@ -6,11 +6,12 @@ import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxcolor import models
+from jaxcolor import Colorizer, models
 from jaxcolor.color.sigmoid_uv import SigmoidUv
 from jaxcolor.evaluation import manifests
 from jaxcolor.pretrained import descriptions, model_card, release
@@ -238,6 +239,10 @@ def test_an_argument_of_a_wrong_kind_is_refused(released, argument, value, messa
             {"temperature": None},
             "temperature is missing; wanted one, as the model has bins",
         ),
+        (
+            {"rebalancing_lambda": None},
+            "rebalancing_lambda is missing, but the weights hold prior",
+        ),
         ({"spacing": 5.0}, r"centers have shape \(313, 2\); spacing 5.0 has"),
         (
             {"arguments": {**tiny.BINS.arguments, "width": 0.25}},
@@ -457,3 +462,61 @@ def test_a_training_workdir_is_never_overwritten(model, workdir):
     with pytest.raises(ValueError, match="is not a released model"):
         release.save(model, folder, card="", overwrite=True)
     assert (folder / "checkpoints").is_dir()
+
+
+@pytest.fixture(scope="module")
+def without_prior(model):
+    """The model as it would be published without its prior."""
+    return release.assemble(
+        tiny.decoded_by(rebalancing_lambda=None),
+        variables=model.variables,
+        prior=None,
+        provenance={},
+    )
+
+
+def test_a_model_without_its_prior_is_saved_and_loaded(without_prior, tmp_path):
+    release.save(without_prior, tmp_path / "model", card="card\n")
+    loaded = release.load(tmp_path / "model")
+    assert loaded.prior is None
+    assert loaded.description == without_prior.description
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["rebalancing_lambda"] is None
+
+
+def test_a_model_without_its_prior_refuses_a_lambda(without_prior):
+    with pytest.raises(
+        ValueError, match=r"rebalancing_lambda is 0\.4; wanted none, as"
+    ):
+        Colorizer(without_prior, rebalancing_lambda=0.4)
+    Colorizer(without_prior, temperature=0.5)
+
+
+def test_a_prior_added_later_makes_the_same_model(without_prior, model):
+    found = release.with_prior(without_prior, model.prior, source={"source": "a"})
+    # The lambda of the training, so that nothing moves until another one is asked for.
+    assert found.description == model.description
+    assert found.provenance["prior"] == {"source": "a"}
+    lightness = jnp.asarray(np.random.default_rng(0).uniform(0, 100, (1, 8, 8)))
+    ab = [Colorizer(each).ab(lightness) for each in (found, without_prior)]
+    # The two differ by a logarithm of one.
+    np.testing.assert_allclose(*ab, atol=1e-3)
+    moved = Colorizer(found, rebalancing_lambda=0.1).ab(lightness)
+    np.testing.assert_array_equal(
+        moved, Colorizer(model, rebalancing_lambda=0.1).ab(lightness)
+    )
+
+
+def test_a_prior_that_cannot_be_added_is_refused(without_prior, model):
+    for prior, message in (
+        (np.ones(313), "prior is no distribution"),
+        (np.ones(9) / 9, r"prior has shape \(9,\); wanted \(313,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            release.with_prior(without_prior, prior, source={})
+    with pytest.raises(ValueError, match="wanted none, as the model has one"):
+        release.with_prior(model, model.prior, source={})
+    with pytest.raises(
+        ValueError, match="wanted none, as the model predicts ab itself"
+    ):
+        release.with_prior(tiny.model(tiny.REGRESSION), model.prior, source={})

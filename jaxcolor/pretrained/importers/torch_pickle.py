@@ -80,7 +80,24 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         ".safetensors": safetensors.numpy.load_file,
         ".npz": _read_npz,
     }
-    reader = readers.get(suffix, _read_torch)
+    return _read(path, readers.get(suffix, _read_torch))
+
+
+def read_state(path: str | Path) -> dict[str, np.ndarray]:
+    """Reads the tensors of a file of PyTorch, whatever it is called.
+
+    Args:
+        path: of a dictionary of tensors, in the format of today or of before 1.6.
+
+    Raises:
+        ValueError: it is no such file, or damaged.
+    """
+    return _read(Path(path), _read_torch)
+
+
+def _read(
+    path: Path, reader: Callable[[Path], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
     try:
         return reader(path)
     # A damaged pickle may lead anywhere.

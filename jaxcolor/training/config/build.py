@@ -125,8 +125,14 @@ def _check_extra_inputs(config: Config, made: Objective, module: Network) -> Non
 
 def _check_decoding(config: Config) -> None:
     """Refuses a decoding that a release of this config could not have."""
+    its, mixed = head(config), config.release.rebalancing_lambda
     try:
         descriptions.check_decoding(description(config))
+        # Only models that were published without their prior go without.
+        if its.gamut is not None and mixed is None:
+            raise ValueError(
+                "rebalancing_lambda is missing; wanted one, as the model has bins"
+            )
     except ValueError as error:
         raise ValueError(f"config.release.{error}") from error
 

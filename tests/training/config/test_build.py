@@ -73,6 +73,13 @@ def test_a_classification_without_a_temperature_is_refused():
         build.check(config(release__temperature=None))
 
 
+def test_a_classification_without_a_lambda_of_decoding_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^config\.release\.rebalancing_lambda is mis"
+    ):
+        build.check(config(release__rebalancing_lambda=None))
+
+
 def guided(**changes):
     """Returns siggraph17 with changes, as `config`."""
     named = {name.replace("__", "."): value for name, value in changes.items()}
