@@ -280,8 +280,8 @@ colorizers = {name: Colorizer(model) for name, (model, _) in trained.items()}
 # The photograph is one of the six, so every tiny network has seen pieces of it, with
 # their colors. The bundled model has not; it has learned from 26,000 others. The tiny
 # networks know six photographs so far: what is right here is remembered, and each would
-# do better with the photographs and the days of its full recipe. The bundled model gives
-# the flower another color than it has, which is as plausible from lightness alone.
+# do better with the photographs and the days of its full recipe. The bundled model
+# gives the flower another color than it has, as plausible from lightness alone.
 
 
 # %%
@@ -343,11 +343,13 @@ def mean_chroma(pixels):
 
 # %%
 model, _ = trained["larsson2016"]
-faded = colorizers["larsson2016"]
-of_hue = jax.nn.softmax(faded.logits_of(photo)[..., : model.description.head.bins])
-agreement = np.asarray(hue_chroma.circular_mean(of_hue)[..., 1])
+head = model.description.head
+outputs = colorizers["larsson2016"].logits_of(photo)
+hue, length = jnp.moveaxis(
+    hue_chroma.circular_mean(jax.nn.softmax(outputs[..., : head.bins])), -1, 0
+)
 figure = plots.maps(
-    {"agreement of hues": agreement},
+    {"agreement of hues": np.asarray(length)},
     columns=1,
     unit="length of the mean vector",
     is_logarithmic=False,
@@ -355,13 +357,12 @@ figure = plots.maps(
 Image(plots.png(figure))
 
 # %% [markdown]
-# The mean chroma with and without fading, in CIELAB units:
+# The chroma of HSV, from 0 to 1, before and after fading; means over the picture:
 
 # %%
-head = model.description.head._replace(fading=0.0)
-unfaded = Colorizer(model._replace(description=model.description._replace(head=head)))
-found = {"faded": faded(photo), "not faded": unfaded(photo), "truth": photo}
-{name: round(mean_chroma(x), 1) for name, x in found.items()}
+chroma = hue_chroma.median(jax.nn.softmax(outputs[..., head.bins :]))
+faded = hue_chroma.faded(chroma, length, fading=head.fading)
+{"before": round(float(chroma.mean()), 3), "after": round(float(faded.mean()), 3)}
 
 # %% [markdown]
 # ## Iizuka et al.: a class beside the color
