@@ -176,7 +176,7 @@ unseen = square(data.rocket(), top=0, left=100, side=427, size=256)
 # %% [markdown]
 # ## Train
 #
-# `train_quickly` does what `jaxcolor train` does, without files: it reads the config,
+# `train_quickly` does what `jaxcolor train` does, without files: from a config it
 # builds network, objective and optimizer, and repeats the train step. The optimizer and
 # the learning rate are the same for all methods. Most of the time goes into compiling
 # the step, so two methods are trained at a time.
@@ -213,10 +213,13 @@ def prior_of(head):
     return np.asarray(counts / counts.sum())
 
 
-def train_quickly(name):
+def settings_of(name):
     own = OVERRIDES | OVERRIDES_OF.get(name, {})
     overrides = [f"--config.{setting}={x}" for setting, x in own.items()]
-    settings = config.reading.read(f"small/{name}", overrides)
+    return config.reading.read(f"small/{name}", overrides)
+
+
+def train_quickly(settings):
     network = config.build.network(settings, axis_name=None)
     head = config.build.head(settings)
     prior = None if head.gamut is None else prior_of(head)
@@ -262,8 +265,10 @@ def train_quickly(name):
 # First, as it turns on the cache of compiled programs.
 bundled = Colorizer.load()
 names = [name for name in LOSSES if name != "bundled"]
+# Reading a config runs it as a module, which threads must not do at the same time.
+settings = [settings_of(name) for name in names]
 with ThreadPoolExecutor(max_workers=2) as pool:
-    trained = dict(zip(names, pool.map(train_quickly, names), strict=True))
+    trained = dict(zip(names, pool.map(train_quickly, settings), strict=True))
 colorizers = {name: Colorizer(model) for name, (model, _) in trained.items()}
 {name: round(loss, 3) for name, (_, loss) in trained.items()}
 
@@ -275,7 +280,8 @@ colorizers = {name: Colorizer(model) for name, (model, _) in trained.items()}
 # The photograph is one of the six, so every tiny network has seen pieces of it, with
 # their colors. The bundled model has not; it has learned from 26,000 others. The tiny
 # networks know six photographs so far: what is right here is remembered, and each would
-# do better with the photographs and the days of its full recipe.
+# do better with the photographs and the days of its full recipe. The bundled model
+# gives the flower another color than it has, as plausible from lightness alone.
 
 
 # %%
@@ -310,12 +316,14 @@ Image(plots.jpeg(plots.photographs(pictures, columns=3, marked={})))
 # ## Regression: the mean
 #
 # `l2`, `dahl2016` and `iizuka2016` predict one color, with a squared loss. The best
-# answer is then the mean of all colors that are plausible, which is grayer than most of
-# them, and there is no distribution to go back to. The absolute loss of `siggraph17`
-# leads to the median instead.
+# answer is then the mean of all colors that are plausible: of an orange and a blue, a
+# brownish gray. There is no distribution to go back to. The absolute loss of
+# `siggraph17` leads to the median instead.
 #
-# How much grayer, the pictures above tell: their last one is decoded by the mean. This
-# is the mean chroma of each, in CIELAB units.
+# The last picture above, T = 1, is decoded by such a mean, and has one tint where the
+# first has several. It need not be grayer than the most likely color, which can be a
+# gray itself, as in parts of the first sky. This is the mean chroma of each picture, in
+# CIELAB units.
 
 
 # %%
@@ -335,11 +343,13 @@ def mean_chroma(pixels):
 
 # %%
 model, _ = trained["larsson2016"]
-faded = colorizers["larsson2016"]
-of_hue = jax.nn.softmax(faded.logits_of(photo)[..., : model.description.head.bins])
-agreement = np.asarray(hue_chroma.circular_mean(of_hue)[..., 1])
+head = model.description.head
+outputs = colorizers["larsson2016"].logits_of(photo)
+hue, length = jnp.moveaxis(
+    hue_chroma.circular_mean(jax.nn.softmax(outputs[..., : head.bins])), -1, 0
+)
 figure = plots.maps(
-    {"agreement of hues": agreement},
+    {"agreement of hues": np.asarray(length)},
     columns=1,
     unit="length of the mean vector",
     is_logarithmic=False,
@@ -347,13 +357,12 @@ figure = plots.maps(
 Image(plots.png(figure))
 
 # %% [markdown]
-# The mean chroma with and without fading, in CIELAB units:
+# The chroma of HSV, from 0 to 1, before and after fading; means over the picture:
 
 # %%
-head = model.description.head._replace(fading=0.0)
-unfaded = Colorizer(model._replace(description=model.description._replace(head=head)))
-found = {"faded": faded(photo), "not faded": unfaded(photo), "truth": photo}
-{name: round(mean_chroma(x), 1) for name, x in found.items()}
+chroma = hue_chroma.median(jax.nn.softmax(outputs[..., head.bins :]))
+faded = hue_chroma.faded(chroma, length, fading=head.fading)
+{"before": round(float(chroma.mean()), 3), "after": round(float(faded.mean()), 3)}
 
 # %% [markdown]
 # ## Iizuka et al.: a class beside the color
