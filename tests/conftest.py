@@ -20,6 +20,10 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
     atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
+# Each worker of pytest-xdist has a folder of its own: JAX does not write a program at
+# once, and another worker could read half of it.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["JAX_COMPILATION_CACHE_DIR"] += f"/{worker}"
 
 from pathlib import Path
 

@@ -169,6 +169,7 @@ def test_a_squashed_picture_of_the_measured_size_is_noticed(
         assert warned == (name == "wrong")
 
 
+@pytest.mark.slow
 def test_a_models_pictures_have_its_numbers(photo_folder, tmp_path):
     predicted = systems.of_colorizer(Colorizer(tiny.model()))
 

@@ -89,6 +89,7 @@ def _measured(photos):
     )
 
 
+@pytest.mark.slow
 def test_every_method_is_trained_on_the_same_crops(output):
     for name in ("zhang2016", "l2_finetune"):
         assert checkpoints.steps(output / "trainings" / name)[-1] == STEPS
@@ -100,12 +101,14 @@ def test_every_method_is_trained_on_the_same_crops(output):
     assert "| 16 after those of full |" in tuned
 
 
+@pytest.mark.slow
 def test_a_fine_tuning_starts_from_the_training_here(output):
     path = output / "trainings" / "l2_finetune" / "training.json"
     start = json.loads(path.read_text())["initialization"]["checkpoint"]
     assert start == str(output / "trainings" / "zhang2016")
 
 
+@pytest.mark.slow
 def test_the_table_has_our_numbers_beside_the_papers(output):
     text = (output / "comparison.md").read_text()
     (full,) = (
@@ -128,6 +131,7 @@ def test_the_table_has_our_numbers_beside_the_papers(output):
     assert "full minus each other" in text
 
 
+@pytest.mark.slow
 def test_each_figure_has_a_column_for_each_method(output):
     with Image.open(output / "figures" / "cuts.jpg") as figure:
         wide, high = figure.size
@@ -135,6 +139,7 @@ def test_each_figure_has_a_column_for_each_method(output):
     assert wide < high
 
 
+@pytest.mark.slow
 def test_a_second_start_does_nothing_again(
     output, configs, photo_folder, photos, monkeypatch
 ):

@@ -159,6 +159,7 @@ def test_a_prior_of_other_targets_is_refused(uninterrupted, photo_folder, tmp_pa
         loop.train(config, tmp_path, is_quiet=True)
 
 
+@pytest.mark.slow
 def test_a_regression_trains(photo_folder, tmp_path):
     config = tiny.training_config(
         photo_folder,
@@ -344,6 +345,7 @@ def test_an_interrupted_training_by_layer_loses_nothing_and_keeps_what_is_frozen
         np.testing.assert_array_equal(average["var"], averages[0]["var"])
 
 
+@pytest.mark.slow
 def test_a_training_that_learns_nothing_is_warned_about(
     photo_folder, tmp_path, caplog, monkeypatch
 ):
@@ -360,6 +362,7 @@ def test_a_training_that_learns_nothing_is_warned_about(
     assert "still that of a constant prediction" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_contact_sheet_shows_lightness_prediction_and_truth(photo_folder, tmp_path):
     names = ("steps", "log_every", "checkpoint_every", "sheet_every")
     changes = {f"training.{name}": 1 for name in names}

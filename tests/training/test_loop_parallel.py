@@ -45,6 +45,7 @@ def test_a_training_that_makes_values_again_is_the_same(photo_folder, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+@pytest.mark.slow
 def test_ten_skipped_steps_in_a_row_end_a_training(photo_folder, tmp_path):
     # Beyond float32: losses and gradients are finite, the updates are not.
     changes = {

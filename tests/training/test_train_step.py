@@ -69,7 +69,7 @@ def test_terms_of_a_classification_follow_from_dense_codes(objective, weights):
     ab = rng.uniform(-60, 60, (2, 4, 4, 2)).astype(np.float32)
     ab[1] = 1.0  # a gray photograph
     outputs = rng.normal(size=(2, 4, 4, BINS)).astype(np.float32)
-    terms = objective.terms(jnp.asarray(outputs), truth(ab), {})
+    terms = jax.jit(objective.terms)(jnp.asarray(outputs), truth(ab), {})
 
     code = encode.soft_encode(jnp.asarray(ab), GAMUT, neighbors=5, sigma=10.0)
     target = np.asarray(encode.densify(code, bins=BINS), np.float64)
@@ -96,11 +96,11 @@ def test_the_best_constant_prediction_has_the_constant_loss(objective):
     ab = ab.astype(jnp.float32)
     means = jax.tree.map(
         lambda x: x.mean(axis=0),
-        objective.terms(jnp.zeros((3, 8, 8, BINS)), truth(ab), {}),
+        jax.jit(objective.terms)(jnp.zeros((3, 8, 8, BINS)), truth(ab), {}),
     )
     best = jnp.log(jnp.maximum(means["weighted_code"], 1e-12))
     constant = jnp.broadcast_to(best, (3, 8, 8, BINS))
-    reached = objective.terms(constant, truth(ab), {})["loss"].mean()
+    reached = jax.jit(objective.terms)(constant, truth(ab), {})["loss"].mean()
     # Float32 rounding of a mean over 192 pixels.
     np.testing.assert_allclose(reached, objective.constant_loss(means), rtol=1e-5)
 
@@ -118,7 +118,7 @@ def test_the_constant_loss_of_a_regression_is_half_the_variance():
 def test_an_evaluation_counts_valid_photographs_only(
     network, variables, objective, colorize
 ):
-    evaluate = train_step.make_eval_step(network, objective, colorize)
+    evaluate = jax.jit(train_step.make_eval_step(network, objective, colorize))
     rgb = noise(3)
     all_three = evaluate(variables, {"rgb": rgb, "valid": jnp.array([1.0, 1.0, 0.0])})
     two = evaluate(variables, {"rgb": rgb[:2], "valid": jnp.ones(2)})

@@ -57,6 +57,7 @@ def _numbers(found, system):
     return row.numbers
 
 
+@pytest.mark.slow
 def test_gray_is_found_and_the_truth_is_at_chance(folder):
     found = _run(folder, {"brown": _tinted(30.0)})
     truth = _numbers(found, systems.TRUTH)
