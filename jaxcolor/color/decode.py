@@ -50,6 +50,23 @@ def check(decoding: Decoding) -> None:
         raise ValueError(f"coherence is {coherence}; wanted from 0 to 1")
 
 
+def check_single_colors(decoding: Decoding, *, predicted: str) -> None:
+    """Refuses settings that only a distribution over bins of ab has.
+
+    Args:
+        decoding: to check.
+        predicted: what the model predicts instead.
+
+    Raises:
+        ValueError: there is such a setting.
+    """
+    for name in ("temperature", "rebalancing_lambda"):
+        if (value := getattr(decoding, name)) is not None:
+            raise ValueError(
+                f"{name} is {value}; wanted none, as the model predicts {predicted}"
+            )
+
+
 def replaced(
     decoding: Decoding,
     *,

@@ -268,11 +268,7 @@ class Regression(NamedTuple):
         Raises:
             ValueError: there is one.
         """
-        for name in ("temperature", "rebalancing_lambda"):
-            if (value := getattr(decoding, name)) is not None:
-                raise ValueError(
-                    f"{name} is {value}; wanted none, as the model predicts ab itself"
-                )
+        decode.check_single_colors(decoding, predicted="ab itself")
 
     def make_terms(
         self, prior: Prior, *, gray_threshold: float | None

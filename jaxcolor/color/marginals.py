@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxcolor.color import cielab, hue_chroma, rebalance
+from jaxcolor.color import cielab, decode, hue_chroma, rebalance
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 
@@ -78,7 +78,7 @@ class HueChroma(NamedTuple):
         Raises:
             ValueError: there is one.
         """
-        _check_decoding(decoding, "the model predicts hue and chroma")
+        decode.check_single_colors(decoding, predicted="hue and chroma")
 
     def targets(self, lab: Float[Array, "h w 3"]) -> Targets:
         """Returns the targets of an image.
@@ -202,7 +202,7 @@ class AbMarginals(NamedTuple):
         Raises:
             ValueError: there is one.
         """
-        _check_decoding(decoding, "the model predicts a and b by themselves")
+        decode.check_single_colors(decoding, predicted="a and b by themselves")
 
     def targets(self, lab: Float[Array, "h w 3"]) -> Targets:
         """Returns the targets of an image, see `HueChroma.targets`."""
@@ -327,12 +327,6 @@ def _by_distribution(outputs: Float[Array, "*p n"]) -> Float[Array, "*p 2 q"]:
 
 def _probabilities(outputs: Float[Array, "*p n"]) -> Float[Array, "*p 2 q"]:
     return jax.nn.softmax(_by_distribution(outputs))
-
-
-def _check_decoding(decoding: Decoding, reason: str) -> None:
-    for name in ("temperature", "rebalancing_lambda"):
-        if (value := getattr(decoding, name)) is not None:
-            raise ValueError(f"{name} is {value}; wanted none, as {reason}")
 
 
 def _check_threshold(gray_threshold: float | None) -> None:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxcolor.color import decode
 from jaxcolor.color.array_types import Ab, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 
@@ -52,11 +53,7 @@ class SigmoidAb(NamedTuple):
         Raises:
             ValueError: there is one.
         """
-        for name in ("temperature", "rebalancing_lambda"):
-            if (value := getattr(decoding, name)) is not None:
-                raise ValueError(
-                    f"{name} is {value}; wanted none, as the model predicts ab itself"
-                )
+        decode.check_single_colors(decoding, predicted="ab itself")
 
     def make_terms(
         self, prior: object, *, gray_threshold: float | None

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxcolor.color import cielab, losses
+from jaxcolor.color import cielab, decode, losses
 from jaxcolor.color.array_types import Ab, Lab, Lightness, PerPixel, Rgb, Scalar
 from jaxcolor.color.decode import Decoding
 
@@ -64,11 +64,7 @@ class SigmoidUv(NamedTuple):
         Raises:
             ValueError: there is one.
         """
-        for name in ("temperature", "rebalancing_lambda"):
-            if (value := getattr(decoding, name)) is not None:
-                raise ValueError(
-                    f"{name} is {value}; wanted none, as the model predicts UV itself"
-                )
+        decode.check_single_colors(decoding, predicted="UV itself")
 
     def make_terms(
         self, prior: Any, *, gray_threshold: float | None
