@@ -289,7 +289,7 @@ def make_validate(
     ) -> dict[str, Array]:
         crop = parts.recipe.validation.crop
         rgb = packed.center_crops(photographs, indices, crop=crop)
-        return evaluate(variables, rgb, valid)
+        return evaluate(variables, {"rgb": rgb, "valid": valid})
 
     def validate(
         variables: PyTree, photographs: Photographs, positions: Int[np.ndarray, " n"]
