@@ -21,12 +21,12 @@ from jaxcolor.color import (
     losses,
     marginals,
     rebalance,
+    sigmoid_ab,
     sigmoid_uv,
 )
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.gamut import Gamut
-from jaxcolor.color.sigmoid_ab import SigmoidAb
 
 # Smallest share of a bin of which the logarithm is taken: no training photograph may
 # have the bin.
@@ -278,10 +278,7 @@ class Regression(NamedTuple):
         Raises:
             ValueError: there is a threshold; the loss weights all images equally.
         """
-        if gray_threshold is not None:
-            raise ValueError(
-                f"gray_threshold is {gray_threshold}; wanted none for a regression"
-            )
+        losses.check_unweighted(gray_threshold, what="a regression")
 
         def terms(outputs: Float[Array, "h w 2"], lab: Float[Array, "h w 3"]) -> Terms:
             ab = lab[..., 1:]
@@ -325,8 +322,8 @@ BY_NAME: dict[str, Callable[..., Head]] = {
     "ab": Regression,
     "ab_marginals": marginals.AbMarginals,
     "hue_chroma": marginals.HueChroma,
+    "sigmoid_ab": sigmoid_ab.SigmoidAb,
     "sigmoid_uv": sigmoid_uv.SigmoidUv,
-    "sigmoid_ab": SigmoidAb,
 }
 """Heads by their names in released models."""
 

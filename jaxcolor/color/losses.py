@@ -65,6 +65,20 @@ def l1(predicted: Ab, target: Ab) -> Scalar:
     return jnp.mean(jnp.abs(predicted - target).sum(axis=-1))
 
 
+def check_unweighted(gray_threshold: float | None, *, what: str) -> None:
+    """Refuses a threshold of gray images for a loss that weights all images equally.
+
+    Args:
+        gray_threshold: see `heads.Head.make_terms`.
+        what: what the loss is of.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if gray_threshold is not None:
+        raise ValueError(f"gray_threshold is {gray_threshold}; wanted none for {what}")
+
+
 @jax.custom_vjp
 def _soft_cross_entropy(
     logits: Logits, indices: Int[Array, "*p k"], weights: Float[Array, "*p k"]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxcolor.color import cielab, decode, hue_chroma, rebalance
+from jaxcolor.color import cielab, decode, hue_chroma, losses, rebalance
 from jaxcolor.color.array_types import Ab, BinWeights, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 
@@ -103,7 +103,7 @@ class HueChroma(NamedTuple):
         Raises:
             ValueError: there is a threshold; gray cells have no weight for hue anyway.
         """
-        _check_threshold(gray_threshold)
+        losses.check_unweighted(gray_threshold, what="two distributions")
         return lambda outputs, lab: terms(outputs, self.targets(lab))
 
     def constant_loss(self, means: Terms) -> Scalar:
@@ -219,7 +219,7 @@ class AbMarginals(NamedTuple):
         Raises:
             ValueError: there is a threshold; the loss weights all images equally.
         """
-        _check_threshold(gray_threshold)
+        losses.check_unweighted(gray_threshold, what="two distributions")
         return lambda outputs, lab: terms(outputs, self.targets(lab))
 
     def constant_loss(self, means: Terms) -> Scalar:
@@ -327,10 +327,3 @@ def _by_distribution(outputs: Float[Array, "*p n"]) -> Float[Array, "*p 2 q"]:
 
 def _probabilities(outputs: Float[Array, "*p n"]) -> Float[Array, "*p 2 q"]:
     return jax.nn.softmax(_by_distribution(outputs))
-
-
-def _check_threshold(gray_threshold: float | None) -> None:
-    if gray_threshold is not None:
-        raise ValueError(
-            f"gray_threshold is {gray_threshold}; wanted none for two distributions"
-        )

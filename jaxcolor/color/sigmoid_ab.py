@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxcolor.color import decode
+from jaxcolor.color import decode, losses
 from jaxcolor.color.array_types import Ab, Lightness, Scalar
 from jaxcolor.color.decode import Decoding
 
@@ -63,10 +63,7 @@ class SigmoidAb(NamedTuple):
         Raises:
             ValueError: there is a threshold; the loss weights all images equally.
         """
-        if gray_threshold is not None:
-            raise ValueError(
-                f"gray_threshold is {gray_threshold}; wanted none for a regression"
-            )
+        losses.check_unweighted(gray_threshold, what="a regression")
 
         def terms(
             outputs: Float[Array, "h w 2"], lab: Float[Array, "h w 3"]

@@ -74,10 +74,7 @@ class SigmoidUv(NamedTuple):
         Raises:
             ValueError: there is a threshold; the loss weights all images equally.
         """
-        if gray_threshold is not None:
-            raise ValueError(
-                f"gray_threshold is {gray_threshold}; wanted none for a regression"
-            )
+        losses.check_unweighted(gray_threshold, what="a regression")
 
         def terms(
             outputs: Float[Array, "h w 2"], lab: Float[Array, "h w 3"]

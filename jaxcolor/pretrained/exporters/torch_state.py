@@ -9,14 +9,18 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from jaxcolor.color import decode
-from jaxcolor.models import zhang2016
+from jaxcolor.pretrained.importers import (
+    siggraph17_weights,
+    torch_layers,
+    zhang2016_weights,
+)
 from jaxcolor.pretrained.release import Pretrained
 
-NETWORKS = ("siggraph17", "zhang2016")
-"""Networks that the authors released for PyTorch."""
-
-TRANSPOSED = ("conv8_1", "conv9_1", "conv10_1")
-"""Layers that double the size."""
+NAMES = {
+    "siggraph17": siggraph17_weights.torch_names,
+    "zhang2016": zhang2016_weights.torch_names,
+}
+"""Of the networks that the authors released for PyTorch, the names of their layers."""
 
 # The name of the only folder in the file, as PyTorch gives to a file "archive.pth".
 FOLDER = "archive"
@@ -43,9 +47,9 @@ def tensors(model: Pretrained) -> dict[str, np.ndarray]:
         ValueError: the authors have no such network for PyTorch.
     """
     name, arguments = model.description.network, model.description.arguments
-    if name not in NETWORKS:
+    if name not in NAMES:
         raise ValueError(
-            f"the network is {name}; wanted {' or '.join(NETWORKS)}, which the authors"
+            f"the network is {name}; wanted {' or '.join(NAMES)}, which the authors"
             " have for PyTorch"
         )
     if arguments.get("centers_mask"):
@@ -62,15 +66,21 @@ def tensors(model: Pretrained) -> dict[str, np.ndarray]:
     params = model.variables["params"]
     statistics = model.variables["batch_stats"]
     found: dict[str, np.ndarray] = {}
-    for ours, theirs in names(name).items():
+    named = NAMES[name]()
+    for group, order in (
+        (named.convs, torch_layers.HWIO),
+        (named.transposed, torch_layers.HWIO_TRANSPOSED),
+    ):
+        for ours, theirs in group.items():
+            # The reverse of the importer's order of axes.
+            found[f"{theirs}.weight"] = params[ours]["kernel"].transpose(
+                np.argsort(order)
+            )
+            found[f"{theirs}.bias"] = params[ours]["bias"]
+    for ours, theirs in named.norms.items():
+        mean, variance = (statistics[ours][each] for each in ("mean", "var"))
         # The paper's Caffe network has normalizations without parameters.
         layer = params.get(ours, {})
-        if "kernel" in layer:
-            order = (2, 3, 0, 1) if ours in TRANSPOSED else (3, 2, 0, 1)
-            found[f"{theirs}.weight"] = layer["kernel"].transpose(order)
-            found[f"{theirs}.bias"] = layer["bias"]
-            continue
-        mean, variance = (statistics[ours][each] for each in ("mean", "var"))
         found[f"{theirs}.weight"] = layer.get("scale", np.ones_like(mean))
         found[f"{theirs}.bias"] = layer.get("bias", np.zeros_like(mean))
         found[f"{theirs}.running_mean"] = mean
@@ -79,40 +89,6 @@ def tensors(model: Pretrained) -> dict[str, np.ndarray]:
         centers = np.asarray(bins.centers, np.float32).T / decode.AB_SCALE
         found["model_out.weight"] = centers[:, :, None, None]
     return found
-
-
-def names(network: str) -> dict[str, str]:
-    """Returns the authors' name of each layer by ours.
-
-    Source:
-        richzhang/colorization, colorizers/eccv16.py and siggraph17.py: each block is a
-        Sequential, in which ReLUs count.
-    """
-    found = {}
-    for i, block in enumerate(zhang2016.BLOCKS, start=1):
-        for j in range(block.convs):
-            found[f"conv{i}_{j + 1}"] = f"model{i}.{2 * j}"
-        found[f"conv{i}_{block.convs}norm"] = f"model{i}.{2 * block.convs}"
-    if network == "zhang2016":
-        last = {"conv8_1": "0", "conv8_2": "2", "conv8_3": "4", "head": "6"}
-        return found | {ours: f"model8.{place}" for ours, place in last.items()}
-    # Behind conv7, a Sequential begins with a ReLU.
-    return found | {
-        "conv8_1": "model8up.0",
-        "conv3_3_short": "model3short8.0",
-        "conv8_2": "model8.1",
-        "conv8_3": "model8.3",
-        "conv8_3norm": "model8.5",
-        "bins": "model_class.0",
-        "conv9_1": "model9up.0",
-        "conv2_2_short": "model2short9.0",
-        "conv9_2": "model9.1",
-        "conv9_2norm": "model9.3",
-        "conv10_1": "model10up.0",
-        "conv1_2_short": "model1short10.0",
-        "conv10_2": "model10.1",
-        "head": "model_out.0",
-    }
 
 
 def written(arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -47,9 +47,7 @@ def of_torch(
     Raises:
         ValueError: they are another network's.
     """
-    trunk = zhang2016_weights.trunk_names()
-    names = Names({**trunk.convs, **CONVS}, TRANSPOSED, {**trunk.norms, **NORMS})
-    found = torch_layers.variables(tensors, names, path=path, wanted=TORCH)
+    found = torch_layers.variables(tensors, torch_names(), path=path, wanted=TORCH)
     params = found["params"]
     arguments = {
         "width": zhang2016_weights.width_of(params["conv1_1"]),
@@ -58,3 +56,9 @@ def of_torch(
         "momentum": MOMENTUM,
     }
     return arguments, found
+
+
+def torch_names() -> Names:
+    """Returns the authors' names in PyTorch of all layers."""
+    trunk = zhang2016_weights.trunk_names()
+    return Names({**trunk.convs, **CONVS}, TRANSPOSED, {**trunk.norms, **NORMS})

@@ -66,7 +66,7 @@ def of_torch(tensors: Mapping[str, np.ndarray], path: str | Path) -> Weights:
         ValueError: they are another network's.
     """
     network = {name: x for name, x in tensors.items() if name != CENTERS}
-    found = torch_layers.variables(network, _names(), path=path, wanted=TORCH)
+    found = torch_layers.variables(network, torch_names(), path=path, wanted=TORCH)
     bins = gamut.from_srgb(spacing=SPACING)
     if CENTERS in tensors:
         centers = decode.AB_SCALE * _centers(tensors[CENTERS], bins, path=path)
@@ -92,19 +92,19 @@ def of_caffe(layers: Mapping[str, Sequence[np.ndarray]], path: str | Path) -> We
     Raises:
         ValueError: they are another network's.
     """
-    names = _names()
+    layer_names = torch_names()
     params, statistics = {}, {}
-    for ours in (*names.convs, *names.transposed):
+    for ours in (*layer_names.convs, *layer_names.transposed):
         kernel, bias = _blobs(layers, CAFFE_NAMES.get(ours, ours), 2, path=path)
         if kernel.ndim != 4:
             raise ValueError(f"{path}: {ours} has a kernel of shape {kernel.shape}")
         order = torch_layers.HWIO
-        if ours in names.transposed:
+        if ours in layer_names.transposed:
             order = torch_layers.HWIO_TRANSPOSED
         # Older files write vectors as arrays of four axes.
         params[ours] = {"kernel": kernel.transpose(order), "bias": bias.reshape(-1)}
     params["conv1_1"]["kernel"] = LIGHTNESS_SCALE * params["conv1_1"]["kernel"]
-    for ours in names.norms:
+    for ours in layer_names.norms:
         mean, variance, factor = _blobs(layers, ours, 3, path=path)
         if factor.size != 1:
             raise ValueError(f"{path}: {ours} has a factor of shape {factor.shape}")
@@ -136,7 +136,8 @@ def trunk_names() -> Names:
     return Names(convs, {}, norms)
 
 
-def _names() -> Names:
+def torch_names() -> Names:
+    """Returns the authors' names in PyTorch of all layers."""
     trunk = trunk_names()
     last = {"conv8_2": "model8.2", "conv8_3": "model8.4", "head": "model8.6"}
     return Names({**trunk.convs, **last}, {"conv8_1": "model8.0"}, trunk.norms)
