@@ -2,7 +2,7 @@
 
 Run:    jaxcolor train --config small/alexnet --workdir runs/small/alexnet \
             --config.data.source=PHOTOS
-Expect: less time than small/zhang2016, and coarser colors: its map has 8 x 8 cells for
+Expect: coarser colors than small/zhang2016: its map has 8 x 8 cells for
     a crop. Not yet trained to its end.
 """
 

@@ -2,7 +2,7 @@
 
 Run:    jaxcolor train --config small/iizuka2016 --workdir runs/small/iizuka2016 \
             --config.data.source=PHOTOS
-Expect: less time than small/zhang2016. PHOTOS has folders named as the classes below;
+Expect: the class of each scene beside its colors. PHOTOS has folders named as the classes below;
     photographs in other folders train the colors only. For other classes set
     objective.classes, or leave it empty for all folders, and model.classes to their
     number. Not yet trained to its end.

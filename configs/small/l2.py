@@ -2,8 +2,9 @@
 
 Run:    jaxcolor train --config small/l2 --workdir runs/small/l2 \
             --config.data.source=PHOTOS
-Expect: a little faster than small/zhang2016, and brownish colors, the mean of all
-    plausible ones. Not yet trained to its end.
+Expect: about 20 minutes of CPU time, and brownish colors, the mean of all plausible
+    ones: on the photographs of small/zhang2016 a validation loss of 170.6 (constant
+    prediction: 213.4) and relative colorfulness 0.32.
 """
 
 from ml_collections import ConfigDict

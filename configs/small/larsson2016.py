@@ -2,8 +2,9 @@
 
 Run:    jaxcolor train --config small/larsson2016 --workdir runs/small/larsson2016 \
             --config.data.source=PHOTOS
-Expect: about as long as small/zhang2016; gray where the network is unsure of the hue.
-    Not yet trained to its end.
+Expect: about 40 minutes of CPU time; gray where the network is unsure of the hue. On
+    the photographs of small/zhang2016 a validation loss of 3.639 (constant prediction:
+    4.049) and relative colorfulness 0.38.
 """
 
 from ml_collections import ConfigDict

@@ -2,9 +2,10 @@
 
 Run:    jaxcolor train --config small/zhang2016 --workdir runs/small/zhang2016 \
             --config.data.source=PHOTOS
-Expect: 64,000 crops of 64 pixels, ten to twenty minutes on two CPU cores. Compare it
-    with the other configs of this folder only: they see the same crops. Not yet
-    trained to its end.
+Expect: 64,000 crops of 64 pixels, 22 minutes of CPU time. On 26,000 photographs of
+    scenes and everyday life a validation loss of 3.893 nats (constant prediction:
+    4.147) and relative colorfulness 0.71. Compare it with the other configs of this
+    folder only: they see the same crops.
 """
 
 from ml_collections import ConfigDict

@@ -2,8 +2,9 @@
 
 Run:    jaxcolor train --config small/zhang2016_no_rebalancing \
             --workdir runs/small/zhang2016_no_rebalancing --config.data.source=PHOTOS
-Expect: as long as small/zhang2016, a higher AuC and duller colors. Not yet trained to
-    its end.
+Expect: as long as small/zhang2016, and duller colors: on the same photographs a
+    validation loss of 3.085 nats (constant prediction: 3.315) and relative
+    colorfulness 0.26.
 """
 
 from ml_collections import ConfigDict
