@@ -2,10 +2,10 @@
 
 Run:    jaxcolor train --config small/iizuka2016 --workdir runs/small/iizuka2016 \
             --config.data.source=PHOTOS
-Expect: the class of each scene beside its colors. PHOTOS has folders named as the classes below;
-    photographs in other folders train the colors only. For other classes set
-    objective.classes, or leave it empty for all folders, and model.classes to their
-    number. Not yet trained to its end.
+Expect: the class of each scene beside its colors. PHOTOS has folders named as the
+    classes below; photographs in other folders train the colors only. For other
+    classes set objective.classes, or leave it empty for all folders, and model.classes
+    to their number. Not yet trained to its end.
 """
 
 from ml_collections import ConfigDict
