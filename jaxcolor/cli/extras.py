@@ -5,6 +5,8 @@ import importlib.util
 MODULES = {
     "onnx": ("onnx",),
     "train": ("optax", "grain", "ml_collections", "tensorboardX"),
+    "web": ("fastapi", "jinja2", "python_multipart", "sqlalchemy", "uvicorn"),
+    "postgres": ("psycopg",),
     "tfds": ("tensorflow_datasets", "array_record", "importlib_resources"),
 }
 """Modules that only commands with this extra import, by extra."""
