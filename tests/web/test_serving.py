@@ -43,7 +43,7 @@ def test_a_port_in_use_is_one_line():
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host", "nowhere.invalid"])
 def test_a_host_that_is_none_of_this_machine_is_refused(host):
-    with pytest.raises(ValueError, match="^host is"):
+    with pytest.raises(ValueError, match=r"^host is"):
         serving.bind(host, 0)
 
 
