@@ -21,6 +21,7 @@ from jaxcolor.cli import (
     prepare,
     prior,
     release,
+    serve,
     sweep,
     sweep_train,
     train,
@@ -33,6 +34,7 @@ from jaxcolor.runtime import printable
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 COMMANDS = {
     "colorize": colorize.COMMAND,
+    "serve": serve.COMMAND,
     "train": train.COMMAND,
     "finetune": finetune.COMMAND,
     "prepare": prepare.COMMAND,

@@ -11,6 +11,7 @@ from jaxcolor.images.limits import MAX_PIXELS
 from jaxcolor.images.loading import Photo, load
 from jaxcolor.images.saving import (
     ExistingFileError,
+    encoded,
     output_format,
     output_name,
     refuse_existing,
@@ -21,6 +22,7 @@ __all__ = [
     "MAX_PIXELS",
     "ExistingFileError",
     "Photo",
+    "encoded",
     "find",
     "load",
     "output_format",

@@ -133,6 +133,11 @@ def open_file(path: str | Path) -> io.BufferedReader:
     raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
+def opened(path: str | Path, content: bytes | None) -> io.BufferedReader | io.BytesIO:
+    """Opens a file as `open_file` does, or its content if that is in memory."""
+    return open_file(path) if content is None else io.BytesIO(content)
+
+
 def read_file(path: str | Path) -> bytes:
     """Returns the content of a regular file; see `open_file`."""
     with open_file(path) as file:

@@ -18,6 +18,18 @@ from jaxcolor.web import pages
 
 # Characters of a value that a message repeats.
 _SHOWN = 60
+# What is wanted, by pydantic's name of the problem.
+_WANTED = {
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    # Of an UploadFile, the only field that checks its own value.
+    "value_error": "a file",
+    "extra_forbidden": "no such field",
+}
 _PAGES = pages.environment()
 
 
@@ -73,5 +85,6 @@ def _line(error: Mapping[str, Any]) -> str:
     value = repr(error["input"])
     if len(value) > _SHOWN:
         value = f"{value[:_SHOWN]}..."
-    reason = error["msg"][:1].lower() + error["msg"][1:]
-    return f"{name} is {value}; {reason}"
+    if (wanted := _WANTED.get(error["type"])) is not None:
+        return f"{name} is {value}; wanted {wanted}"
+    return f"{name} is {value}; {error['msg'][:1].lower()}{error['msg'][1:]}"

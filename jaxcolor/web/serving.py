@@ -65,6 +65,7 @@ def protected(
     allowed_hosts: Collection[str],
     most_bytes: int,
     body_seconds: float,
+    most_uploads: int = 16,
 ) -> ASGIApp:
     """Returns an app with the headers and the limits that all servers have.
 
@@ -75,8 +76,11 @@ def protected(
             `visitors.names`.
         most_bytes: of a request.
         body_seconds: until a request must have arrived.
+        most_uploads: requests with a large body at once.
     """
-    app = bodies.limited(app, most_bytes=most_bytes, seconds=body_seconds)
+    app = bodies.limited(
+        app, most_bytes=most_bytes, seconds=body_seconds, most_uploads=most_uploads
+    )
     app = visitors.checked(app, names=visitors.names(host, allowed=allowed_hosts))
     return headers.secured(app)
 
