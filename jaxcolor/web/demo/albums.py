@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import NamedTuple
 
 from jaxcolor.inference.user_hints import Hint
@@ -16,6 +16,7 @@ from jaxcolor.web.demo.limits import Limits
 # Bytes of chance in an id: 256 bits for an album, 128 for a photograph within one.
 _ALBUM, _PHOTOGRAPH = 32, 16
 _LONGEST_NAME = 100
+_SEPARATOR = re.compile(r"[/\\]")
 # What some system does not allow in the name of a file.
 _UNSAFE = re.compile(r'[<>:"/\\|?*]')
 
@@ -182,7 +183,7 @@ def safe_name(given: str | None) -> str:
     Args:
         given: as a browser or a program sent it.
     """
-    name = PureWindowsPath(PurePosixPath(given or "").name).name
+    name = _SEPARATOR.split(given or "")[-1]
     name = _UNSAFE.sub("_", printable.escape(name)).strip(" .")
     stem, dot, suffix = name.rpartition(".")
     if dot and len(suffix) < _LONGEST_NAME // 2:

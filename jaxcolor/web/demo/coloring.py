@@ -80,6 +80,11 @@ class Coloring:
             most_bytes=limits.kept_bytes, bytes_of=_bytes_of
         )
 
+    @property
+    def kept_bytes(self) -> int:
+        """Size of what is kept in memory."""
+        return self._kept.size
+
     def examine(self, photograph_id: str, content: bytes, name: str) -> Examined:
         """Reads a photograph, and lets the network look at it.
 

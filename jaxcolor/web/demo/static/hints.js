@@ -11,6 +11,7 @@ const swatches = document.getElementById("swatches");
 const own = document.getElementById("own");
 const list = document.getElementById("hint-list");
 const removeAll = document.getElementById("remove-hints");
+const panel = document.getElementById("hints");
 const target = document.getElementById("target");
 let chosen = null;
 
@@ -21,6 +22,9 @@ export function begin() {
   document.getElementById("use").addEventListener("click", () => set(own.value));
   document.getElementById("cancel").addEventListener("click", cancel);
   removeAll.addEventListener("click", () => replace([]));
+  for (const radio of document.querySelectorAll("input[name=mode]")) {
+    radio.addEventListener("change", arrange);
+  }
   choice.addEventListener("keydown", (event) => {
     if (event.key === "Escape") cancel();
   });
@@ -97,6 +101,12 @@ function show() {
   viewer.mark(hints, chosen);
   list.replaceChildren(...hints.map(entry));
   removeAll.hidden = hints.length < 2;
+  arrange();
+}
+
+/** Shows the panel while colors are set, and while there are any. */
+function arrange() {
+  panel.hidden = !viewer.isForPoints() && list.children.length === 0;
 }
 
 function entry(hint) {

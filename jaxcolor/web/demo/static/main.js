@@ -8,7 +8,6 @@ import * as previews from "./previews.js";
 import { ask, Refusal, send } from "./requests.js";
 import "./settings.js";
 import * as strip from "./strip.js";
-import * as viewer from "./viewer.js";
 
 const files = document.getElementById("files");
 let arriving = 0;
@@ -73,10 +72,6 @@ document.addEventListener("drop", (event) => {
   take(event.dataTransfer.files);
 });
 document.addEventListener("paste", (event) => take(event.clipboardData.files));
-
-for (const radio of document.querySelectorAll("input[name=mode]")) {
-  radio.addEventListener("change", () => viewer.setMode(radio.value));
-}
 
 document.getElementById("remove").addEventListener("click", async () => {
   const photograph = album.selected();

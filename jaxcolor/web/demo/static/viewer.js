@@ -57,8 +57,12 @@ export function mark(hints, chosen) {
   }
 }
 
-/** Switches to setting colors, or back to comparing. */
-export function setMode(mode) {
+/** Returns whether the picture is for setting colors now. */
+export function isForPoints() {
+  return viewer.dataset.mode === "point";
+}
+
+function setMode(mode) {
   viewer.dataset.mode = mode;
   if (target !== null) target.hidden = mode !== "point";
   divider.hidden = mode === "point";
@@ -132,6 +136,9 @@ divider.addEventListener("input", () => {
   viewer.style.setProperty("--divider", `${divider.value}%`);
   divider.setAttribute("aria-valuetext", `${divider.value} % before`);
 });
+for (const radio of document.querySelectorAll("input[name=mode]")) {
+  radio.addEventListener("change", () => setMode(radio.value));
+}
 album.on("changed", show);
 album.on("selected", show);
 setMode("compare");
