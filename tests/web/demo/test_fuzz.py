@@ -63,7 +63,7 @@ def test_a_file_with_a_piece_of_another_is_refused_or_read(client, files, data, 
     start, length = (data.draw(st.integers(0, 2000)) for _ in range(2))
     piece = other[start : start + length]
     mixed = content[:start] + piece + content[start + length :]
-    assert_answered(client.post("/photographs", files=sent(name, mixed)))
+    assert_answered(client.post("/api/colorize", files=sent(name, mixed)))
 
 
 @FUZZED

@@ -1,5 +1,6 @@
 """The queue before the one thread that computes, and what the server leaves behind."""
 
+import asyncio
 import concurrent.futures
 import contextlib
 import os
@@ -16,11 +17,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from jaxcolor import cli
 from jaxcolor.inference.single import Picture
 from jaxcolor.web.demo import app, recent
 from jaxcolor.web.demo.coloring import Coloring
+from jaxcolor.web.demo.computing import Computing
 from jaxcolor.web.demo.limits import DEFAULT
 from tests.web import servers
 from tests.web.demo.conftest import sent
@@ -110,21 +114,41 @@ def test_who_waits_too_long_is_told_to_come_again(colorizer, slow):
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_nothing_is_computed_for_a_visitor_who_has_left(colorizer, slow):
-    release, running = slow
-    with (
-        serving(colorizer) as url,
-        concurrent.futures.ThreadPoolExecutor(1) as pool,
-    ):
-        first = pool.submit(httpx.post, url, files=sent("a.jpg", b"x"), timeout=60)
-        wait_until(lambda: running)
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(url, files=sent("a.jpg", b"x"), timeout=0.5)
+def test_nothing_is_computed_for_a_visitor_who_has_left():
+    computed = []
+
+    async def scenario() -> None:
+        computing = Computing(most_waiting=5, seconds=30.0)
+        release, left = threading.Event(), asyncio.Event()
+
+        async def stays() -> dict[str, str]:
+            await asyncio.Event().wait()
+
+        async def leaves() -> dict[str, str]:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        def run(receive, work) -> asyncio.Task:
+            request = Request({"type": "http"}, receive)
+            return asyncio.create_task(computing.run(request, work))
+
+        first = run(stays, lambda: release.wait(30))
+        second = run(leaves, lambda: computed.append("second"))
+        third = run(stays, lambda: computed.append("third"))
+        await asyncio.sleep(0)
+        assert computing.pending == 3
+        left.set()
+        with pytest.raises(HTTPException):
+            await second
         release.set()
-        assert first.result().status_code == 200
-        # The next one waits for its turn behind the one that was given up.
-        assert httpx.post(url, files=sent("a.jpg", b"x"), timeout=60).is_success
-    assert len(running) == 2
+        await asyncio.gather(first, third)
+        # Its own callback comes after that of the result.
+        await asyncio.sleep(0.1)
+        assert computing.pending == 0
+        computing.close()
+
+    asyncio.run(scenario())
+    assert computed == ["third"]
 
 
 def test_uploads_that_do_not_end_take_no_more_room_than_the_queue(colorizer, files):
