@@ -161,7 +161,7 @@ def test_a_color_is_set_by_the_mouse_and_removed(open_page, paths, by_command):
     page = open_page()
     choose(page, paths["grandma.jpg"])
     first = shown(page, "#after")
-    page.get_by_text("Set colors").first.click()
+    page.check("input[name=mode][value=point]")
     box = page.locator("#target").bounding_box()
     # In the middle of a pixel, of 60 x 80.
     x, y = (20.5 / 60 * box["width"], 30.5 / 80 * box["height"])
@@ -287,7 +287,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     page.set_input_files("#files", {"name": "a.txt", "mimeType": "", "buffer": b"x"})
     page.wait_for_selector("#problems p")
     assert violations(page) == []
-    page.get_by_text("Set colors").first.click()
+    page.check("input[name=mode][value=point]")
     page.locator("#target").click(position={"x": 40, "y": 40})
     page.wait_for_selector("#swatches button")
     page.click("#use")
