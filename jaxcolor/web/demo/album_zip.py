@@ -57,7 +57,10 @@ class _Output:
         return len(chunk)
 
     def flush(self) -> None:
-        pass
+        """Does nothing: `taken` gives what was written."""
+
+    def close(self) -> None:
+        """Does nothing: there is no file."""
 
     def taken(self) -> bytes:
         """Returns what was written since the last time."""

@@ -1,6 +1,6 @@
 """`POST /api/colorize`: a photograph in, the same in color out."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from pydantic import BaseModel
@@ -28,7 +28,7 @@ _ERRORS = {
     422: "A field is missing, or is no number.",
     503: "Too many requests wait; the header Retry-After says when to try again.",
 }
-_RESPONSES = {
+_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The photograph in color: its size, and its format where that"
         " is written; PNG otherwise.",

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 
