@@ -1,0 +1,58 @@
+// Requests to the server, repeated until they arrive. All of them can be repeated: the
+// same answer twice is one answer.
+
+const BASE = location.pathname.replace(/\/$/, "");
+const TRIES = 5;
+const TIMEOUT_MS = 20000;
+const FIRST_PAUSE_MS = 300;
+
+/** The server understood a request, and refused it. */
+export class RefusedError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Sends a request, and returns the server's JSON. */
+export async function send(method, path, body) {
+  const headers = { Accept: "application/json" };
+  const options = { method, headers };
+  if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  return (await repeated(path, options)).json();
+}
+
+/** Returns the bytes of a picture. */
+export async function picture(token) {
+  return (await repeated(`pictures/${token}`, {})).blob();
+}
+
+async function repeated(path, options) {
+  let pause = FIRST_PAUSE_MS;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await once(path, options);
+    } catch (error) {
+      const isFinal = error instanceof RefusedError && error.status < 500;
+      if (isFinal || tries === TRIES) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    pause *= 2;
+  }
+}
+
+async function once(path, options) {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const answer = await fetch(`${BASE}/${path}`, { ...options, signal });
+  if (answer.ok) return answer;
+  let message = answer.statusText;
+  try {
+    message = (await answer.json()).detail;
+  } catch {
+    // An error of a proxy is no JSON.
+  }
+  throw new RefusedError(answer.status, message);
+}
