@@ -21,6 +21,7 @@ from jaxcolor.cli import (
     prepare,
     prior,
     release,
+    study,
     sweep,
     sweep_train,
     train,
@@ -43,6 +44,7 @@ COMMANDS = {
     "release": release.COMMAND,
     "import": import_weights.COMMAND,
     "export": export.COMMAND,
+    "study": study.COMMAND,
     "train-classifier": train_classifier.COMMAND,
 }
 

@@ -57,4 +57,3 @@ def limited(app: ASGIApp, *, most_bytes: int, seconds: float) -> ASGIApp:
         await app(scope, counted, send)
 
     return bounded
-

@@ -153,7 +153,9 @@ def analyze(
         raise ValueError(f"got {draws} draws; wanted 1 or more")
     kept = exclusions.apply(sessions, settings, rules)
     counts = {
-        name: _counts([exclusions.tests(s) for s in kept.sessions if s.algorithm == name])
+        name: _counts(
+            [exclusions.tests(s) for s in kept.sessions if s.algorithm == name]
+        )
         for name in sorted({session.algorithm for session in kept.sessions})
     }
     samples = {
@@ -303,6 +305,8 @@ def _times(trials: Sequence[Trial]) -> list[Times]:
         "second picture": "second_ms",
     }
     return [
-        Times(name, *map(float, np.quantile([getattr(t, x) for t in trials], QUARTILES)))
+        Times(
+            name, *map(float, np.quantile([getattr(t, x) for t in trials], QUARTILES))
+        )
         for name, x in names.items()
     ]

@@ -16,7 +16,6 @@ from sqlalchemy.engine import URL
 
 from jaxcolor.web.study import schema
 
-DEFAULT = "sqlite:///study.db"
 # SQLite has one writer at a time; others wait for it this long.
 WAIT_SECONDS = 30
 # As many connections as the server has threads for requests.
@@ -36,10 +35,14 @@ def create(url: str) -> Engine:
     with _one_line_errors(url), writing(engine) as connection:
         # Two processes may both find no tables.
         if connection.dialect.name == "postgresql":
-            connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(19121612)"))
+            connection.execute(
+                sqlalchemy.text("SELECT pg_advisory_xact_lock(19121612)")
+            )
         if not sqlalchemy.inspect(connection).has_table(schema.schema_version.name):
             schema.METADATA.create_all(connection)
-            connection.execute(schema.schema_version.insert(), {"version": schema.VERSION})
+            connection.execute(
+                schema.schema_version.insert(), {"version": schema.VERSION}
+            )
         _check_version(connection, url)
     return engine
 
@@ -181,7 +184,7 @@ def _check_version(connection: Connection, url: str) -> None:
     versions = list(found.scalars())
     if versions != [schema.VERSION]:
         raise ValueError(
-            f"{shown(url)} has schema version {', '.join(map(str, versions)) or 'none'};"
+            f"{shown(url)} has schema version {', '.join(map(str, versions))};"
             f" wanted {schema.VERSION}"
         )
 

@@ -84,9 +84,7 @@ def apply(sessions: Sequence[Session], settings: Protocol, rules: Rules) -> Kept
         Excluded("not finished", len(real) - len(done), 0),
     ]
     counted = [
-        one._replace(
-            trials=tuple(t for t in one.trials if t.kind != protocol.PRACTICE)
-        )
+        one._replace(trials=tuple(t for t in one.trials if t.kind != protocol.PRACTICE))
         for one in done
     ]
     timed, wrong = _without(
@@ -107,7 +105,9 @@ def apply(sessions: Sequence[Session], settings: Protocol, rules: Rules) -> Kept
     needed = rules.valid * (settings.test - protocol.attention_checks(settings))
     kept = [one for one in attentive if len(tests(one)) >= max(1, needed)]
     excluded += [
-        Excluded(f"fewer than {rules.attention:.0%} of attention checks right", failed, 0),
+        Excluded(
+            f"fewer than {rules.attention:.0%} of attention checks right", failed, 0
+        ),
         Excluded(
             f"fewer than {rules.valid:.0%} of the test trials left",
             len(attentive) - len(kept),

@@ -360,9 +360,7 @@ def _finish_if_last(connection: Connection, trial: Row[Any], *, now_ms: int) -> 
         )
 
 
-def _least_used(
-    connection: Connection, study: Study, *, now_ms: int, seed: int
-) -> int:
+def _least_used(connection: Connection, study: Study, *, now_ms: int, seed: int) -> int:
     algorithms, sessions, links = schema.algorithms, schema.sessions, schema.links
     counts = dict.fromkeys(
         connection.execute(
@@ -401,9 +399,7 @@ def _planned(
         schema.pictures,
     )
     rows = connection.execute(
-        sqlalchemy.select(
-            pictures.c.id, pictures.c.photograph_id, algorithms.c.kind
-        )
+        sqlalchemy.select(pictures.c.id, pictures.c.photograph_id, algorithms.c.kind)
         .join(algorithms)
         .join(photographs, photographs.c.id == pictures.c.photograph_id)
         .where(

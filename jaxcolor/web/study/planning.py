@@ -48,7 +48,8 @@ def plan(rules: Protocol, *, photographs: int, seed: int) -> list[Plan]:
         rng.permutation(rules.test)[: protocol.attention_checks(rules)].tolist()
     )
     kinds = [protocol.PRACTICE] * rules.practice + [
-        protocol.ATTENTION if n in attention else protocol.TEST for n in range(rules.test)
+        protocol.ATTENTION if n in attention else protocol.TEST
+        for n in range(rules.test)
     ]
     is_second = rng.integers(0, 2, size=len(kinds)).tolist()
     truths, fakes = chosen[: len(kinds)], chosen[-len(kinds) :]

@@ -61,7 +61,9 @@ def check(question: Question) -> None:
             raise ValueError(f"a rate is {rate:g}; wanted from 0 to 1")
         simulation.check_spread(rate, question.spread)
     if question.rates[0] == question.rates[1]:
-        raise ValueError(f"both rates are {question.rates[0]:g}; wanted two that differ")
+        raise ValueError(
+            f"both rates are {question.rates[0]:g}; wanted two that differ"
+        )
     for name in ("level", "power"):
         if not 0 < (value := getattr(question, name)) < 1:
             raise ValueError(f"{name} is {value:g}; wanted between 0 and 1")
@@ -128,9 +130,12 @@ def power(question: Question, participants: int, *, seed: int) -> float:
     even = np.full(participants, 1 / participants)
     times = [rng.multinomial(participants, even, draws).T / participants for _ in "ab"]
     found = [
-        _is_found(fooled[0][start : start + BATCH] / question.trials @ times[0]
-                  - fooled[1][start : start + BATCH] / question.trials @ times[1],
-                  participants=participants, level=level)
+        _is_found(
+            fooled[0][start : start + BATCH] / question.trials @ times[0]
+            - fooled[1][start : start + BATCH] / question.trials @ times[1],
+            participants=participants,
+            level=level,
+        )
         for start in range(0, STUDIES, BATCH)
     ]
     return float(np.concatenate(found).mean())

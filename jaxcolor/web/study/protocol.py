@@ -90,6 +90,4 @@ def photographs_needed(protocol: Protocol) -> int:
 
 def duration_ms(protocol: Protocol) -> int:
     """Returns how long a trial takes at least, from its start to its question."""
-    return (
-        protocol.lead_ms + protocol.first_ms + protocol.blank_ms + protocol.second_ms
-    )
+    return protocol.lead_ms + protocol.first_ms + protocol.blank_ms + protocol.second_ms

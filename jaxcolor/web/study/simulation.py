@@ -12,7 +12,14 @@ import numpy as np
 import sqlalchemy
 from sqlalchemy import Connection, Engine
 
-from jaxcolor.web.study import database, participants, protocol, reading, schema, studies
+from jaxcolor.web.study import (
+    database,
+    participants,
+    protocol,
+    reading,
+    schema,
+    studies,
+)
 from jaxcolor.web.study.participants import Answer, Screen
 from jaxcolor.web.study.studies import Study
 
@@ -183,9 +190,7 @@ def _take_part(
         end = int(rng.integers(0, end))
     pause = protocol.duration_ms(study.protocol)
     for trial in trials[:end]:
-        participants.show(
-            connection, token, trial.position, number=1, now_ms=now_ms
-        )
+        participants.show(connection, token, trial.position, number=1, now_ms=now_ms)
         given = _answer(
             study, trial, rng, fooled=fooled[trial.kind], wrong=people.wrong_exposures
         )
@@ -238,7 +243,8 @@ def _answer(
         second += 200
     return Answer(
         fake_position=trial.truth_position if rng.random() < fooled else other,
-        response_ms=RESPONSE_MS * float(np.exp(RESPONSE_SPREAD * rng.standard_normal())),
+        response_ms=RESPONSE_MS
+        * float(np.exp(RESPONSE_SPREAD * rng.standard_normal())),
         first_ms=first,
         blank_ms=blank,
         second_ms=second,

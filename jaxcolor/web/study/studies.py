@@ -16,6 +16,7 @@ from jaxcolor.web.study.recruitment import Recruitment
 # Bytes of a token: too many to guess.
 TOKEN_BYTES = 24
 
+
 class Study(NamedTuple):
     """A study of a database.
 

@@ -1,12 +1,12 @@
 // A participant's way through the study: consent, practice, test, thanks.
 
 import { load, release } from "./pictures.js";
-import { RefusedError, send } from "./requests.js";
+import { RefusedError, send, whenLost } from "./requests.js";
 import { describe, isMobile } from "./screen.js";
 import * as stage from "./stage.js";
 import { frameInterval } from "./timing.js";
 import { run } from "./trial.js";
-import { announce, offerFullScreen, pressed, show } from "./views.js";
+import { announce, offerFullScreen, pressed, show, shown } from "./views.js";
 
 const CONFLICT = 409;
 
@@ -82,19 +82,25 @@ async function alone(task) {
   });
 }
 
-/** Shows what went wrong, and starts again from what the server has. */
-async function explainProblem(error) {
+/** Waits until the participant wants to try again; what was sent is not lost. */
+async function waitForConnection() {
+  const before = shown();
+  await pressed(show("lost"));
+  show(before);
+}
+
+/** Shows why it cannot go on. */
+function explain(error) {
+  // Such as an answer from another tab: the server knows what comes next.
   if (error instanceof RefusedError && error.status === CONFLICT) {
     location.reload();
     return;
   }
-  console.error(error);
   const view = show("problem");
-  const isRefused = error instanceof RefusedError;
-  view.querySelector("[data-reason]").textContent = isRefused ? error.message : "";
-  await pressed(view);
-  location.reload();
+  view.querySelector("[data-reason]").textContent = error.message;
+  throw error;
 }
 
+whenLost(waitForConnection);
 offerFullScreen();
-alone(async () => takePart(await frameInterval())).catch(explainProblem);
+alone(async () => takePart(await frameInterval())).catch(explain);

@@ -14,6 +14,13 @@ export class RefusedError extends Error {
   }
 }
 
+let lost = async () => {};
+
+/** Sets what is awaited when the server does not answer, before it is asked again. */
+export function whenLost(wait) {
+  lost = wait;
+}
+
 /** Sends a request, and returns the server's JSON. */
 export async function send(method, path, body) {
   const headers = { Accept: "application/json" };
@@ -31,16 +38,21 @@ export async function picture(token) {
 }
 
 async function repeated(path, options) {
-  let pause = FIRST_PAUSE_MS;
-  for (let tries = 1; ; tries += 1) {
+  let tries = 0;
+  for (;;) {
     try {
       return await once(path, options);
     } catch (error) {
-      const isFinal = error instanceof RefusedError && error.status < 500;
-      if (isFinal || tries === TRIES) throw error;
+      if (error instanceof RefusedError && error.status < 500) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    pause *= 2;
+    tries += 1;
+    if (tries < TRIES) {
+      const pause = FIRST_PAUSE_MS * 2 ** tries;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    } else {
+      await lost();
+      tries = 0;
+    }
   }
 }
 

@@ -1,15 +1,19 @@
 // The parts of the page, one of which is shown.
 
+const VIEWS = [...document.querySelectorAll("[data-view]")];
 const STATUS = document.querySelector("[data-status]");
 
 /** Shows a part of the page, and lets a screen reader begin there. */
 export function show(id) {
-  for (const view of document.querySelectorAll("[data-view]")) {
-    view.hidden = view.id !== id;
-  }
-  const shown = document.getElementById(id);
-  shown.querySelector("h1")?.focus();
-  return shown;
+  for (const view of VIEWS) view.hidden = view.id !== id;
+  const view = document.getElementById(id);
+  view.querySelector("h1")?.focus();
+  return view;
+}
+
+/** Returns the id of the part that is shown. */
+export function shown() {
+  return VIEWS.find((view) => !view.hidden).id;
 }
 
 /** Waits until the button of a part is pressed. */
