@@ -10,8 +10,6 @@ from jaxcolor.cli import flags, study_flags
 from jaxcolor.cli.flags import Command
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from jaxcolor.web.study.studies import Study
 
 
@@ -68,8 +66,10 @@ def _create(arguments: Namespace) -> int:
 def _links(arguments: Namespace) -> int:
     from jaxcolor.web.study import database, studies
 
-    engine = database.open_existing(arguments.database)
-    with database.writing(engine) as connection:
+    with (
+        database.opened(arguments.database) as engine,
+        database.writing(engine) as connection,
+    ):
         study = studies.find(connection, arguments.name)
         if study.is_simulated:
             raise ValueError(f"{study.name} is simulated; wanted a study of people")
@@ -93,19 +93,19 @@ def _serve(arguments: Namespace) -> int:
     from jaxcolor.web import serving
     from jaxcolor.web.study import database, server
 
-    engine = database.open_existing(arguments.database)
-    bound = serving.bind(arguments.host, arguments.port)
-    app = serving.protected(
-        server.make_app(engine),
-        host=arguments.host,
-        allowed_hosts=arguments.allowed_host,
-        most_bytes=server.MOST_BYTES,
-        body_seconds=server.BODY_SECONDS,
-    )
-    print(f"serving {database.shown(arguments.database)} at {serving.address(bound)}")
-    print("stop with Ctrl-C; no answer is lost", flush=True)
-    serving.run(app, bound)
-    engine.dispose()
+    with database.opened(arguments.database) as engine:
+        bound = serving.bind(arguments.host, arguments.port)
+        app = serving.protected(
+            server.make_app(engine),
+            host=arguments.host,
+            allowed_hosts=arguments.allowed_host,
+            most_bytes=server.MOST_BYTES,
+            body_seconds=server.BODY_SECONDS,
+        )
+        shown = database.shown(arguments.database)
+        print(f"serving {shown} at {serving.address(bound)}")
+        print("stop with Ctrl-C; no answer is lost", flush=True)
+        serving.run(app, bound)
     return 0
 
 
@@ -113,29 +113,28 @@ def _simulate(arguments: Namespace) -> int:
     from jaxcolor.runtime import progress
     from jaxcolor.web.study import database, reading, simulation, studies
 
-    engine = database.open_existing(arguments.database)
-    with database.reading(engine) as connection:
-        study = studies.find(connection, arguments.name)
-        algorithms = reading.algorithms(connection, study)
-    rates = study_flags.rates(arguments, algorithms)
-    people = simulation.People(
-        rates=rates,
-        check_rate=arguments.check_rate / 100,
-        spread=arguments.spread / 100,
-        guessers=arguments.guessers / 100,
-        dropouts=arguments.dropouts / 100,
-        wrong_exposures=arguments.wrong_exposures / 100,
-    )
-    total = arguments.participants * len(algorithms)
-    with progress.bar(total, unit="participant", is_hidden=arguments.quiet) as bar:
-        simulation.simulate(
-            engine,
-            arguments.name,
-            people=people,
-            per_algorithm=arguments.participants,
-            seed=arguments.seed,
-            on_done=bar.update,
+    with database.opened(arguments.database) as engine:
+        with database.reading(engine) as connection:
+            study = studies.find(connection, arguments.name)
+            algorithms = reading.algorithms(connection, study)
+        people = simulation.People(
+            rates=study_flags.rates(arguments, algorithms),
+            check_rate=arguments.check_rate / 100,
+            spread=arguments.spread / 100,
+            guessers=arguments.guessers / 100,
+            dropouts=arguments.dropouts / 100,
+            wrong_exposures=arguments.wrong_exposures / 100,
         )
+        total = arguments.participants * len(algorithms)
+        with progress.bar(total, unit="participant", is_hidden=arguments.quiet) as bar:
+            simulation.simulate(
+                engine,
+                arguments.name,
+                people=people,
+                per_algorithm=arguments.participants,
+                seed=arguments.seed,
+                on_done=bar.update,
+            )
     print(
         f"{total} simulated participants are in {arguments.name}, marked as simulated"
     )
@@ -151,10 +150,14 @@ def _analyze(arguments: Namespace) -> int:
         reading,
         report,
         result_tables,
+        studies,
     )
 
-    engine, study = _found(arguments)
-    with database.reading(engine) as connection:
+    with (
+        database.opened(arguments.database) as engine,
+        database.reading(engine) as connection,
+    ):
+        study = studies.find(connection, arguments.name)
         results = analysis.analyze(
             reading.sessions(connection, study),
             study.protocol,
@@ -196,23 +199,18 @@ def _power(arguments: Namespace) -> int:
 
 
 def _export(arguments: Namespace) -> int:
-    from jaxcolor.web.study import database, exports, reading
+    from jaxcolor.web.study import database, exports, reading, studies
 
-    engine, study = _found(arguments)
-    with database.reading(engine) as connection:
+    with (
+        database.opened(arguments.database) as engine,
+        database.reading(engine) as connection,
+    ):
+        study = studies.find(connection, arguments.name)
         sessions = reading.sessions(connection, study)
     exports.write_answers(study, sessions, arguments.output)
     if not arguments.quiet:
         print(f"{len(sessions)} sessions are in {arguments.output}")
     return 0
-
-
-def _found(arguments: Namespace) -> "tuple[Engine, Study]":
-    from jaxcolor.web.study import database, studies
-
-    engine = database.open_existing(arguments.database)
-    with database.reading(engine) as connection:
-        return engine, studies.find(connection, arguments.name)
 
 
 def _open_path(study: "Study") -> str:

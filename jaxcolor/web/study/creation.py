@@ -5,21 +5,21 @@ have the same number of bytes, so that no format, size or header tells a real pi
 from a fake one.
 """
 
-import contextlib
 import io
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import sqlalchemy
-from jaxtyping import UInt8
+from jaxtyping import Array, UInt8
 from PIL import Image
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from jaxcolor import images
 from jaxcolor.color import cielab, compose
@@ -99,7 +99,7 @@ def create(
     protocol.check(rules)
     recruitment.check(texts)
     files = _matched(folders, rules)
-    with _opened(url) as engine, database.writing(engine) as connection:
+    with database.created(url) as engine, database.writing(engine) as connection:
         table = schema.studies
         same = table.select().where(table.c.name == name)
         if connection.execute(same).first() is not None:
@@ -115,7 +115,6 @@ def create(
         connection.execute(table.insert(), values)
         study = studies.find(connection, name)
         _add_pictures(connection, study, files, seed=seed, on_done=on_done)
-    engine.dispose()
     return study
 
 
@@ -128,24 +127,16 @@ def encode(rgb: Picture) -> bytes:
 
 def with_colors_of(rgb: Picture, other: Picture) -> Picture:
     """Returns the lightness of a picture under the colors (ab) of another."""
-    lightness = cielab.rgb8_to_lab(jnp.asarray(rgb))[..., 0]
-    ab = cielab.rgb8_to_lab(jnp.asarray(other))[..., 1:]
-    colored = compose.rgb(lightness, ab)
-    return np.asarray(compose.levels(colored, dtype=jnp.uint8))
+    return np.asarray(_with_colors_of(jnp.asarray(rgb), jnp.asarray(other)))
 
 
-@contextlib.contextmanager
-def _opened(url: str) -> Iterator[Engine]:
-    """Opens or makes a database; a file that is new is removed after an error."""
-    path = database.sqlite_file(url)
-    is_new = path is not None and not path.exists()
-    try:
-        yield database.create(url)
-    except BaseException:
-        if is_new:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-        raise
+@jax.jit
+def _with_colors_of(
+    rgb: UInt8[Array, "h w 3"], other: UInt8[Array, "h w 3"]
+) -> UInt8[Array, "h w 3"]:
+    lightness = cielab.rgb8_to_lab(rgb)[..., 0]
+    ab = cielab.rgb8_to_lab(other)[..., 1:]
+    return compose.levels(compose.rgb(lightness, ab), dtype=jnp.uint8)
 
 
 def _matched(folders: Folders, rules: Protocol) -> _Files:

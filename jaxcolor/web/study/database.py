@@ -24,41 +24,46 @@ _WRITES = "jaxcolor_writes"
 _WRITER = threading.Lock()
 
 
-def create(url: str) -> Engine:
-    """Opens a database, with its tables made if it has none.
+@contextlib.contextmanager
+def created(url: str) -> Iterator[Engine]:
+    """Yields a database, with its tables made if it has none.
+
+    A SQLite file that is new is removed after an error.
 
     Raises:
         ValueError: the URL cannot be read, the database cannot be reached, or its
             schema is of another version.
     """
-    engine = _engine(url, may_create=True)
-    with _one_line_errors(url), writing(engine) as connection:
-        # Two processes may both find no tables.
-        if connection.dialect.name == "postgresql":
-            connection.execute(
-                sqlalchemy.text("SELECT pg_advisory_xact_lock(19121612)")
-            )
-        if not sqlalchemy.inspect(connection).has_table(schema.schema_version.name):
-            schema.METADATA.create_all(connection)
-            connection.execute(
-                schema.schema_version.insert(), {"version": schema.VERSION}
-            )
-        _check_version(connection, url)
-    return engine
+    path = _sqlite_file(url)
+    is_new = path is not None and not path.exists()
+    try:
+        with _disposed(_engine(url, may_create=True)) as engine:
+            with _one_line_errors(url), writing(engine) as connection:
+                _make_tables(connection)
+                _check_version(connection, url)
+            yield engine
+    except BaseException:
+        if is_new:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
+        raise
 
 
-def open_existing(url: str) -> Engine:
-    """Opens a database that has studies.
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """Yields a database that has studies.
 
     Raises:
-        ValueError: there is none, or as for `create`.
+        ValueError: there is none, or as for `created`.
     """
-    engine = _engine(url, may_create=False)
-    with _one_line_errors(url), reading(engine) as connection:
-        if not sqlalchemy.inspect(connection).has_table(schema.schema_version.name):
-            raise ValueError(f"{shown(url)} has no studies; wanted one with a study")
-        _check_version(connection, url)
-    return engine
+    with _disposed(_engine(url, may_create=False)) as engine:
+        with _one_line_errors(url), reading(engine) as connection:
+            if not _has_tables(connection):
+                raise ValueError(
+                    f"{shown(url)} has no studies; wanted one with a study"
+                )
+            _check_version(connection, url)
+        yield engine
 
 
 @contextlib.contextmanager
@@ -92,14 +97,30 @@ def shown(url: str | URL) -> str:
     return made.render_as_string(hide_password=True)
 
 
-def sqlite_file(url: str) -> Path | None:
-    """Returns the path of a SQLite database; None for another one.
-
-    Raises:
-        ValueError: the URL cannot be read.
-    """
+def _sqlite_file(url: str) -> Path | None:
     made = _parsed(url)
     return Path(made.database or "") if made.drivername == "sqlite" else None
+
+
+@contextlib.contextmanager
+def _disposed(engine: Engine) -> Iterator[Engine]:
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _has_tables(connection: Connection) -> bool:
+    return sqlalchemy.inspect(connection).has_table(schema.schema_version.name)
+
+
+def _make_tables(connection: Connection) -> None:
+    # Two processes may both find no tables; the number is any that no other uses.
+    if connection.dialect.name == "postgresql":
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(19121612)"))
+    if not _has_tables(connection):
+        schema.METADATA.create_all(connection)
+        connection.execute(schema.schema_version.insert(), {"version": schema.VERSION})
 
 
 def _parsed(url: str) -> URL:

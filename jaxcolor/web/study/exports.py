@@ -16,6 +16,7 @@ from jaxcolor.web.study.studies import Study
 ANSWERS, SESSIONS, STUDY = "answers.csv", "sessions.csv", "study.json"
 RESULTS, RATES, PAIRS = "results.json", "rates.csv", "pairs.csv"
 PHOTOGRAPHS = "photographs.csv"
+SESSION_HEADS = ("session", "algorithm", "is_simulated", "is_rehearsal", "is_finished")
 
 
 def write_answers(study: Study, sessions: Sequence[Session], folder: Path) -> None:
@@ -35,11 +36,17 @@ def write_answers(study: Study, sessions: Sequence[Session], folder: Path) -> No
     )
     _write_csv(
         folder / SESSIONS,
-        ["session", "algorithm", "is_simulated", "is_rehearsal", "is_finished"]
-        + [*Screen._fields, "answers"],
+        [*SESSION_HEADS, *Screen._fields, "answers"],
         [
-            [one.number, one.algorithm, study.is_simulated, one.is_rehearsal]
-            + [one.is_finished, *one.screen.values(), len(one.trials)]
+            [
+                one.number,
+                one.algorithm,
+                study.is_simulated,
+                one.is_rehearsal,
+                one.is_finished,
+                *one.screen.values(),
+                len(one.trials),
+            ]
             for one in sessions
         ],
     )

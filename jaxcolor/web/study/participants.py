@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from jaxcolor.web.study import planning, protocol, schema, studies
 from jaxcolor.web.study.studies import Study
@@ -266,8 +266,8 @@ def picture(connection: Connection, token: str, picture_token: str) -> bytes:
     trials, pictures = schema.trials, schema.pictures
     row = connection.execute(
         sqlalchemy.select(trials)
-        .join(schema.sessions)
-        .join(schema.links)
+        .join(schema.sessions, schema.sessions.c.id == trials.c.session_id)
+        .join(schema.links, schema.links.c.id == schema.sessions.c.link_id)
         .where(
             schema.links.c.token == token,
             (trials.c.first_token == picture_token)
@@ -296,7 +296,7 @@ def _study(connection: Connection, token: str) -> Study:
     return studies.by_id(connection, study_id)
 
 
-def _session(connection: Connection, token: str) -> Row[Any] | None:
+def _session(connection: Connection, token: str) -> Any:
     return connection.execute(
         sqlalchemy.select(schema.sessions)
         .join(schema.links)
@@ -304,9 +304,7 @@ def _session(connection: Connection, token: str) -> Row[Any] | None:
     ).first()
 
 
-def _trial(
-    connection: Connection, token: str, position: int
-) -> tuple[Row[Any], Row[Any] | None]:
+def _trial(connection: Connection, token: str, position: int) -> tuple[Any, Any]:
     """Returns a trial and its answer; until the end no other request changes them."""
     session_id = connection.execute(
         sqlalchemy.select(schema.sessions.c.id)
@@ -339,13 +337,13 @@ def _answered(connection: Connection, session_id: int) -> int:
     )
 
 
-def _check_is_next(connection: Connection, trial: Row[Any]) -> None:
+def _check_is_next(connection: Connection, trial: Any) -> None:
     # All trials before it are answered, and positions count from 0.
     if (expected := _answered(connection, trial.session_id)) != trial.position:
         raise ConflictError(f"trial {trial.position} is not the next; it is {expected}")
 
 
-def _finish_if_last(connection: Connection, trial: Row[Any], *, now_ms: int) -> None:
+def _finish_if_last(connection: Connection, trial: Any, *, now_ms: int) -> None:
     table = schema.trials
     total = connection.execute(
         sqlalchemy.select(sqlalchemy.func.count())

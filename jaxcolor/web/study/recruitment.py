@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 CONSENT = """\
 This is a study of how natural the colors of photographs look. You will see pairs of \
-pictures, one after the other, and say which one has fake colors. It takes about five \
+pictures, one after the other, and say which one has fake colors. It takes a few \
 minutes. Please take part only if you have normal color vision.
 
 Taking part is voluntary. You can stop at any time by closing the page.

@@ -88,7 +88,6 @@ export function explain(pictures, { real, chosen }) {
     const verdict = isRight ? "right" : "wrong";
     const isChosen = position === chosen;
     LABELS[position].textContent = isChosen ? `${what} – ${verdict}` : what;
-    LABELS[position].hidden = false;
     if (isChosen) {
       CONTEXT.lineWidth = BORDER;
       CONTEXT.strokeStyle = isRight ? RIGHT : WRONG;
@@ -103,7 +102,7 @@ export function explain(pictures, { real, chosen }) {
 
 /** Ends the feedback. */
 export function endExplanation() {
-  for (const label of Object.values(LABELS)) label.hidden = true;
+  for (const label of Object.values(LABELS)) label.textContent = "";
   setWidth(isWide);
 }
 
