@@ -121,7 +121,7 @@ def power(question: Question, participants: int, *, seed: int) -> float:
         rng.binomial(
             question.trials,
             simulation.rates_of_persons(
-                rate, question.spread, rng, (STUDIES, participants)
+                rate, question.spread, rng=rng, size=(STUDIES, participants)
             ),
         )
         for rate in question.rates

@@ -114,7 +114,7 @@ def p_value(differences: Float[np.ndarray, "*s draws"]) -> Float[np.ndarray, "*s
     below = (differences <= 0).sum(axis=-1)
     above = (differences >= 0).sum(axis=-1)
     draws = differences.shape[-1]
-    return np.minimum(1, 2 * (np.minimum(below, above) + 1) / (draws + 1))
+    return np.asarray(np.minimum(1, 2 * (np.minimum(below, above) + 1) / (draws + 1)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy
+from jaxtyping import Float
 from sqlalchemy import Connection, Engine
 
 from jaxcolor.web.study import (
@@ -126,7 +127,7 @@ def check(people: People, algorithms: list[str]) -> None:
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise ValueError(f"{name} is {share:g}; wanted from 0 to 1")
-    for rate in people.rates.values():
+    for rate in (*people.rates.values(), people.check_rate):
         check_spread(rate, people.spread)
 
 
@@ -145,8 +146,8 @@ def check_spread(rate: float, spread: float) -> None:
 
 
 def rates_of_persons(
-    rate: float, spread: float, rng: np.random.Generator, size: int | tuple[int, ...]
-) -> np.ndarray:
+    rate: float, spread: float, *, rng: np.random.Generator, size: int | tuple[int, int]
+) -> Float[np.ndarray, "..."]:
     """Returns the rates of single participants: a beta distribution.
 
     Args:
@@ -156,7 +157,7 @@ def rates_of_persons(
         size: how many.
     """
     if spread == 0 or rate in (0, 1):
-        return np.full(size, rate)
+        return np.full(size, float(rate))
     total = rate * (1 - rate) / spread**2 - 1
     return rng.beta(rate * total, (1 - rate) * total, size)
 
@@ -173,12 +174,13 @@ def _take_part(
     seed = int(rng.integers(0, 2**62))
     participants.begin(connection, token, SCREEN, now_ms=now_ms, seed=seed)
     trials = _trials(connection, token)
-    rate = people.rates[trials[-1].algorithm]
+    compared = (t.algorithm for t in trials if t.kind != protocol.ATTENTION)
+    rate = people.rates[next(compared)]
     is_guesser = rng.random() < people.guessers
     fooled = {
         kind: 0.5
         if is_guesser
-        else float(rates_of_persons(mean, people.spread, rng, 1)[0])
+        else float(rates_of_persons(mean, people.spread, rng=rng, size=1)[0])
         for kind, mean in (
             (protocol.PRACTICE, rate),
             (protocol.TEST, rate),
