@@ -210,10 +210,11 @@ def _add_pictures(
     seed: int,
     on_done: Callable[[int], object],
 ) -> None:
-    kinds = dict.fromkeys(files.paths, schema.COMPARED)
-    kinds |= {TRUTH: schema.TRUTH}
+    kinds = dict.fromkeys(files.paths, schema.COMPARED) | {TRUTH: schema.TRUTH}
     if protocol.attention_checks(study.protocol):
         kinds[CHECK] = schema.CHECK
+    else:
+        kinds.pop(CHECK, None)
     keys = {
         name: _added(connection, schema.algorithms, study, name=name, kind=kind)
         for name, kind in kinds.items()

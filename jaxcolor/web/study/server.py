@@ -32,9 +32,10 @@ from jaxcolor.web.study.participants import (
 
 LOGGER = logging.getLogger(__name__)
 HERE = Path(__file__).parent
-# Bytes of a request: answers are short.
+# Bytes of a request, and seconds until it has arrived: answers are short, and many may
+# come at once.
 MOST_BYTES = 10_000
-BODY_SECONDS = 10.0
+BODY_SECONDS = 30.0
 # An identifier of a recruitment service is no longer.
 LONGEST_IDENTIFIER = 200
 # Times that a page may claim, a day; and lengths in pixels.

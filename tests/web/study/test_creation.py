@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from jaxcolor.web.study import creation
+from jaxcolor.web.study import creation, database, reading, studies
 from jaxcolor.web.study.recruitment import Recruitment
 from tests.web.study import small
 
@@ -154,3 +154,27 @@ def test_names_that_are_taken_or_no_names_are_refused(sqlite_url, pictures):
 def test_texts_that_no_page_can_show_are_refused(sqlite_url, pictures, texts, message):
     with pytest.raises(ValueError, match=message):
         small.create(sqlite_url, pictures, texts=texts)
+
+
+def test_fakes_of_attention_checks_come_from_their_folder_and_are_never_compared(
+    sqlite_url, pictures
+):
+    folders = creation.Folders(
+        pictures / "truth", {"gray": pictures / "gray"}, pictures / "swapped"
+    )
+    for name, share in (("with", 0.25), ("without", 0.0)):
+        creation.create(
+            sqlite_url,
+            name,
+            folders=folders,
+            rules=small.RULES._replace(attention_share=share),
+            texts=small.TEXTS,
+            seed=0,
+        )
+    with database.opened(sqlite_url) as engine, database.reading(engine) as connection:
+        for name in ("with", "without"):
+            study = studies.find(connection, name)
+            assert reading.algorithms(connection, study) == ["gray"]
+    check = stored(sqlite_url)["attention check", "000"]
+    swapped = np.asarray(Image.open(pictures / "swapped" / "000.png"))
+    np.testing.assert_array_equal(pixels(check), swapped)

@@ -20,6 +20,8 @@ PARTICIPANTS = 200
 KILLS = int(os.environ.get("JAXCOLOR_KILLS", "20"))
 # Seconds that a server may take to start, on a machine that is busy.
 STARTED_IN = 120
+# A server that has too much to do.
+TRANSIENT = (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.REQUEST_TIMEOUT)
 SCREEN, ANSWER = small.SCREEN._asdict(), small.ANSWER._asdict()
 
 
@@ -68,7 +70,7 @@ async def sent(client, method, path, **content):
     while True:
         with contextlib.suppress(httpx.TransportError):
             answer = await client.request(method, path, **content)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if answer.status_code not in TRANSIENT:
                 return answer.raise_for_status()
         await asyncio.sleep(0.1)
 

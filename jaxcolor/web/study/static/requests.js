@@ -5,6 +5,8 @@ const BASE = location.pathname.replace(/\/$/, "");
 const TRIES = 5;
 const TIMEOUT_MS = 20000;
 const FIRST_PAUSE_MS = 300;
+// A request that took too long to arrive, or too many of them.
+const TRANSIENT = [408, 429];
 
 /** The server understood a request, and refused it. */
 export class RefusedError extends Error {
@@ -43,7 +45,7 @@ async function repeated(path, options) {
     try {
       return await once(path, options);
     } catch (error) {
-      if (error instanceof RefusedError && error.status < 500) throw error;
+      if (error instanceof RefusedError && isFinal(error.status)) throw error;
     }
     tries += 1;
     if (tries < TRIES) {
@@ -54,6 +56,10 @@ async function repeated(path, options) {
       tries = 0;
     }
   }
+}
+
+function isFinal(status) {
+  return status < 500 && !TRANSIENT.includes(status);
 }
 
 async function once(path, options) {
