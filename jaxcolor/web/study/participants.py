@@ -5,18 +5,14 @@ simulation go the same way. A participant is known by the token of a link alone,
 every query starts from it: no token leads to the pictures or the answers of another.
 """
 
-import secrets
 from typing import Any, NamedTuple
 
-import numpy as np
 import sqlalchemy
 from sqlalchemy import Connection
 
-from jaxcolor.web.study import planning, protocol, schema, studies
+from jaxcolor.web.study import assignment, protocol, schema, studies
 from jaxcolor.web.study.studies import Study
 
-# A session that is not finished by then no longer counts in the balance of algorithms.
-ABANDONED_SECONDS = 2 * 3600
 # Stages of a participant, in their order.
 CONSENT, PRACTICE, TEST, FINISHED = "consent", "practice", "test", "finished"
 
@@ -169,7 +165,7 @@ def begin(
     link_id = connection.execute(
         sqlalchemy.select(schema.links.c.id).where(schema.links.c.token == token)
     ).scalar_one()
-    algorithm = _least_used(connection, study, now_ms=now_ms, seed=seed)
+    algorithm = assignment.least_used(connection, study, now_ms=now_ms, seed=seed)
     added = connection.execute(
         schema.sessions.insert(),
         {
@@ -181,7 +177,7 @@ def begin(
         },
     )
     (session_id,) = added.inserted_primary_key or (0,)
-    rows = _planned(connection, study, algorithm=algorithm, seed=seed)
+    rows = assignment.trials(connection, study, algorithm=algorithm, seed=seed)
     added_to = {"session_id": session_id, "exposures": 0}
     connection.execute(schema.trials.insert(), [row | added_to for row in rows])
 
@@ -356,72 +352,3 @@ def _finish_if_last(connection: Connection, trial: Any, *, now_ms: int) -> None:
             .where(schema.sessions.c.id == trial.session_id)
             .values(finished_at=now_ms // 1000)
         )
-
-
-def _least_used(connection: Connection, study: Study, *, now_ms: int, seed: int) -> int:
-    algorithms, sessions, links = schema.algorithms, schema.sessions, schema.links
-    counts = dict.fromkeys(
-        connection.execute(
-            sqlalchemy.select(algorithms.c.id)
-            .where(
-                algorithms.c.study_id == study.id,
-                algorithms.c.kind == schema.COMPARED,
-            )
-            .order_by(algorithms.c.id)
-        ).scalars(),
-        0,
-    )
-    is_alive = sessions.c.started_at > now_ms // 1000 - ABANDONED_SECONDS
-    used = connection.execute(
-        sqlalchemy.select(sessions.c.algorithm_id, sqlalchemy.func.count())
-        .join(links)
-        .where(
-            links.c.study_id == study.id,
-            links.c.is_rehearsal.is_(False),
-            sessions.c.finished_at.is_not(None) | is_alive,
-        )
-        .group_by(sessions.c.algorithm_id)
-    )
-    counts.update((row[0], row[1]) for row in used)
-    least = [key for key, count in counts.items() if count == min(counts.values())]
-    return int(np.random.default_rng([seed, 1]).choice(least))
-
-
-def _planned(
-    connection: Connection, study: Study, *, algorithm: int, seed: int
-) -> list[dict[str, Any]]:
-    """Returns the rows of the trials of a session, but for its key."""
-    algorithms, photographs, pictures = (
-        schema.algorithms,
-        schema.photographs,
-        schema.pictures,
-    )
-    rows = connection.execute(
-        sqlalchemy.select(pictures.c.id, pictures.c.photograph_id, algorithms.c.kind)
-        .join(algorithms)
-        .join(photographs, photographs.c.id == pictures.c.photograph_id)
-        .where(
-            photographs.c.study_id == study.id,
-            (algorithms.c.kind != schema.COMPARED) | (algorithms.c.id == algorithm),
-        )
-        .order_by(pictures.c.photograph_id)
-    ).all()
-    by_kind: dict[str, list[int]] = {}
-    for row in rows:
-        by_kind.setdefault(row.kind, []).append(row.id)
-    truths = by_kind[schema.TRUTH]
-    plans = planning.plan(study.protocol, photographs=len(truths), seed=seed)
-    return [
-        {
-            "position": position,
-            "kind": one.kind,
-            "truth_id": truths[one.truth],
-            "fake_id": by_kind[
-                schema.CHECK if one.kind == protocol.ATTENTION else schema.COMPARED
-            ][one.fake],
-            "truth_position": one.truth_position,
-            "first_token": secrets.token_urlsafe(studies.TOKEN_BYTES),
-            "second_token": secrets.token_urlsafe(studies.TOKEN_BYTES),
-        }
-        for position, one in enumerate(plans)
-    ]

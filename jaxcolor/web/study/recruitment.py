@@ -9,9 +9,9 @@ minutes. Please take part only if you have normal color vision.
 
 Taking part is voluntary. You can stop at any time by closing the page.
 
-We store your answers, how long they took, the size of your screen and window, and the \
-kind of your browser. We do not store your name, your address or anything else that \
-identifies you.
+We store your answers, when you gave them and how long they took, the size of your \
+screen and window, and the kind of your browser. We do not store your name, your \
+address or anything else that identifies you.
 """
 """What participants agree to, unless the study has a text of its own."""
 

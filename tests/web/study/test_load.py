@@ -17,6 +17,9 @@ from jaxcolor.web.study import database, reading, schema, studies
 from tests.web.study import small
 
 PARTICIPANTS = 200
+# Few trials each: all of them are at once, whatever their number.
+RULES = small.RULES._replace(practice=1, test=2, attention_share=0.5)
+TRIALS = 3
 KILLS = int(os.environ.get("JAXCOLOR_KILLS", "20"))
 # Seconds that a server may take to start, on a machine that is busy.
 STARTED_IN = 120
@@ -58,7 +61,7 @@ class Server:
 
 @pytest.fixture
 def server(url, pictures):
-    small.create(url, pictures)
+    small.create(url, pictures, rules=RULES)
     server = Server(url)
     server.start()
     yield server
@@ -102,14 +105,16 @@ def test_200_participants_at_once_lose_and_double_no_answer(server):
             await asyncio.gather(*(take_part(client, t, answered) for t in tokens))
 
     asyncio.run(all_take_part())
-    assert len(answered) == PARTICIPANTS * 6
+    assert len(answered) == PARTICIPANTS * TRIALS
     with database.opened(server.url) as engine, database.reading(engine) as connection:
         study = studies.find(connection, small.NAME)
         sessions = reading.sessions(connection, study)
         answers = connection.execute(schema.answers.select()).all()
     assert len(sessions) == PARTICIPANTS
-    assert len(answers) == len({row.trial_id for row in answers}) == PARTICIPANTS * 6
-    assert all(one.is_finished and len(one.trials) == 6 for one in sessions)
+    assert (
+        len(answers) == len({row.trial_id for row in answers}) == PARTICIPANTS * TRIALS
+    )
+    assert all(one.is_finished and len(one.trials) == TRIALS for one in sessions)
     counts = [[s.algorithm for s in sessions].count(name) for name in small.SYSTEMS]
     assert counts == [PARTICIPANTS // 2] * 2
 
