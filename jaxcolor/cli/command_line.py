@@ -22,6 +22,7 @@ from jaxcolor.cli import (
     prior,
     release,
     serve,
+    study,
     sweep,
     sweep_train,
     train,
@@ -45,6 +46,7 @@ COMMANDS = {
     "release": release.COMMAND,
     "import": import_weights.COMMAND,
     "export": export.COMMAND,
+    "study": study.COMMAND,
     "train-classifier": train_classifier.COMMAND,
 }
 
