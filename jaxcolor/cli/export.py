@@ -37,9 +37,9 @@ def _add_export(parser: ArgumentParser) -> None:
         help="onnx: from L* to ab, for ONNX Runtime, OpenVINO and browsers, with plain"
         " decoding: coherence is not exported; stablehlo: the same for jax.export;"
         " torch: weights under the names of the authors' networks (zhang2016 and"
-        " siggraph17); hub: a folder to upload, with model.onnx; web: a static page that"
-        " colorizes on its visitors' own machines, for which npm fetches ONNX Runtime"
-        " Web (default: %(default)s)",
+        " siggraph17); hub: a folder to upload, with model.onnx; web: a static page"
+        " that colorizes on its visitors' own machines, for which npm fetches ONNX"
+        " Runtime Web (default: %(default)s)",
     )
     parser.add_argument(
         "--dtype",

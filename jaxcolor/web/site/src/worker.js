@@ -75,6 +75,9 @@ const commands = {
   /** Returns a photograph in color, at its own size, as a file. */
   async save({ key, blob, settings, hints, format }) {
     const { prediction, isOpaque } = await seeing(key, blob);
+    if (format === "jpeg" && !isOpaque) {
+      throw new Error("it is transparent in places, which JPEG cannot be; choose PNG");
+    }
     const colors = prediction.colors(settings, hints);
     const photo = await Photo.open(blob);
     const paint = painter(colors, prediction.view, photo.size, settings.strength);
