@@ -14,6 +14,7 @@ export class HintPanel {
     this.suggested = suggested;
     this.photograph = null;
     this.place = null;
+    this.suggesting = null;
     byId("aiming").addEventListener("click", () => this.toggle());
     byId("use-other").addEventListener("click", () => this.set(byId("other").value));
     for (const id of ["column", "row"]) {
@@ -26,7 +27,10 @@ export class HintPanel {
       sized: () => this.photograph.size,
       placed: () => this.place,
       moved: (place) => this.move(place),
-      chosen: () => (byId("likely").querySelector("button") ?? byId("other")).focus(),
+      chosen: async () => {
+        await this.suggesting;
+        (byId("likely").querySelector("button") ?? byId("other")).focus();
+      },
     });
   }
 
@@ -56,7 +60,7 @@ export class HintPanel {
     stage.point(null);
   }
 
-  async move(place) {
+  move(place) {
     const { photograph } = this;
     this.place = place;
     stage.point(place, photograph.size);
@@ -65,6 +69,12 @@ export class HintPanel {
     byId("column").value = place.x;
     byId("row").value = place.y;
     byId("place").textContent = `Column ${place.x}, row ${place.y}`;
+    // Those of the place before.
+    byId("likely").replaceChildren();
+    this.suggesting = this.suggest(photograph, place);
+  }
+
+  async suggest(photograph, place) {
     const found = await this.suggested(photograph, place);
     // The place may have moved on meanwhile.
     if (this.place !== place) return;
