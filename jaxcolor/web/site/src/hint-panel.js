@@ -80,7 +80,7 @@ export class HintPanel {
     if (this.place !== place) return;
     const buttons = found.map(({ color, share }) => {
       const button = element("button", { type: "button" }, swatch(color));
-      button.append(`${color}, ${Math.round(100 * share)} %`);
+      button.append(`${color}, ${Math.round(100 * share)}\u00a0%`);
       button.addEventListener("click", () => this.set(color));
       return element("li", {}, button);
     });
