@@ -51,8 +51,10 @@ def test_the_icc_profile_is_applied(photograph, tmp_path):
     path = written(tmp_path / "cat.heic", photograph, icc_profile=adobe)
     found = images.load(path).rgb.astype(float)
     wanted = test_profiles.expected_of_adobe(photograph / 255, 563 / 256) * 255
-    assert np.abs(photograph - wanted).mean() > 2 * CLOSE
-    assert np.abs(found - wanted).mean() < CLOSE
+    # Compression is right on average.
+    shift = np.abs((found - wanted).mean(axis=(0, 1))).max()
+    assert shift < 1
+    assert np.abs((photograph - wanted).mean(axis=(0, 1))).max() > 3
 
 
 def test_it_is_found_and_becomes_a_jpeg_with_its_metadata(photograph, tmp_path):

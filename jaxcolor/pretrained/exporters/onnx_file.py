@@ -158,18 +158,11 @@ def _content(
     nodes, tensors = _stored(graph, dtype)
     seen = ("b", 1, f"{exported.multiple}h", f"{exported.multiple}w")
     inputs = {n: seen if n == "L" else () for n in _input_names(exported)}
-    built = helper.make_graph(
-        nodes,
-        "jaxcolor",
-        *(
-            [
-                helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
-                for n, s in each.items()
-            ]
-            for each in (inputs, shapes)
-        ),
-        tensors,
+    of_inputs, of_outputs = (
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in each]
+        for each in (inputs.items(), shapes.items())
     )
+    built = helper.make_graph(nodes, "jaxcolor", of_inputs, of_outputs, tensors)
     found = helper.make_model(
         built,
         opset_imports=[helper.make_opsetid("", OPSET)],
