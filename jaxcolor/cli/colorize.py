@@ -36,8 +36,9 @@ def _add_colorize(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a released model, the WORKDIR of a training, WORKDIR@STEP, or a file of"
-        " the papers' authors, see docs/weights.md (default: the bundled model)",
+        help="a released model, hf:OWNER/NAME of the Hugging Face Hub, the WORKDIR of a"
+        " training, WORKDIR@STEP, or a file of the papers' authors, see docs/weights.md"
+        " (default: the bundled model)",
     )
     parser.add_argument(
         "-o",

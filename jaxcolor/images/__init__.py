@@ -6,6 +6,7 @@ each to upright sRGB, and `save` writes it with the metadata of the file that it
 read from.
 """
 
+from jaxcolor.images import heif
 from jaxcolor.images.finding import find
 from jaxcolor.images.limits import MAX_PIXELS
 from jaxcolor.images.loading import Photo, load
@@ -17,6 +18,9 @@ from jaxcolor.images.saving import (
     refuse_existing,
     save,
 )
+
+# Once for all: Pillow's list of suffixes is asked in several places.
+heif.register()
 
 __all__ = [
     "MAX_PIXELS",

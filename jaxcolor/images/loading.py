@@ -76,7 +76,9 @@ def _problem(error: Exception, path: Path, content: bytes | None) -> str:
             is_empty = path.is_file() and path.stat().st_size == 0
         else:
             is_empty = not content
-        return "empty" if is_empty else "not an image that can be read"
+        if is_empty:
+            return "empty"
+        return finding.unsupported(path) or "not an image that can be read"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, limits.ImageSizeError):

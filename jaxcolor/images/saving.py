@@ -65,7 +65,8 @@ def output_format(photo: Photo, *, requested: str | None = None) -> OutputFormat
     """Returns the format of the photograph's own file, or PNG where that loses much.
 
     PNG replaces formats that have few colors (GIF) or that Pillow writes incompletely
-    (PSD, PCX ...), and every format for 16 bits.
+    (PSD, PCX ...), and every format for 16 bits. HEIC becomes JPEG, which all programs
+    read; its encoder is slow, and patented.
 
     Args:
         photo: as loaded, or with other pixels.
@@ -77,7 +78,7 @@ def output_format(photo: Photo, *, requested: str | None = None) -> OutputFormat
     if requested is not None:
         format = _format_of_suffix(f".{requested.lower().removeprefix('.')}")
         return OutputFormat(format, _SUFFIXES[format])
-    format = "JPEG" if photo.format == "MPO" else photo.format
+    format = "JPEG" if photo.format in ("MPO", "HEIF") else photo.format
     too_deep = photo.rgb.dtype == np.uint16
     if (
         format not in _OPTIONS
