@@ -29,6 +29,8 @@ async function started(kind, content) {
   ort.env.wasm.numThreads = self.crossOriginIsolated ? cores : 1;
   const session = await ort.InferenceSession.create(content, {
     executionProviders: [kind],
+    // Errors only: on WebGPU it is usual that some nodes stay on the processor.
+    logSeverityLevel: 3,
   });
   return { ort, session };
 }
