@@ -85,7 +85,7 @@ def _serve(arguments: Namespace) -> int:
 
 COMMAND = Command(
     "serve a page that colorizes photographs",
-    "  jaxcolor serve\n  jaxcolor serve --port 8080 --model my-model/",
+    "  jaxcolor serve --port 8080\n  jaxcolor serve --host 0.0.0.0 --model my-model/",
     _add_serve,
     _serve,
     extra="web",
