@@ -24,9 +24,7 @@ from jaxcolor.training.config.schema import Config
 
 STEPS = 12
 """Number of steps in a training."""
-FEW_BLOCKS = tuple(
-    block._replace(convs=1, stride=2) for block in zhang2016.BLOCKS[:3]
-)
+FEW_BLOCKS = tuple(block._replace(convs=1, stride=2) for block in zhang2016.BLOCKS[:3])
 """For `zhang2016.BLOCKS`, in tests of trainings: most of their time goes by layers."""
 BINS = Description(
     network="zhang2016",

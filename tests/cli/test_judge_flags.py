@@ -142,6 +142,7 @@ def test_a_classifier_of_imagenet_judges_what_is_of_its_classes(
     assert "the class of none of 1 photographs; wanted folders" in error_of(capsys)
 
 
+@pytest.mark.slow
 def test_networks_tell_true_from_colorized(tmp_path, capsys, monkeypatch):
     short = two_sample.RECIPE._replace(steps=5, pairs=4)
     monkeypatch.setattr(two_sample, "RECIPE", short)

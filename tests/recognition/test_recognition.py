@@ -151,6 +151,7 @@ def test_crops_keep_their_labels(scenes):
         assert 0 < label.sum() < len(label)
 
 
+@pytest.mark.slow
 def test_the_loss_is_the_smoothed_cross_entropy():
     network = SceneClassifier(width=0.25, outputs=3, momentum=0.9)
     variables = jax.jit(partial(network.init, train=False))(

@@ -397,6 +397,7 @@ def test_a_given_prior_is_taken_once(uninterrupted, photo_folder, tmp_path):
     np.testing.assert_array_equal(again.prior.counts, first.prior.counts)
 
 
+@pytest.mark.slow
 def test_the_wait_for_the_compiler_is_announced(photo_folder, tmp_path, caplog):
     names = ("steps", "log_every", "checkpoint_every")
     changes = {f"training.{name}": 1 for name in names} | {"schedule.warmup": 0}

@@ -73,6 +73,7 @@ def test_gray_is_found_and_the_truth_is_at_chance(folder):
     assert found.manifest["real_or_fake"]["seeds"] == [0, 1]
 
 
+@pytest.mark.slow
 def test_the_number_is_the_mean_over_tested_photographs_of_all_networks(folder):
     found = _run(folder)
     each = found.photographs["gray"]

@@ -176,6 +176,7 @@ def test_a_whole_study_by_keyboard(browser, serve):
     assert {trial.device for trial in trials} == {"keyboard"}
 
 
+@pytest.mark.slow
 def test_a_reload_in_the_middle_shows_the_trial_again_and_says_so(browser, serve):
     served, complaints = serve(), []
     page = opened(browser, served.link(), complaints=complaints)

@@ -165,6 +165,7 @@ def coverage(rate, *, persons_of, trials, studies_of=200):
     return found / studies_of
 
 
+@pytest.mark.slow
 def test_intervals_cover_at_the_level_that_they_state():
     own, two_level = np.mean(
         [
