@@ -9,10 +9,9 @@ from ml_collections import ConfigDict
 
 from configs import smoke
 from jaxcolor.models import zhang2016
+from tests import tiny
 
-zhang2016.BLOCKS = tuple(
-    block._replace(convs=1, stride=2) for block in zhang2016.BLOCKS[:3]
-)
+zhang2016.BLOCKS = tiny.FEW_BLOCKS
 
 
 def get_config() -> ConfigDict:

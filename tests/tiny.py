@@ -15,7 +15,7 @@ from jax.ad_checkpoint import checkpoint_name
 from configs import smoke
 from jaxcolor.color.decode import Decoding
 from jaxcolor.color.heads import Bins, Regression
-from jaxcolor.models import layers
+from jaxcolor.models import layers, zhang2016
 from jaxcolor.models.interface import OuterLayers
 from jaxcolor.pretrained import descriptions, release
 from jaxcolor.pretrained.descriptions import Description
@@ -24,6 +24,8 @@ from jaxcolor.training.config.schema import Config
 
 STEPS = 12
 """Number of steps in a training."""
+FEW_BLOCKS = tuple(block._replace(convs=1, stride=2) for block in zhang2016.BLOCKS[:3])
+"""For `zhang2016.BLOCKS`, in tests of trainings: most of their time goes by layers."""
 BINS = Description(
     network="zhang2016",
     arguments={"width": 0.125, "outputs": 313, "affine": False, "momentum": 0.9},

@@ -4,7 +4,10 @@ Run:    jaxcolor train --config small/siggraph17 --workdir runs/small/siggraph17
             --config.data.source=PHOTOS
 Expect: ab from lightness and simulated hints. One stage: there are too few photographs
     to learn the features from classes of color first. `python -m experiments.hints`
-    measures what hints add. Not yet trained to its end.
+    measures what hints add. On the photographs of small/zhang2016 a validation L1 of
+    0.1544 (gray: 0.1763) and relative colorfulness 0.36, after 33 minutes of two busy
+    cores. The branch of classes, which the shared layers do not learn from, stays worse
+    than a constant prediction.
 """
 
 from ml_collections import ConfigDict

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxcolor.cli import flags, hint_flags
+from jaxcolor.cli import colorize_pipe, flags, hint_flags
 from jaxcolor.cli.flags import Command
 from jaxcolor.runtime import printable
 
@@ -15,33 +15,37 @@ if TYPE_CHECKING:
 
     from jaxcolor.inference.colorizer import Colorizer
     from jaxcolor.inference.folders import Outcome, Plan
+    from jaxcolor.inference.forms import Form
 
 # The exit status where some photographs failed.
 FAILED = 1
 FAILURES_SHOWN = 20
+# For the results, unless another place is given.
+FOLDER = Path("colored")
 
 
 def _add_colorize(parser: ArgumentParser) -> None:
     parser.add_argument(
         "photos",
         nargs="+",
-        type=Path,
+        type=colorize_pipe.path,
         metavar="PHOTO_OR_FOLDER",
-        help="photographs, and folders that are searched for them",
+        help="photographs, and folders that are searched for them; - reads a photograph"
+        " from standard input, and writes it to standard output",
     )
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a released model, the WORKDIR of a training, WORKDIR@STEP, or a file of"
-        " the papers' authors, see docs/weights.md (default: the bundled model)",
+        help="a released model, hf:OWNER/NAME of the Hugging Face Hub, the WORKDIR of a"
+        " training, WORKDIR@STEP, or a file of the papers' authors, see docs/weights.md"
+        " (default: the bundled model)",
     )
     parser.add_argument(
         "-o",
         "--output",
-        default=Path("colored"),
         type=Path,
         metavar="OUT",
-        help="a folder, or a file for one photograph (default: %(default)s)",
+        help=f"a folder, or a file for one photograph (default: {FOLDER})",
     )
     flags.add_decoding(parser)
     hint_flags.add(parser)
@@ -109,33 +113,26 @@ def _add_form(parser: ArgumentParser) -> None:
 
 def _colorize(arguments: Namespace) -> int:
     from jaxcolor.inference import adjustments, folders, forms
-    from jaxcolor.inference.colorizer import Colorizer
 
     # An entry that is damaged or cannot be written only costs time.
     warnings.filterwarnings("ignore", "Error .* persistent compilation cache")
+    form = _form(arguments)
+    if colorize_pipe.is_asked_for(arguments):
+        colorizer = _colorizer(arguments)
+        adjustments.check_look(forms.looks(form)[0], colorizer.description)
+        mark = _mark(arguments, colorizer)
+        return colorize_pipe.run(arguments, colorizer, form, mark)
+    if arguments.output is None:
+        arguments.output = FOLDER
     choices: dict[str, Any] = {
         "requested": arguments.format,
         "existing": _existing(arguments),
     }
-    if arguments.sheet and arguments.variants is None:
-        raise ValueError("got --sheet without variants; wanted --variants N, too")
-    form = forms.Form(
-        strength=arguments.strength,
-        variants=arguments.variants or 0,
-        on_sheet=arguments.sheet,
-        compares=arguments.compare,
-    )
     plan = folders.plan(arguments.photos, arguments.output, **choices, form=form)
     plan = hint_flags.planned(plan, arguments)
     for message in plan.unsupported:
         _warn(message)
-    colorizer = Colorizer.load(
-        arguments.model,
-        temperature=arguments.temperature,
-        rebalancing_lambda=arguments.rebalancing_lambda,
-        coherence=arguments.coherence,
-        size=arguments.size,
-    )
+    colorizer = _colorizer(arguments)
     if any(job.hints for job in plan.jobs):
         adjustments.check_hints(colorizer.description, colorizer.network)
     adjustments.check_look(forms.looks(form)[0], colorizer.description)
@@ -144,7 +141,7 @@ def _colorize(arguments: Namespace) -> int:
         plan.jobs,
         **choices,
         batch_size=arguments.batch_size,
-        mark=None if arguments.no_mark else _mark(arguments, colorizer),
+        mark=_mark(arguments, colorizer),
     )
     failures = _finished(outcomes, plan, arguments)
     for message in plan.unreadable:
@@ -156,6 +153,36 @@ def _colorize(arguments: Namespace) -> int:
     if not failures:
         hint_flags.save(plan, arguments)
     return FAILED if failures or plan.unreadable else 0
+
+
+def _form(arguments: Namespace) -> "Form":
+    """Returns what is made of each photograph.
+
+    Raises:
+        ValueError: a sheet of variants is wanted, but no variants.
+    """
+    from jaxcolor.inference import forms
+
+    if arguments.sheet and arguments.variants is None:
+        raise ValueError("got --sheet without variants; wanted --variants N, too")
+    return forms.Form(
+        strength=arguments.strength,
+        variants=arguments.variants or 0,
+        on_sheet=arguments.sheet,
+        compares=arguments.compare,
+    )
+
+
+def _colorizer(arguments: Namespace) -> "Colorizer":
+    from jaxcolor.inference.colorizer import Colorizer
+
+    return Colorizer.load(
+        arguments.model,
+        temperature=arguments.temperature,
+        rebalancing_lambda=arguments.rebalancing_lambda,
+        coherence=arguments.coherence,
+        size=arguments.size,
+    )
 
 
 def _finished(
@@ -182,17 +209,18 @@ def _finished(
     return failures
 
 
-def _mark(arguments: Namespace, colorizer: "Colorizer") -> str:
-    """Returns what made the colors: the program, the model and its decoding."""
-    model = Path(arguments.model).name if arguments.model else "bundled"
-    settings = {**colorizer.decoding._asdict(), "strength": arguments.strength}
-    told = [
-        f"{name.replace('_', ' ')} {value:g}"
-        for name, value in settings.items()
-        if value is not None
-    ]
-    network = colorizer.description.network
-    return f"jaxcolor, model {model} ({network}), {', '.join(told)}"
+def _mark(arguments: Namespace, colorizer: "Colorizer") -> str | None:
+    """Returns what is noted in the metadata; None for nothing."""
+    from jaxcolor.inference import forms
+
+    if arguments.no_mark:
+        return None
+    return forms.mark(
+        colorizer.description,
+        model=arguments.model,
+        decoding=colorizer.decoding,
+        strength=arguments.strength,
+    )
 
 
 def _existing(arguments: Namespace) -> str:
@@ -212,6 +240,7 @@ def _say(message: str) -> None:
 COMMAND = Command(
     "colorize photographs and folders of photographs",
     "  jaxcolor colorize grandma.jpg album/ -o colored/\n"
+    "  jaxcolor colorize - < grandma.jpg > colored.jpg\n"
     "  jaxcolor colorize grandma.jpg --hint 210,80=#c01020 --hint 40,200=teal\n"
     "  jaxcolor colorize grandma.jpg --variants 4 --sheet --compare -o sheet.jpg",
     _add_colorize,

@@ -21,6 +21,8 @@ from jaxcolor.cli import (
     prepare,
     prior,
     release,
+    serve,
+    study,
     sweep,
     sweep_train,
     train,
@@ -33,6 +35,7 @@ from jaxcolor.runtime import printable
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 COMMANDS = {
     "colorize": colorize.COMMAND,
+    "serve": serve.COMMAND,
     "train": train.COMMAND,
     "finetune": finetune.COMMAND,
     "prepare": prepare.COMMAND,
@@ -43,6 +46,7 @@ COMMANDS = {
     "release": release.COMMAND,
     "import": import_weights.COMMAND,
     "export": export.COMMAND,
+    "study": study.COMMAND,
     "train-classifier": train_classifier.COMMAND,
 }
 

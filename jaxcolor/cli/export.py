@@ -5,7 +5,12 @@ from pathlib import Path
 
 from jaxcolor.cli.flags import Command
 
-FORMATS = ("onnx", "stablehlo", "torch", "hub")
+FORMATS = ("onnx", "stablehlo", "torch", "hub", "web")
+# Written as folders: a file that tells that one is there already.
+FOLDERS = {"hub": "model.safetensors", "web": "model/model.json"}
+# Those in which weights are stored in a type.
+WITH_DTYPE = ("onnx", "hub", "web")
+WITH_LOGITS = ("onnx", "stablehlo", "hub")
 
 # As `onnx_file.DTYPES`, whose import would need onnx.
 DTYPES = ("float32", "float16", "int8")
@@ -23,7 +28,7 @@ def _add_export(parser: ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="OUT",
-        help="a file, such as model.onnx; for --format hub a new folder",
+        help="a file, such as model.onnx; for --format hub and web a new folder",
     )
     parser.add_argument(
         "--format",
@@ -32,14 +37,16 @@ def _add_export(parser: ArgumentParser) -> None:
         help="onnx: from L* to ab, for ONNX Runtime, OpenVINO and browsers, with plain"
         " decoding: coherence is not exported; stablehlo: the same for jax.export;"
         " torch: weights under the names of the authors' networks (zhang2016 and"
-        " siggraph17); hub: a folder to upload, with model.onnx (default: %(default)s)",
+        " siggraph17); hub: a folder to upload, with model.onnx; web: a static page"
+        " that colorizes on its visitors' own machines, for which npm fetches ONNX"
+        " Runtime Web (default: %(default)s)",
     )
     parser.add_argument(
         "--dtype",
         choices=DTYPES,
         help="data type of the weights in ONNX, whose computations are float32: float16"
         " halves the file; int8, with a scale for each channel, makes it about a"
-        " quarter as large, and less exact (default: float32)",
+        " quarter as large, and less exact (default: float32; float16 for web)",
     )
     parser.add_argument(
         "--logits",
@@ -58,8 +65,13 @@ def _export(arguments: Namespace) -> int:
     from jaxcolor.runtime import atomic
 
     model, output = release.load(arguments.model), arguments.output
-    dtype, has_logits = arguments.dtype or DTYPES[0], arguments.logits
-    if arguments.format == "hub":
+    default = "float16" if arguments.format == "web" else "float32"
+    dtype, has_logits = arguments.dtype or default, arguments.logits
+    if arguments.format == "web":
+        from jaxcolor.web.site import folder
+
+        folder.write(model, arguments.model, output, dtype=dtype)
+    elif arguments.format == "hub":
         from jaxcolor.pretrained.exporters import hub_folder
 
         hub_folder.write(
@@ -80,10 +92,11 @@ def _export(arguments: Namespace) -> int:
             content = torch_state.encode(model)
         atomic.write_bytes(output, content, overwrite=arguments.overwrite)
     if not arguments.quiet:
-        paths = output.iterdir() if output.is_dir() else (output,)
-        size = sum(path.stat().st_size for path in paths) / 1e6
+        paths = output.rglob("*") if output.is_dir() else (output,)
+        size = sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
         print(f"exported to {output}, {size:.1f} MB")
-        if arguments.format != "torch" and model.description.decoding.coherence:
+        is_plain = arguments.format not in ("torch", "web")
+        if is_plain and model.description.decoding.coherence:
             print(
                 "the export decodes without coherence, which this model has:"
                 " colors differ from those of jaxcolor colorize"
@@ -98,32 +111,33 @@ def _check(arguments: Namespace) -> None:
         ValueError: naming the flag or the path.
     """
     output, kind = arguments.output, arguments.format
-    if arguments.dtype is not None and kind not in ("onnx", "hub"):
+    if arguments.dtype is not None and kind not in WITH_DTYPE:
         raise ValueError(
-            f"got --dtype {arguments.dtype} with --format {kind}; wanted it with onnx"
-            " or hub only"
+            f"got --dtype {arguments.dtype} with --format {kind}; wanted it with"
+            f" {', '.join(WITH_DTYPE)} only"
         )
-    if arguments.logits and kind == "torch":
+    if arguments.logits and kind not in WITH_LOGITS:
         raise ValueError(
-            "got --logits with --format torch; wanted it without, as a state_dict has"
-            " no outputs"
+            f"got --logits with --format {kind}; wanted it with"
+            f" {', '.join(WITH_LOGITS)} only"
         )
     if output.exists() and not arguments.overwrite:
         raise ValueError(f"{output} exists; not overwritten")
-    if output.exists() and output.is_dir() != (kind == "hub"):
+    if output.exists() and output.is_dir() != (kind in FOLDERS):
         what = "a folder" if output.is_dir() else "a file"
         raise ValueError(f"{output} is {what}; not overwritten by --format {kind}")
-    if kind == "hub":
-        is_released = (output / "model.safetensors").is_file()
-        if output.exists() and not is_released:
-            raise ValueError(f"{output} is not a released model; not overwritten")
+    if kind in FOLDERS:
+        if output.exists() and not (output / FOLDERS[kind]).is_file():
+            what = {"hub": "a released model", "web": "a page of a model"}[kind]
+            raise ValueError(f"{output} is not {what}; not overwritten")
     elif not output.parent.is_dir():
         raise ValueError(f"there is no folder {output.parent}")
 
 
 COMMAND = Command(
-    "export a model to ONNX, StableHLO, PyTorch or a model hub",
-    "  jaxcolor export bundled -o model.onnx --dtype float16",
+    "export a model to ONNX, StableHLO, PyTorch, a model hub or a web page",
+    "  jaxcolor export bundled -o model.onnx --dtype float16\n"
+    "  jaxcolor export bundled -o site/ --format web",
     _add_export,
     _export,
 )

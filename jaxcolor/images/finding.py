@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from jaxcolor.images import heif
+
 # Formats that Pillow lists, but that hold no photograph, or that it hands to another
 # program.
 _NOT_PHOTOGRAPHS = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -21,7 +23,7 @@ _RAW = (
 # Formats of photographs that Pillow does not read, by the suffix of their files.
 _UNSUPPORTED = {
     **dict.fromkeys(_RAW.split(), "RAW; export as TIFF or JPEG"),
-    **dict.fromkeys([".heic", ".heif", ".hif"], "HEIC; export as JPEG"),
+    **dict.fromkeys(heif.SUFFIXES, heif.NEEDED),
     ".jxl": "JPEG XL; export as PNG or JPEG",
 }
 # Names that a message shows.
@@ -59,6 +61,7 @@ class Found(NamedTuple):
 def formats() -> tuple[str, ...]:
     """Lists the image formats that are read, by Pillow's names."""
     Image.init()
+    heif.register()
     photographs = (name for name in Image.OPEN if name not in _NOT_PHOTOGRAPHS)
     # They are tried in order, and most photographs are JPEGs.
     return tuple(sorted(photographs, key=lambda name: name != "JPEG"))
@@ -71,6 +74,12 @@ def suffixes() -> frozenset[str]:
     known = {*formats(), "MPO"}
     registered = Image.registered_extensions().items()
     return frozenset(suffix for suffix, name in registered if name in known)
+
+
+def unsupported(name: str | PurePath) -> str | None:
+    """Returns why a file with a name is not read, such as a RAW; None for others."""
+    suffix = PurePath(name).suffix.lower()
+    return None if suffix in suffixes() else _UNSUPPORTED.get(suffix)
 
 
 def find(folder: str | Path, *, other_suffixes: frozenset[str] = frozenset()) -> Found:
@@ -131,6 +140,11 @@ def open_file(path: str | Path) -> io.BufferedReader:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def opened(path: str | Path, content: bytes | None) -> io.BufferedReader | io.BytesIO:
+    """Opens a file as `open_file` does, or its content if that is in memory."""
+    return open_file(path) if content is None else io.BytesIO(content)
 
 
 def read_file(path: str | Path) -> bytes:

@@ -43,11 +43,16 @@ class Photo(NamedTuple):
     dpi: tuple[float, float] | None = None
 
 
-def load(path: str | Path) -> Photo:
+def load(path: str | Path, *, content: bytes | None = None) -> Photo:
     """Loads a photograph: its first frame or page.
 
     Photographs of 16 bits a channel stay so. Floats become 16 bits: white is the
     smallest of 1, 255 and 65535 that is not exceeded.
+
+    Args:
+        path: of the file.
+        content: of the file, if it is in memory; the path is its name then, for errors
+            and warnings.
 
     Raises:
         ValueError: there is no photograph, it is damaged or cut off, or it has more
@@ -57,18 +62,23 @@ def load(path: str | Path) -> Photo:
     try:
         # Not by its name: Pillow would map some TIFFs into memory, and then mixes up
         # the rows of those that lie on their side.
-        with finding.open_file(path) as file, limits.open_image(file) as image:
-            return _read(image, path)
+        with finding.opened(path, content) as file, limits.open_image(file) as image:
+            return _read(image, path, content)
     # Damage makes Pillow's readers raise anything.
     except Exception as error:
-        raise ValueError(f"{path}: {_problem(error, path)}") from error
+        raise ValueError(f"{path}: {_problem(error, path, content)}") from error
 
 
-def _problem(error: Exception, path: Path) -> str:
+def _problem(error: Exception, path: Path, content: bytes | None) -> str:
     """Returns in one line why a file could not be read."""
     if isinstance(error, UnidentifiedImageError):
-        is_empty = path.is_file() and path.stat().st_size == 0
-        return "empty" if is_empty else "not an image that can be read"
+        if content is None:
+            is_empty = path.is_file() and path.stat().st_size == 0
+        else:
+            is_empty = not content
+        if is_empty:
+            return "empty"
+        return finding.unsupported(path) or "not an image that can be read"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, limits.ImageSizeError):
@@ -79,13 +89,13 @@ def _problem(error: Exception, path: Path) -> str:
     return f"damaged or truncated: {reason}"
 
 
-def _read(image: ImageFile.ImageFile, path: Path) -> Photo:
+def _read(image: ImageFile.ImageFile, path: Path, content: bytes | None) -> Photo:
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.next:
         warnings.warn(f"{path}: only the first of its pages is read", stacklevel=2)
     # The other pictures of an MPO are a thumbnail, or the same for the other eye.
     elif image.format != "MPO" and getattr(image, "is_animated", False):
         warnings.warn(f"{path}: only the first of its frames is read", stacklevel=2)
-    pixels, alpha = samples.read(image, path=path)
+    pixels, alpha = samples.read(image, path=path, content=content)
     # Only now: in a PNG it may follow the pixels, and Pillow turns a TIFF as it loads.
     turn = metadata.orientation(image, path=path)
     profile = image.info.get("icc_profile")

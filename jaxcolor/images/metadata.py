@@ -62,7 +62,8 @@ def exif(image: Image.Image, *, path: Path) -> bytes | None:
     It begins with the header that JPEG wants; Pillow takes it off for other formats.
     """
     try:
-        if "exif" in image.info:
+        # Readers of HEIF put None where there is none.
+        if image.info.get("exif"):
             return _upright(image.info["exif"])
         found = _descriptive(image.getexif())
         return found.tobytes() if len(found) else None

@@ -33,8 +33,16 @@ class Pixels(NamedTuple):
     alpha: UInt[np.ndarray, "h w"] | None
 
 
-def read(image: ImageFile.ImageFile, *, path: Path) -> Pixels:
-    """Reads the pixels of an image that was opened from a path."""
+def read(
+    image: ImageFile.ImageFile, *, path: Path, content: bytes | None = None
+) -> Pixels:
+    """Reads the pixels of an image.
+
+    Args:
+        image: as opened from a file.
+        path: of the file.
+        content: of the file, if it is in memory.
+    """
     if image.mode.startswith("I;16"):
         return _deep_gray(image)
     if image.mode in ("I", "F"):
@@ -42,7 +50,13 @@ def read(image: ImageFile.ImageFile, *, path: Path) -> Pixels:
     if [_raw_mode(tile) for tile in image.tile] == ["LA;16B"]:
         return _deep_gray_with_alpha(image)
     order = _byte_order(image, path)
-    return _shallow(image) if order is None else _deep_color(image, path, order)
+    if order is None:
+        return _shallow(image)
+    with (
+        finding.opened(path, content) as file,
+        Image.open(file, formats=[str(image.format)]) as again,
+    ):
+        return _deep_color(image, again, order)
 
 
 def _shallow(image: ImageFile.ImageFile) -> Pixels:
@@ -112,22 +126,25 @@ def _tiff_tag(image: ImageFile.ImageFile, tag: int, default: Any) -> Any:
     return default
 
 
-def _deep_color(image: ImageFile.ImageFile, path: Path, order: str) -> Pixels:
+def _deep_color(
+    image: ImageFile.ImageFile, again: ImageFile.ImageFile, order: str
+) -> Pixels:
     """Reads RGB and RGBA with 16 bits a channel in a byte order, L or B.
 
     Pillow unpacks only the upper byte of each sample. With the other order it unpacks
     the lower byte, so two passes give both.
+
+    Args:
+        image: as opened.
+        again: the same, opened again.
+        order: of the bytes.
     """
     other = {"L": "B", "B": "L"}[order]
-    with (
-        finding.open_file(path) as file,
-        Image.open(file, formats=[str(image.format)]) as again,
-    ):
-        image.tile = [_ordered(tile, order) for tile in image.tile]
-        again.tile = [_ordered(tile, other) for tile in again.tile]
-        samples = np.asarray(image).astype(np.uint16)
-        samples <<= 8
-        samples |= np.asarray(again)
+    image.tile = [_ordered(tile, order) for tile in image.tile]
+    again.tile = [_ordered(tile, other) for tile in again.tile]
+    samples = np.asarray(image).astype(np.uint16)
+    samples <<= 8
+    samples |= np.asarray(again)
     if samples.shape[2] == 4:
         return Pixels(samples[..., :3], samples[..., 3])
     return Pixels(samples, _key_alpha(samples, image.info.get("transparency")))

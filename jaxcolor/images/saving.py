@@ -1,5 +1,6 @@
 """Writes a photograph to a file, whole or not at all."""
 
+import io
 import math
 import os
 import warnings
@@ -64,7 +65,8 @@ def output_format(photo: Photo, *, requested: str | None = None) -> OutputFormat
     """Returns the format of the photograph's own file, or PNG where that loses much.
 
     PNG replaces formats that have few colors (GIF) or that Pillow writes incompletely
-    (PSD, PCX ...), and every format for 16 bits.
+    (PSD, PCX ...), and every format for 16 bits. HEIC becomes JPEG, which all programs
+    read; its encoder is slow, and patented.
 
     Args:
         photo: as loaded, or with other pixels.
@@ -76,7 +78,7 @@ def output_format(photo: Photo, *, requested: str | None = None) -> OutputFormat
     if requested is not None:
         format = _format_of_suffix(f".{requested.lower().removeprefix('.')}")
         return OutputFormat(format, _SUFFIXES[format])
-    format = "JPEG" if photo.format == "MPO" else photo.format
+    format = "JPEG" if photo.format in ("MPO", "HEIF") else photo.format
     too_deep = photo.rgb.dtype == np.uint16
     if (
         format not in _OPTIONS
@@ -125,13 +127,7 @@ def save(photo: Photo, path: str | Path, *, overwrite: bool = False) -> None:
     """
     path = Path(path)
     format = _format_of_suffix(path.suffix)
-    if format in _OPAQUE and _is_transparent(photo):
-        raise ValueError(f"{path}: {format} has no transparency, the photograph has")
-    height, width = photo.rgb.shape[:2]
-    longest = _LONGEST_SIDE.get(format, math.inf)
-    if max(height, width) > longest:
-        size = f"{width} x {height} pixels"
-        raise ValueError(f"{path}: {size}; {format} holds up to {longest:,} a side")
+    _check(photo, format, path)
     if not overwrite:
         refuse_existing(path)
     try:
@@ -141,9 +137,50 @@ def save(photo: Photo, path: str | Path, *, overwrite: bool = False) -> None:
         raise ExistingFileError(f"{path}: exists, not overwritten") from error
     # What a format cannot hold makes Pillow's writers raise anything.
     except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        reason = reason or " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path}: not written: {reason}") from error
+        raise _not_written(path, error) from error
+
+
+def encoded(photo: Photo, *, name: str) -> bytes:
+    """Returns the content of the file that `save` writes.
+
+    Args:
+        photo: as loaded, or with other pixels.
+        name: of the file; its suffix says the format.
+
+    Raises:
+        ValueError: as `save` does.
+    """
+    path = Path(name)
+    format = _format_of_suffix(path.suffix)
+    _check(photo, format, path)
+    file = io.BytesIO()
+    try:
+        encode(photo, file, format, path)
+    # What a format cannot hold makes Pillow's writers raise anything.
+    except Exception as error:
+        raise _not_written(path, error) from error
+    return file.getvalue()
+
+
+def _check(photo: Photo, format: str, path: Path) -> None:
+    """Refuses a format that cannot hold the transparency or the size of a photograph.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if format in _OPAQUE and _is_transparent(photo):
+        raise ValueError(f"{path}: {format} has no transparency, the photograph has")
+    height, width = photo.rgb.shape[:2]
+    longest = _LONGEST_SIDE.get(format, math.inf)
+    if max(height, width) > longest:
+        size = f"{width} x {height} pixels"
+        raise ValueError(f"{path}: {size}; {format} holds up to {longest:,} a side")
+
+
+def _not_written(path: Path, error: Exception) -> ValueError:
+    reason = error.strerror if isinstance(error, OSError) else None
+    reason = reason or " ".join(str(error).split()) or type(error).__name__
+    return ValueError(f"{path}: not written: {reason}")
 
 
 def _format_of_suffix(suffix: str) -> str:
@@ -161,7 +198,7 @@ def _is_transparent(photo: Photo) -> bool:
     return bool(photo.alpha.min() < np.iinfo(photo.alpha.dtype).max)
 
 
-def encode(photo: Photo, file: IO[bytes], format: str, path: Path) -> None:
+def encode(photo: Photo, file: IO[bytes] | io.BytesIO, format: str, path: Path) -> None:
     """Writes a photograph into an open file.
 
     Args:

@@ -27,9 +27,11 @@ Pixels = UInt[np.ndarray, "_ _"] | UInt[np.ndarray, "_ _ 3"]
 
 MOST_AT_ONCE = 8
 """Photographs that the network sees at once, of a list or a batch."""
+# Decodings that stay ready to use: a program may ask for many, one after the other.
+_MOST_READINGS = 256
 
 
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     """A decoding, ready to use.
 
     Attributes:
@@ -101,8 +103,8 @@ class Colorizer:
         self.decoding = self.description.decoding
         self.gamut = self.description.head.gamut
         self._prior = model.prior
-        self._readings: dict[Decoding, _Reading] = {}
-        self._reading = self._read_by(self.decoding)
+        self._readings: dict[Decoding, Reading] = {}
+        self._reading = self.reading(self.decoding)
         variables = prepared.for_inference(model.network, model.variables)
         self._variables = jax.device_put(variables)
 
@@ -192,7 +194,7 @@ class Colorizer:
             ValueError: it is no photograph, a number is out of range, or a hint is
                 outside its photograph, has no color or means nothing to the model.
         """
-        decoding = self._decoding(temperature, rebalancing_lambda, coherence)
+        decoding = self.decoding_with(temperature, rebalancing_lambda, coherence)
         if isinstance(image, jax.Array):
             image = np.asarray(image)
         if isinstance(image, list):
@@ -226,7 +228,7 @@ class Colorizer:
             ValueError: a hint is outside its photograph, has no color or means nothing
                 to the model, or the look is out of range.
         """
-        reading = self._reading if decoding is None else self._read_by(decoding)
+        reading = self.reading(decoding)
         views = [self._view(photo) for photo in photos]
         # Few batch sizes, as each is compiled.
         rgb = np.zeros((_power_of_two(len(views)), *views[0].rgb.shape), np.uint8)
@@ -272,14 +274,8 @@ class Colorizer:
             ValueError: the point is outside the photograph, a number is out of range,
                 or the model has no bins.
         """
-        if (bins := adjustments.bins_of(self.description)) is None:
-            raise ValueError(
-                f"the model {self.description.network} has no bins; wanted a model with"
-                " bins, for suggestions"
-            )
-        if count < 1:
-            raise ValueError(f"count is {count}; wanted 1 or more")
-        decoding = self._decoding(temperature, None, None)
+        gamut = suggestions.gamut_of(self.description, count=count)
+        decoding = self.decoding_with(temperature)
         photo = inputs.opaque(inputs.pixels(image))
         size = adjustments.size_of(photo)
         user_hints.check_inside([Hint(x, y, "gray")], *size)
@@ -290,10 +286,21 @@ class Colorizer:
         return suggestions.of_cell(
             logits,
             seen[0, row, column],
-            bins.gamut,
+            gamut,
             temperature=decoding.temperature,
             count=count,
         )
+
+    def reading(self, decoding: Decoding | None = None) -> Reading:
+        """Returns a decoding, ready to use; default: the colorizer's."""
+        wanted = decoding or self.decoding
+        if wanted not in self._readings:
+            if len(self._readings) >= _MOST_READINGS:
+                self._readings.pop(next(iter(self._readings)))
+            decoder = self.description.head.decoder(wanted, self._prior)
+            amount = np.float32(wanted.coherence) if wanted.coherence else None
+            self._readings[wanted] = Reading(decoder, amount)
+        return self._readings[wanted]
 
     def view_shape(self, photo: Pixels) -> tuple[int, int]:
         """Returns the height and width at which the network sees a photograph."""
@@ -323,6 +330,7 @@ class Colorizer:
         lightness: Float[Array, "b h w"],
         *,
         reweights: bool = True,
+        has_features: bool | None = None,
         hints: Float[Array, "_ _ _ _"] | None = None,
     ) -> Prediction:
         """Returns `logits`, and the features that `coherent` takes, in one pass.
@@ -330,6 +338,8 @@ class Colorizer:
         Args:
             lightness: as for `logits`.
             reweights: whether to reweight to the rebalancing lambda.
+            has_features: whether the features are wanted; default: whether the
+                colorizer's coherence needs them.
             hints: of a user: at each pixel a and b in CIELAB units, and 1 where they
                 are a hint, else zeros; see `jaxcolor.color.hints`. None for none.
 
@@ -338,12 +348,13 @@ class Colorizer:
         """
         if hints is not None:
             self._check_hints(hints.shape, lightness.shape)
+        needs_features = self._reading.amount is not None
         return prediction.predict(
             self.network,
             self._variables,
             self._reading.decoder if reweights else None,
             lightness,
-            has_features=self._reading.amount is not None,
+            has_features=needs_features if has_features is None else has_features,
             hints=hints,
         )
 
@@ -462,13 +473,13 @@ class Colorizer:
                     found[n] = inputs.like(colored, photos[n])
         return [found[n] for n in range(len(photos))]
 
-    def _decoding(
+    def decoding_with(
         self,
-        temperature: float | None,
-        rebalancing_lambda: float | None,
-        coherence: float | None,
+        temperature: float | None = None,
+        rebalancing_lambda: float | None = None,
+        coherence: float | None = None,
     ) -> Decoding:
-        """Returns the decoding of a call.
+        """Returns the colorizer's decoding with other numbers, where they are given.
 
         Raises:
             ValueError: a number is out of range, or means nothing to the model.
@@ -491,13 +502,6 @@ class Colorizer:
             )
         if shape != (*seen, 3):
             raise ValueError(f"hints have shape {shape}; wanted {(*seen, 3)}")
-
-    def _read_by(self, decoding: Decoding) -> _Reading:
-        if decoding not in self._readings:
-            decoder = self.description.head.decoder(decoding, self._prior)
-            amount = np.float32(decoding.coherence) if decoding.coherence else None
-            self._readings[decoding] = _Reading(decoder, amount)
-        return self._readings[decoding]
 
     def _view(self, photo: Pixels) -> View:
         return tiles.view(photo, size=self.size, network=self.network)

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt
 
+from jaxcolor.color.decode import Decoding
 from jaxcolor.images import Photo, marking
 from jaxcolor.inference.adjustments import Look
+from jaxcolor.pretrained.descriptions import Description
 
 
 class Form(NamedTuple):
@@ -48,6 +50,31 @@ def side_by_side(photo: Photo, pictures: Sequence[UInt[np.ndarray, "h w 3"]]) ->
         alpha = np.concatenate([alpha] * len(pictures), axis=1)
     # EXIF tells the size of the photograph.
     return photo._replace(rgb=np.concatenate(pictures, axis=1), alpha=alpha, exif=None)
+
+
+def mark(
+    description: Description,
+    *,
+    model: str | None,
+    decoding: Decoding,
+    strength: float,
+) -> str:
+    """Returns what made the colors: the program, the model and its decoding.
+
+    Args:
+        description: of the model.
+        model: its name or path as it was given; None for the bundled one.
+        decoding: of its outputs.
+        strength: factor on the chroma.
+    """
+    name = "bundled" if model is None else Path(model).name
+    settings = {**decoding._asdict(), "strength": strength}
+    told = [
+        f"{setting.replace('_', ' ')} {value:g}"
+        for setting, value in settings.items()
+        if value is not None
+    ]
+    return f"jaxcolor, model {name} ({description.network}), {', '.join(told)}"
 
 
 def marked(photo: Photo, mark: str, *, source: Path) -> Photo:

@@ -147,24 +147,64 @@ def ab_of_rgb(
         valid: see `coherence.of_photographs`.
         adjustments: of a user; None for none.
     """
-    shown, evidence, noise = adjustments or UNADJUSTED
+    adjusted = adjustments or UNADJUSTED
     seen = lightness(rgb)
-    outputs, features = predict(
+    predicted = predict(
         network,
         variables,
         decoder,
         seen,
         has_features=amount is not None,
-        hints=shown,
+        hints=adjusted.shown,
     )
+    return _ab(decoder, amount, predicted, seen, valid, adjusted)
+
+
+@jax.jit
+def ab_of_prediction(
+    decoder: Decoder,
+    amount: Scalar | None,
+    predicted: Prediction,
+    seen: Float[Array, "b h w"],
+    valid: Int[Array, "b 2"],
+    adjustments: Adjustments | None = None,
+) -> Float[Array, "b H W n"]:
+    """Returns `ab_of_rgb` from a pass of the network that was made before.
+
+    Args:
+        decoder: of the model's head.
+        amount: the coherence; None for none.
+        predicted: at the lambda of the training; with features where there is an
+            amount.
+        seen: lightness that it was predicted from.
+        valid: see `coherence.of_photographs`.
+        adjustments: of a user; None for none. Hints that the network has seen have
+            their effect already.
+    """
+    moved = Prediction(
+        decoder.move(predicted.outputs), None if amount is None else predicted.features
+    )
+    return _ab(decoder, amount, moved, seen, valid, adjustments or UNADJUSTED)
+
+
+def _ab(
+    decoder: Decoder,
+    amount: Scalar | None,
+    predicted: Prediction,
+    seen: Float[Array, "b h w"],
+    valid: Int[Array, "b 2"],
+    adjustments: Adjustments,
+) -> Float[Array, "b H W n"]:
+    """Returns ab of moved outputs, in cells, as a user wants it."""
+    outputs, features = predicted
     share = None
-    if evidence is not None:
+    if adjustments.evidence is not None:
         cells = coherence.cell_means(seen, of=outputs)
         outputs, share = hint_diffusion.of_photographs(
-            outputs, cells, evidence, valid=valid
+            outputs, cells, adjustments.evidence, valid=valid
         )
-    if noise is not None:
-        outputs += noise
+    if adjustments.noise is not None:
+        outputs += adjustments.noise
     ab = colors(decoder, outputs, seen)
     if features is None:
         return ab

@@ -10,6 +10,8 @@ from jaxtyping import Array, Float, UInt8
 from jaxcolor.color import compose, decode
 from jaxcolor.color.array_types import Scalar
 from jaxcolor.color.gamut import Gamut
+from jaxcolor.inference import adjustments
+from jaxcolor.pretrained.descriptions import Description
 
 # Bins within this distance are shades of one color, CIELAB units: one and a half times
 # the usual spacing, so the eight neighbors.
@@ -26,6 +28,26 @@ class Suggestion(NamedTuple):
 
     color: str
     share: float
+
+
+def gamut_of(description: Description, *, count: int) -> Gamut:
+    """Returns the bins that a model suggests colors from.
+
+    Args:
+        description: of the model.
+        count: number of colors that are wanted.
+
+    Raises:
+        ValueError: the model has no bins, or no colors are wanted.
+    """
+    if (bins := adjustments.bins_of(description)) is None:
+        raise ValueError(
+            f"the model {description.network} has no bins; wanted a model with bins,"
+            " for suggestions"
+        )
+    if count < 1:
+        raise ValueError(f"count is {count}; wanted 1 or more")
+    return bins.gamut
 
 
 def of_cell(

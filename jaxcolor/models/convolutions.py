@@ -1,7 +1,8 @@
 """Convolutions of the networks, in forms that XLA runs fast.
 
 Images are batch, height, width, channels; kernels are height, width, channels in,
-channels out. On a CPU, convolutions of many channels are those of `fast_convolutions`.
+channels out. On a CPU, convolutions of many channels can be those of
+`fast_convolutions`.
 
 `conv` pads both sides alike, as Caffe and PyTorch. `conv_same` and those of `depthwise`
 pad as TensorFlow, for EfficientNet was trained so: the outputs are ceil(size / stride),

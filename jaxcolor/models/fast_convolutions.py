@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from jaxcolor.models import winograd
 
 VARIABLE = "JAXCOLOR_CONVOLUTIONS"
-"""The environment variable that turns these forms off: "xla"."""
+"""The environment variable that turns these forms on: "fast"; the default is "xla"."""
 
 FEWEST_CHANNELS = 32
 """Below it the transforms take longer than the products that they save."""
@@ -33,7 +33,7 @@ Correlation = Callable[[Float[Array, "b h w i"]], Float[Array, "b H W o"]]
 
 
 def are_used() -> bool:
-    """Returns whether the environment leaves these forms on.
+    """Returns whether the environment turns these forms on.
 
     Raises:
         ValueError: the variable has an unknown value.
@@ -41,11 +41,11 @@ def are_used() -> bool:
     chosen = os.environ.get(VARIABLE, "")
     if chosen not in _CHOICES:
         raise ValueError(f'{VARIABLE} is {chosen!r}; wanted "fast" or "xla"')
-    return chosen != "xla"
+    return chosen == "fast"
 
 
 def suit(shape: tuple[int, ...], *, stride: int, dilation: int) -> bool:
-    """Returns whether a kernel has a fast form, and the environment leaves it on.
+    """Returns whether a kernel has a fast form, and the environment turns it on.
 
     Args:
         shape: of the kernel: height, width, channels in, channels out.

@@ -22,14 +22,15 @@ from jaxcolor.models.layers import TRANSFORMED, Conv, ConvTranspose
 def for_inference(network: Network, variables: Mapping[str, Any]) -> PyTree:
     """Returns variables for `network.apply(variables, lightness, train=False)`.
 
-    Kernels of fast convolutions are transformed, in place of the parameters: of four
-    times their size. All else is as it was; without a CPU, everything.
+    Kernels of fast convolutions, where the environment turns these on, are transformed,
+    in place of the parameters: of four times their size. All else is as it was; on an
+    accelerator, everything.
 
     Args:
         network: that the variables are of.
         variables: on the host; they are not changed.
     """
-    if jax.default_backend() != "cpu":
+    if not fast_convolutions.are_used() or jax.default_backend() != "cpu":
         return variables
     params = traverse_util.flatten_dict(variables["params"])
     transformed = {}

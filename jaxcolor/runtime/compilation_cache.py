@@ -6,8 +6,7 @@ from typing import Any
 
 import jax
 
-VARIABLE = "JAXCOLOR_CACHE"
-"""The environment variable that names the folder; empty or "off" keeps nothing."""
+from jaxcolor.runtime import cache_folder
 
 
 def keep(*, least_seconds: float = 0.0) -> None:
@@ -24,26 +23,11 @@ def keep(*, least_seconds: float = 0.0) -> None:
     config: Any = jax.config
     if config.jax_compilation_cache_dir is not None:
         return
-    folder = _folder()
+    folder = cache_folder.named("compiled")
     if folder is None or not _is_writable(folder):
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", least_seconds)
-
-
-def _folder() -> Path | None:
-    """Returns the folder that the environment names, or None."""
-    chosen = os.environ.get(VARIABLE)
-    if chosen is not None:
-        return None if chosen in ("", "off") else Path(chosen).absolute()
-    caches = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG specification says to ignore paths that are not absolute.
-    if not caches.is_absolute():
-        try:
-            caches = Path.home() / ".cache"
-        except RuntimeError:
-            return None
-    return caches / "jaxcolor" / "compiled"
 
 
 def _is_writable(folder: Path) -> bool:

@@ -356,10 +356,10 @@ def test_what_cannot_be_read_is_named_and_changes_the_status(
     album = tmp_path / "album"
     album.mkdir()
     photo.rename(album / photo.name)
-    (album / "phone.heic").touch()
+    (album / "phone.nef").touch()
     command = ("colorize", album, "--model", model, "--overwrite", "-o")
     assert run(*command, tmp_path / "colored") == 0
-    assert "1 not read (HEIC; export as JPEG): phone.heic" in error_of(capsys)
+    assert "1 not read (RAW; export as TIFF or JPEG): phone.nef" in error_of(capsys)
     os.mkfifo(album / "pipe.jpg")
     assert run(*command, tmp_path / "colored") == cli.FAILED
     assert "1 not read (not a regular file): pipe.jpg" in capsys.readouterr().err

@@ -122,3 +122,24 @@ def test_coherence_that_is_lost_is_told(released, tmp_path, capsys):
     (model / "config.json").write_text(json.dumps(fields))
     assert main(["export", str(model), "-o", str(tmp_path / "model.onnx")]) == 0
     assert "decodes without coherence" in capsys.readouterr().out
+
+
+def test_a_page_without_npm_is_an_error_of_one_line(
+    released, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    output = tmp_path / "site"
+    command = ["export", str(released), "-o", str(output), "--format", "web"]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "needs npm" in error
+    assert error.count("\n") == 1
+    assert not output.exists()
+
+
+def test_a_page_replaces_only_a_page(released, tmp_path, capsys):
+    command = ["export", str(released), "-o", str(tmp_path), "--format", "web"]
+    assert main([*command, "--overwrite"]) == 2
+    assert "is not a page of a model; not overwritten" in capsys.readouterr().err
+    assert main([*command, "--logits"]) == 2
+    assert "wanted it with onnx, stablehlo, hub only" in capsys.readouterr().err

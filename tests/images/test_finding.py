@@ -92,11 +92,10 @@ def test_a_folder_that_cannot_be_opened_is_named_and_the_rest_is_found(
 
 
 def test_formats_that_are_not_read_are_named_with_a_remedy(tmp_path):
-    touch(tmp_path, "a.jpg", "b.HEIC", "c.nef", "d.jxl", ".hidden.heic", "e.txt")
+    touch(tmp_path, "a.jpg", "c.nef", "d.jxl", ".hidden.heic", "e.txt")
     found = images.find(tmp_path)
     assert found.names == ("a.jpg",)
     assert reasons(found.unsupported) == {
-        "b.HEIC": "HEIC; export as JPEG",
         "c.nef": "RAW; export as TIFF or JPEG",
         "d.jxl": "JPEG XL; export as PNG or JPEG",
     }

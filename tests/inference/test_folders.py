@@ -363,17 +363,17 @@ def test_a_deep_tiff_with_an_absurd_resolution_is_colorized(colorizer, tmp_path)
 def test_what_is_found_but_not_read_is_in_the_plan(tmp_path):
     _write(tmp_path / "in" / "a.jpg")
     os.mkfifo(tmp_path / "in" / "b.jpg")
-    (tmp_path / "in" / "c.heic").touch()
+    (tmp_path / "in" / "c.nef").touch()
     plan = folders.plan([tmp_path / "in"], tmp_path / "out", **SETTINGS)
     assert [job.source.name for job in plan.jobs] == ["a.jpg"]
     (unreadable,), (unsupported,) = plan.unreadable, plan.unsupported
     assert unreadable.endswith("1 not read (not a regular file): b.jpg")
-    assert unsupported.endswith("1 not read (HEIC; export as JPEG): c.heic")
+    assert unsupported.endswith("1 not read (RAW; export as TIFF or JPEG): c.nef")
 
 
 def test_a_folder_of_unsupported_photographs_says_what_to_do(tmp_path):
-    (tmp_path / "c.heic").touch()
-    with pytest.raises(ValueError, match=r"no photographs in .*HEIC; export as JPEG"):
+    (tmp_path / "c.nef").touch()
+    with pytest.raises(ValueError, match=r"no photographs in .*RAW; export as TIFF"):
         folders.plan([tmp_path], tmp_path / "out", **SETTINGS)
 
 

@@ -14,6 +14,11 @@ CHANNELS = fast_convolutions.FEWEST_CHANNELS
 SIZES = ((1, 3), (8, 8), (11, 14), (30, 141))
 
 
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    monkeypatch.setenv(fast_convolutions.VARIABLE, "fast")
+
+
 def random(seed, *shape):
     noise = np.random.default_rng(seed).standard_normal(shape)
     return jnp.asarray(noise, jnp.float32)

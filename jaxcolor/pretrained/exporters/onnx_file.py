@@ -1,6 +1,7 @@
 """Models as files of ONNX."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -47,45 +48,52 @@ def encode(
     Raises:
         ValueError: the dtype is unknown.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype is {dtype!r}; wanted one of {', '.join(DTYPES)}")
     exported = program.of_model(model)
-    graph, outputs = _graph(exported, has_logits=has_logits)
-    onnx_fusion.fuse(graph, set(outputs))
-    nodes, tensors = _stored(graph, dtype)
+    graph, (ab, logits) = _translated(exported)
+    channels_first = (0, 3, 1, 2)
+    found = {"ab": graph.whole(ab, channels_first)}
+    if exported.stride > 1:
+        scales = (1, 1, exported.stride, exported.stride)
+        found["ab"] = graph.node(
+            "Resize",
+            found["ab"],
+            "",
+            graph.constant(scales, np.float32),
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        )
     multiple = exported.multiple
-    batch, height, width = "b", f"{multiple}h", f"{multiple}w"
-    shapes: dict[str, tuple[Any, ...]] = {"ab": (batch, 2, height, width)}
+    shapes = {"ab": ("b", 2, f"{multiple}h", f"{multiple}w")}
     if has_logits:
-        shapes["logits"] = (batch, model.network.outputs, "rows", "columns")
-    inputs = {
-        name: (batch, 1, height, width) if name == "L" else ()
-        for name in _input_names(exported)
-    }
-    built = helper.make_graph(
-        nodes,
-        "jaxcolor",
-        [
-            helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
-            for n, s in inputs.items()
-        ],
-        [
-            helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
-            for n, s in shapes.items()
-        ],
-        tensors,
-    )
-    found = helper.make_model(
-        built,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="jaxcolor",
-        producer_version=jaxcolor.__version__,
-    )
-    helper.set_model_props(found, metadata(model))
-    onnx.checker.check_model(found, full_check=True)
-    content: bytes = found.SerializeToString()
-    return content
+        found["logits"] = graph.whole(logits, channels_first)
+        shapes["logits"] = ("b", model.network.outputs, "rows", "columns")
+    for name, tensor in found.items():
+        graph.rename(tensor, name)
+    return _content(graph, exported, shapes, dtype=dtype, about=metadata(model))
+
+
+def encode_cells(model: Pretrained, *, dtype: str = "float32") -> bytes:
+    """Returns a model as the content of an .onnx file, without its decoding.
+
+    Its input is L (b, 1, h, w), L* in [0, 100]. Its outputs have a value for each cell
+    of the network's map, channels last: "cells" and, of a network that has them,
+    "features", see `program.of_cells`.
+
+    Args:
+        model: to export.
+        dtype: of the stored weights, see `encode`.
+
+    Raises:
+        ValueError: the dtype is unknown.
+    """
+    exported = program.of_cells(model)
+    graph, values = _translated(exported)
+    shapes = {}
+    for name, value in zip(program.OF_CELLS, values, strict=False):
+        graph.rename(graph.whole(value), name)
+        shapes[name] = ("b", "rows", "columns", int(value.shape[-1]))
+    about = metadata(model) | {"decoding": program.UNDECODED}
+    return _content(graph, exported, shapes, dtype=dtype, about=about)
 
 
 def metadata(model: Pretrained) -> dict[str, str]:
@@ -109,8 +117,8 @@ def _input_names(exported: program.Program) -> list[str]:
     return ["L" if name == "lightness" else name for name in exported.arguments]
 
 
-def _graph(exported: program.Program, *, has_logits: bool) -> tuple[Graph, list[str]]:
-    """Returns the graph of a program, and the names of its outputs."""
+def _translated(exported: program.Program) -> tuple[Graph, list[Value]]:
+    """Returns the graph of a program, and its outputs as arrays of JAX."""
     traced = jax.make_jaxpr(exported.function)(*exported.arguments.values())
     names = _input_names(exported)
     graph = Graph()
@@ -122,27 +130,50 @@ def _graph(exported: program.Program, *, has_logits: bool) -> tuple[Graph, list[
         )
         for name, x in zip(names, exported.arguments.values(), strict=True)
     ]
-    ab, logits = onnx_translation.translate(
+    return graph, onnx_translation.translate(
         graph, traced.jaxpr, traced.consts, arguments
     )
-    channels_first = (0, 3, 1, 2)
-    found = graph.whole(ab, channels_first)
-    if exported.stride > 1:
-        scales = (1, 1, exported.stride, exported.stride)
-        found = graph.node(
-            "Resize",
-            found,
-            "",
-            graph.constant(scales, np.float32),
-            mode="linear",
-            coordinate_transformation_mode="half_pixel",
-        )
-    outputs = {"ab": found}
-    if has_logits:
-        outputs["logits"] = graph.whole(logits, channels_first)
-    for name, tensor in outputs.items():
-        graph.rename(tensor, name)
-    return graph, list(outputs)
+
+
+def _content(
+    graph: Graph,
+    exported: program.Program,
+    shapes: Mapping[str, tuple[Any, ...]],
+    *,
+    dtype: str,
+    about: dict[str, str],
+) -> bytes:
+    """Returns the content of the file of a graph.
+
+    Args:
+        graph: whose tensors have the names of the outputs.
+        exported: the program, for its inputs.
+        shapes: of the outputs, by name.
+        dtype: see `encode`.
+        about: the metadata.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; wanted one of {', '.join(DTYPES)}")
+    onnx_fusion.fuse(graph, set(shapes))
+    nodes, tensors = _stored(graph, dtype)
+    seen = ("b", 1, f"{exported.multiple}h", f"{exported.multiple}w")
+    inputs = {n: seen if n == "L" else () for n in _input_names(exported)}
+    of_inputs, of_outputs = (
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in each]
+        for each in (inputs.items(), shapes.items())
+    )
+    built = helper.make_graph(nodes, "jaxcolor", of_inputs, of_outputs, tensors)
+    found = helper.make_model(
+        built,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="jaxcolor",
+        producer_version=jaxcolor.__version__,
+    )
+    helper.set_model_props(found, about)
+    onnx.checker.check_model(found, full_check=True)
+    content: bytes = found.SerializeToString()
+    return content
 
 
 def _stored(graph: Graph, dtype: str) -> tuple[list[Any], list[Any]]:

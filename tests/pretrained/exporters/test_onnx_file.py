@@ -71,6 +71,27 @@ def test_every_network_and_head_computes_the_same(kind):
             np.testing.assert_allclose(mine, wanted, rtol=0, atol=TOLERANCE * scale)
 
 
+@pytest.mark.parametrize("kind", ["lite_fpn", "siggraph17", "larsson2016"])
+def test_cells_come_without_the_decoding_of_bins(kind):
+    model = drawn.model(drawn.description(kind))
+    lightness = drawn.lightness(2, 32, 64)
+    colorizer = Colorizer(model)
+    seen = jnp.asarray(lightness[:, 0])
+    wanted = colorizer.outputs(seen)
+    if model.description.head.gamut is None:
+        wanted = colorizer.decode(wanted, seen)
+    names = ("cells", "features")[: 1 + model.network.has_features]
+    found = run(onnx_file.encode_cells(model), lightness, names)
+    scale = np.abs(wanted).max()
+    np.testing.assert_allclose(found[0], wanted, rtol=0, atol=TOLERANCE * scale)
+    if model.network.has_features:
+        apply = model.network.apply
+        parts = {"train": False, "method": "outputs_and_features"}
+        _, features = apply(model.variables, seen, **parts)
+        scale = np.abs(features).max()
+        np.testing.assert_allclose(found[1], features, rtol=0, atol=TOLERANCE * scale)
+
+
 @pytest.mark.parametrize("kind", drawn.KINDS)
 def test_files_hold_what_browsers_run(kind):
     model = drawn.model(drawn.description(kind))
