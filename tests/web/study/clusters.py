@@ -34,8 +34,10 @@ def owner() -> str | None:
 @contextlib.contextmanager
 def running(programs: Path) -> Iterator[str]:
     """Yields the URL of a server, without a database."""
-    # Not below pytest's folder, which the server's user may not enter.
-    folder = Path(tempfile.mkdtemp(prefix="jaxcolor-postgresql-"))
+    # Neither below pytest's folder nor where a server of another test has its files,
+    # which the user that runs the database may not enter.
+    outside = os.environ.get("TMPDIR", "/tmp")
+    folder = Path(tempfile.mkdtemp(prefix="jaxcolor-postgresql-", dir=outside))
     if name := owner():
         entry = pwd.getpwnam(name)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
