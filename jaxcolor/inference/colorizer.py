@@ -18,6 +18,7 @@ from jaxcolor.inference.prediction import Prediction
 from jaxcolor.inference.suggestions import Suggestion
 from jaxcolor.inference.tiles import View
 from jaxcolor.inference.user_hints import Hint, Hints
+from jaxcolor.models import prepared
 from jaxcolor.pretrained import descriptions, records, release
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import compilation_cache
@@ -104,7 +105,8 @@ class Colorizer:
         self._prior = model.prior
         self._readings: dict[Decoding, Reading] = {}
         self._reading = self.reading(self.decoding)
-        self._variables = jax.device_put(model.variables)
+        variables = prepared.for_inference(model.network, model.variables)
+        self._variables = jax.device_put(variables)
 
     @classmethod
     def load(

@@ -1,7 +1,8 @@
 """Convolutions of the networks, in forms that XLA runs fast.
 
 Images are batch, height, width, channels; kernels are height, width, channels in,
-channels out. A faster form of a convolution replaces the body of one function here.
+channels out. On a CPU, convolutions of many channels can be those of
+`fast_convolutions`.
 
 `conv` pads both sides alike, as Caffe and PyTorch. `conv_same` and those of `depthwise`
 pad as TensorFlow, for EfficientNet was trained so: the outputs are ceil(size / stride),
@@ -9,10 +10,13 @@ and the larger half of an odd padding lies at the bottom and on the right.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from jaxcolor.models import fast_convolutions
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -98,7 +102,11 @@ def conv_transpose(
     Equal to PyTorch's ConvTranspose2d(kernel_size=4, stride=2, padding=1) with the
     kernel's axes moved from (i, o, 4, 4).
     """
-    return _spread(x, kernel)
+    if not fast_convolutions.suit_transposed(kernel.shape):
+        return _spread(x, kernel)
+    return jax.lax.platform_dependent(
+        x, kernel, cpu=fast_convolutions.conv_transpose, default=_spread
+    )
 
 
 def _conv_transpose_forward(x: Array, kernel: Array) -> tuple[Array, Residuals]:
@@ -107,10 +115,16 @@ def _conv_transpose_forward(x: Array, kernel: Array) -> tuple[Array, Residuals]:
 
 def _conv_transpose_backward(saved: Residuals, by_y: Array) -> tuple[Array, Array]:
     """Returns the gradients: those of the strided convolution, roles exchanged."""
-    x, kernel = saved
-    mirrored = jnp.swapaxes(kernel, 2, 3)
-    by_kernel = _by_kernel(by_y, x, size=4, margin=1, stride=2, dilation=1)
-    return _correlate(by_y, mirrored, 1, 2, 1), jnp.swapaxes(by_kernel, 2, 3)
+
+    def by_correlation(x: Array, kernel: Array, by_y: Array) -> tuple[Array, Array]:
+        mirrored = jnp.swapaxes(kernel, 2, 3)
+        by_kernel = _by_kernel(by_y, x, size=4, margin=1, stride=2, dilation=1)
+        return _correlate(by_y, mirrored, 1, 2, 1), jnp.swapaxes(by_kernel, 2, 3)
+
+    if not fast_convolutions.suit_transposed(saved[1].shape):
+        return by_correlation(*saved, by_y)
+    fast = _gradients_of(fast_convolutions.conv_transpose)
+    return jax.lax.platform_dependent(*saved, by_y, cpu=fast, default=by_correlation)
 
 
 conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
@@ -189,7 +203,14 @@ def _correlate(
     x: Array, kernel: Array, margin: int, stride: int, dilation: int
 ) -> Array:
     """Correlates, with gradients that are fast on CPU too."""
-    return _xla_correlate(x, kernel, margin, stride, dilation)
+
+    def by_xla(x: Array, kernel: Array) -> Array:
+        return _xla_correlate(x, kernel, margin, stride, dilation)
+
+    if not fast_convolutions.suit(kernel.shape, stride=stride, dilation=dilation):
+        return by_xla(x, kernel)
+    fast = functools.partial(fast_convolutions.conv, dilation=dilation)
+    return jax.lax.platform_dependent(x, kernel, cpu=fast, default=by_xla)
 
 
 def _correlate_forward(
@@ -201,7 +222,32 @@ def _correlate_forward(
 def _correlate_backward(
     margin: int, stride: int, dilation: int, saved: Residuals, by_y: Array
 ) -> tuple[Array, Array]:
-    x, kernel = saved
+    def slow(x: Array, kernel: Array, by_y: Array) -> tuple[Array, Array]:
+        return _gradients(x, kernel, by_y, margin, stride, dilation)
+
+    if not fast_convolutions.suit(saved[1].shape, stride=stride, dilation=dilation):
+        return slow(*saved, by_y)
+    fast = _gradients_of(functools.partial(fast_convolutions.conv, dilation=dilation))
+    return jax.lax.platform_dependent(*saved, by_y, cpu=fast, default=slow)
+
+
+def _gradients_of(
+    convolve: Callable[[Array, Array], Array],
+) -> Callable[[Array, Array, Array], tuple[Array, Array]]:
+    """Returns a function of input, kernel and slopes that returns both gradients."""
+
+    def gradients(x: Array, kernel: Array, by_y: Array) -> tuple[Array, Array]:
+        _, pull = jax.vjp(convolve, x, kernel)
+        by_x, by_kernel = pull(by_y)
+        return by_x, by_kernel
+
+    return gradients
+
+
+def _gradients(
+    x: Array, kernel: Array, by_y: Array, margin: int, stride: int, dilation: int
+) -> tuple[Array, Array]:
+    """Returns the gradients of a correlation by input and kernel, without tiles."""
 
     def by_x_of_xla(by_y: Array) -> Array:
         _, pull = jax.vjp(

@@ -15,10 +15,14 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxcolor.models import convolutions, depthwise, layerwise
+from jaxcolor.models import convolutions, depthwise, fast_convolutions, layerwise
 
 BLOCK = "block"
 """The name, for `jax.checkpoint`, of the outputs of a block of layers."""
+
+TRANSFORMED = "transformed"
+"""The collection of kernels that `prepared` transforms; their parameters are left out.
+"""
 
 EPSILON = 1e-5
 """Added to variances; the default of Caffe's and PyTorch's batch normalization."""
@@ -137,6 +141,18 @@ def enlarged(
     return x
 
 
+def _transformed(layer: nn.Module) -> Array | None:
+    """Returns the kernel of a layer as `prepared` made it; None if it did not."""
+    if not layer.has_variable(TRANSFORMED, "kernel"):
+        return None
+    return jnp.asarray(layer.get_variable(TRANSFORMED, "kernel"))
+
+
+def _bias(layer: "Conv | ConvTranspose") -> Float[Array, "1 1 1 o"]:
+    bias = _param(layer, "bias", nn.initializers.zeros, (layer.features,))
+    return bias.astype(layer.dtype).reshape(1, 1, 1, -1)
+
+
 class Conv(nn.Module):
     """A convolution; He initialization for a ReLU after it.
 
@@ -160,6 +176,12 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
+        if (transformed := _transformed(self)) is not None:
+            x = x.astype(self.dtype)
+            y = fast_convolutions.conv_transformed(
+                x, transformed, dilation=self.dilation
+            )
+            return y + _bias(self) if self.has_bias else y
         shape = (self.size, self.size, x.shape[-1] // self.groups, self.features)
         convolve = partial(
             convolutions.conv, stride=self.stride, dilation=self.dilation
@@ -192,6 +214,10 @@ class ConvTranspose(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
+        if (transformed := _transformed(self)) is not None:
+            x = x.astype(self.dtype)
+            y = fast_convolutions.conv_transpose_transformed(x, transformed)
+            return y + _bias(self)
         shape = (4, 4, x.shape[-1], self.features)
         x, kernel, bias = _operands(
             self, x, shape, dtype=self.dtype, initial=_he_transpose

@@ -1,0 +1,164 @@
+"""Winograd convolutions against XLA and float64, gradients against differences."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcolor import models
+from jaxcolor.models import convolutions, fast_convolutions, prepared, winograd
+from tests import tiny
+
+CHANNELS = fast_convolutions.FEWEST_CHANNELS
+# Odd and even sizes, one smaller than a tile, and one of several strips of tiles.
+SIZES = ((1, 3), (8, 8), (11, 14), (30, 141))
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    monkeypatch.setenv(fast_convolutions.VARIABLE, "fast")
+
+
+def random(seed, *shape):
+    noise = np.random.default_rng(seed).standard_normal(shape)
+    return jnp.asarray(noise, jnp.float32)
+
+
+def exact(x, kernel, *, dilation):
+    """XLA's own convolution in float64."""
+    with jax.enable_x64(True):
+        return np.asarray(
+            jax.lax.conv_general_dilated(
+                jnp.asarray(x, jnp.float64),
+                jnp.asarray(kernel, jnp.float64),
+                (1, 1),
+                ((dilation, dilation), (dilation, dilation)),
+                rhs_dilation=(dilation, dilation),
+                dimension_numbers=convolutions.DIMENSIONS,
+            )
+        )
+
+
+@pytest.mark.parametrize(("outputs", "taps"), [(4, 3), (2, 3), (2, 2), (3, 2)])
+def test_one_tile_is_the_filter_written_out(outputs, taps):
+    used = winograd.algorithm(outputs=outputs, taps=taps)
+    draw = np.random.default_rng(0)
+    tile, kernel = draw.normal(size=used.inputs), draw.normal(size=taps)
+    found = used.to_output @ ((used.of_kernel @ kernel) * (used.of_input @ tile))
+    np.testing.assert_allclose(found, np.correlate(tile, kernel), atol=1e-12)
+
+
+def test_the_matrices_of_few_points_are_those_of_lavin_and_gray():
+    used = winograd.algorithm(outputs=2, taps=3)
+    # Equation 8 of the paper, up to the signs of a row, which cancel.
+    of_kernel = [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]
+    np.testing.assert_allclose(np.abs(used.of_kernel), np.abs(of_kernel))
+    of_input = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]
+    np.testing.assert_allclose(np.abs(used.of_input), np.abs(of_input))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_a_convolution_is_xlas(size, dilation):
+    x, kernel = random(0, 3, *size, CHANNELS), random(1, 3, 3, CHANNELS, 40)
+    found = convolutions.conv(x, kernel, stride=1, dilation=dilation)
+    # Sums of 288 products of about 1.
+    np.testing.assert_allclose(
+        found, exact(x, kernel, dilation=dilation), rtol=0, atol=3e-4
+    )
+
+
+@pytest.mark.parametrize("size", SIZES[:3])
+def test_a_transposed_convolution_is_xlas(size, monkeypatch):
+    x, kernel = random(0, 2, *size, CHANNELS), random(1, 4, 4, CHANNELS, 40)
+    found = convolutions.conv_transpose(x, kernel)
+    monkeypatch.setenv(fast_convolutions.VARIABLE, "xla")
+    expected = convolutions.conv_transpose(x, kernel)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-4)
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_gradients_are_differences_in_float64(size, dilation):
+    x, kernel = random(0, 2, *size, CHANNELS), random(1, 3, 3, CHANNELS, CHANNELS)
+    form = {"stride": 1, "dilation": dilation}
+    y, pull = jax.vjp(lambda *args: convolutions.conv(*args, **form), x, kernel)
+    by_y = random(2, *y.shape)
+    for number, (at, slope) in enumerate(zip((x, kernel), pull(by_y), strict=True)):
+        step = random(3 + number, *at.shape)
+        # Linear in each argument: the difference is exact.
+        moved = [x, kernel]
+        moved[number] = step
+        expected = np.sum(exact(*moved, dilation=dilation) * np.float64(by_y))
+        found = np.sum(np.float64(slope) * np.float64(step))
+        scale = np.linalg.norm(slope) * np.linalg.norm(step)
+        assert abs(found - expected) < 1e-6 * scale
+
+
+def test_a_gradient_of_a_transposed_convolution_is_that_of_xla(monkeypatch):
+    x, kernel = random(0, 2, 6, 9, CHANNELS), random(1, 4, 4, CHANNELS, CHANNELS)
+    y, pull = jax.vjp(convolutions.conv_transpose, x, kernel)
+    by_y = random(2, *y.shape)
+    monkeypatch.setenv(fast_convolutions.VARIABLE, "xla")
+    _, pull_of_xla = jax.vjp(convolutions.conv_transpose, x, kernel)
+    for found, expected in zip(pull(by_y), pull_of_xla(by_y), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+def test_bfloat16_loses_no_more_than_a_convolution_in_bfloat16():
+    x, kernel = random(0, 1, 16, 16, 64), random(1, 3, 3, 64, 64)
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    truth = exact(x.astype(jnp.float32), kernel.astype(jnp.float32), dilation=1)
+    found = convolutions.conv(x, kernel, stride=1, dilation=1)
+    assert found.dtype == jnp.bfloat16
+    error = np.sqrt(np.mean(np.square(np.float64(found) - truth)))
+    # A product in bfloat16, sums in float32 and a result in bfloat16 is off by 1.7e-3
+    # of the deviation; the transforms may cost as much again, and twice.
+    assert error < 6e-3 * truth.std()
+
+
+# Wide enough for fast forms; siggraph17 and others have layers of all kinds.
+@pytest.mark.parametrize("name", ["zhang2016", "siggraph17", "lite_fpn"])
+def test_prepared_variables_predict_the_same(name, monkeypatch):
+    arguments = {
+        "zhang2016": tiny.BINS.arguments | {"width": 0.5},
+        "siggraph17": tiny.USER_GUIDED.arguments | {"width": 0.5},
+        "lite_fpn": {
+            "encoder_width": 1.0,
+            "encoder_depth": 1.0,
+            "width": 0.5,
+            "outputs": 9,
+            "momentum": 0.9,
+        },
+    }[name]
+    network = models.BY_NAME[name](**arguments)
+    side = network.input_multiple
+    lightness = 50 + 20 * random(0, 1, 2 * side, side)
+    shapes = jax.eval_shape(
+        lambda: network.init(jax.random.key(0), lightness, train=False)
+    )
+    draw = np.random.default_rng(0)
+
+    def made(path, shape):
+        if path[-1].key == "kernel":
+            size = np.prod(shape.shape[:-1])
+            return np.float32(draw.normal(size=shape.shape) * np.sqrt(2 / size))
+        value = {"var": 1.0, "scale": 1.0}.get(path[-1].key, 0.0)
+        return np.full(shape.shape, value, np.float32)
+
+    variables = jax.tree_util.tree_map_with_path(made, shapes)
+    ready = prepared.for_inference(network, variables)
+    assert "transformed" in ready
+    found = network.apply(ready, lightness, train=False)
+    monkeypatch.setenv(fast_convolutions.VARIABLE, "xla")
+    assert prepared.for_inference(network, variables) is variables
+    expected = network.apply(variables, lightness, train=False)
+    np.testing.assert_allclose(
+        found, expected, rtol=0, atol=3e-5 * float(jnp.abs(expected).max())
+    )
+
+
+def test_an_unknown_choice_is_refused(monkeypatch):
+    monkeypatch.setenv(fast_convolutions.VARIABLE, "mkl")
+    with pytest.raises(ValueError, match=r"is 'mkl'; wanted \"fast\" or \"xla\""):
+        fast_convolutions.are_used()
