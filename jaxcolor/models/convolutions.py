@@ -1,7 +1,7 @@
 """Convolutions of the networks, in forms that XLA runs fast.
 
 Images are batch, height, width, channels; kernels are height, width, channels in,
-channels out. On a CPU, convolutions of many channels can be those of
+channels out. On a CPU, the environment can replace those of many channels by
 `fast_convolutions`.
 
 `conv` pads both sides alike, as Caffe and PyTorch. `conv_same` and those of `depthwise`
