@@ -56,7 +56,7 @@ def write(
                 shutil.copy(vendor / name, partial / "vendor")
             shutil.copy(packages.SOURCES / "LICENSES.txt", partial / "vendor")
             (partial / "model/model.onnx").write_bytes(content)
-            (partial / "model/README.md").write_text(card, encoding="utf-8")
+            (partial / "model/card.txt").write_text(card, encoding="utf-8")
             (partial / MODEL).write_text(json.dumps(told) + "\n", encoding="utf-8")
             (partial / LIST).write_text(_list(partial), encoding="utf-8")
 

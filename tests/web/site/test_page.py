@@ -315,5 +315,5 @@ def test_the_page_tells_the_model_and_its_terms(opened):
     page = opened()
     assert page.inner_text("#about") == "The bundled model, jaxcolor 0.1.0."
     assert "names no license" in page.inner_text("#license")
-    page.goto(page.url + "model/README.md")
-    assert "# The bundled model" in page.content()
+    link = page.get_by_text("Model card", exact=True).evaluate("(link) => link.href")
+    assert "# The bundled model" in page.request.get(link).text()
