@@ -3,41 +3,20 @@
 import warnings
 from argparse import ArgumentParser, Namespace
 
-from jaxcolor.cli import flags
+from jaxcolor.cli import flags, server_flags
 from jaxcolor.cli.flags import Command
 
-HOST, PORT = "127.0.0.1", 8000
 # The defaults of `web.demo.limits`, whose import needs no extra but its package's does.
 MEGABYTES, MEGAPIXELS, WAITING = 50, 50, 16
 
 
 def _add_serve(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--host",
-        default=HOST,
-        help="address to listen at; 0.0.0.0 lets the whole network in (default:"
-        " %(default)s, this machine only)",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=PORT,
-        metavar="N",
-        help="port to listen at; 0 takes a free one (default: %(default)s)",
-    )
+    server_flags.add(parser)
     parser.add_argument(
         "--model",
         metavar="MODEL",
         help="a released model, or any other that jaxcolor colorize takes (default:"
         " the bundled model)",
-    )
-    parser.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="answer to requests for this host name, too, such as that of a proxy;"
-        " repeat it for several",
     )
     group = parser.add_argument_group("limits")
     limits = {

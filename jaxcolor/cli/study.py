@@ -98,13 +98,14 @@ def _serve(arguments: Namespace) -> int:
         app = serving.protected(
             server.make_app(engine),
             host=arguments.host,
-            allowed_hosts=arguments.allowed_host,
+            allowed_hosts=arguments.allow_host,
             most_bytes=server.MOST_BYTES,
             body_seconds=server.BODY_SECONDS,
         )
         shown = database.shown(arguments.database)
-        print(f"serving {shown} at {serving.address(bound)}")
-        print("stop with Ctrl-C; no answer is lost", flush=True)
+        if not arguments.quiet:
+            place = serving.address(bound)
+            print(f"Serving {shown} at {place} until Ctrl-C", flush=True)
         serving.run(app, bound)
     return 0
 

@@ -4,13 +4,12 @@ from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxcolor.cli import flags
+from jaxcolor.cli import flags, server_flags
 from jaxcolor.web.study.exclusions import Rules
 from jaxcolor.web.study.protocol import Protocol
 from jaxcolor.web.study.recruitment import Recruitment
 
 DATABASE = "sqlite:///study.db"
-HOST, PORT = "127.0.0.1", 8000
 
 # What is printed for the numbers of the protocol.
 MEANINGS = {
@@ -136,7 +135,7 @@ def links(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--base-url",
-        default=f"http://{HOST}:{PORT}",
+        default=f"http://{server_flags.HOST}:{server_flags.PORT}",
         metavar="URL",
         help="address of the server for participants (default: %(default)s)",
     )
@@ -145,28 +144,7 @@ def links(parser: ArgumentParser) -> None:
 def serve(parser: ArgumentParser) -> None:
     """Adds the flags of `study serve`."""
     _add_database(parser)
-    parser.add_argument(
-        "--host",
-        default=HOST,
-        metavar="ADDRESS",
-        help="address to listen at; 0.0.0.0 for all of this machine (default:"
-        " %(default)s)",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=PORT,
-        metavar="N",
-        help="port; 0 takes a free one (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--allowed-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="host name that participants use, such as that of a proxy; repeat it for"
-        " several",
-    )
+    server_flags.add(parser)
 
 
 def simulate(parser: ArgumentParser) -> None:

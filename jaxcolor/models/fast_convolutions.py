@@ -176,7 +176,7 @@ def _correlate(x: Array, *, kernel: Array) -> Array:
 
 def _correlate_transformed(x: Array, *, transformed: Array) -> Array:
     outputs = _OUTPUTS[jnp.dtype(transformed.dtype)]
-    found = winograd.correlate(x, transformed, outputs=outputs, taps=3)
+    found = winograd.correlate(x, transformed, outputs=outputs)
     return found.astype(x.dtype)
 
 
