@@ -35,9 +35,9 @@ MOST_TILES = 256
 TAPS = 3
 """r, of a kernel along each axis."""
 
-# By m; infinity is one point more. With those of F(4, 3), outputs of random pixels (32 x
-# 32 x 512) are off by half as much in the root mean square as with the usual 0, 1, -1,
-# 2 and -2, and the largest error is a fifth.
+# By m; infinity is one point more. With those of F(4, 3), outputs of random pixels (32
+# by 32 by 512) are off by half as much in the root mean square as with the usual 0, 1,
+# -1, 2 and -2, and the largest error is a fifth.
 _POINTS = {
     2: (Fraction(0), Fraction(1), Fraction(-1)),
     4: (Fraction(0), *(Fraction(sign * n, 4) for n in (3, 6) for sign in (1, -1))),
