@@ -23,7 +23,6 @@ SETTINGS = ("temperature", "rebalancing_lambda")
 PLAIN = "plain decoding, without coherence: each cell of the network's map by itself"
 """What is exported of the ways to decode, for cards and help texts."""
 
-
 UNDECODED = "none: what the network predicts for each cell of its map"
 """What a program of `of_cells` leaves to others."""
 
