@@ -20,6 +20,7 @@ Source:
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -81,7 +82,7 @@ def algorithm(*, outputs: int) -> Algorithm:
         [*_with_roots(points[:i] + points[i + 1 :]), Fraction(0)] for i in range(last)
     ]
     scales = [
-        np.prod([point - other for other in points if other != point])
+        math.prod(point - other for other in points if other != point)
         for point in points
     ]
 
