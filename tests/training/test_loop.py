@@ -307,7 +307,7 @@ def test_an_interrupted_training_by_layer_loses_nothing_and_keeps_what_is_frozen
     by_layer = {
         "rates": {"conv1_1": 0.0, "conv2_1": 0.1},
         "warmup": {"conv3_1": 3, "head": 1},
-        "fixed_statistics": ("conv1_2norm",),
+        "fixed_statistics": ("conv1_1norm",),
     }
     config = tiny.training_config(
         photo_folder,
@@ -346,10 +346,10 @@ def test_an_interrupted_training_by_layer_loses_nothing_and_keeps_what_is_frozen
     assert changes("params", "conv1_1") == [False, False, False]
     assert changes("params", "conv3_1") == [False, False, True]
     assert changes("params", "conv2_1") == changes("params", "head") == [True] * 3
-    assert changes("batch_stats", "conv1_2norm") == [False, False, False]
-    assert changes("batch_stats", "conv2_2norm") == [True] * 3
+    assert changes("batch_stats", "conv1_1norm") == [False, False, False]
+    assert changes("batch_stats", "conv2_1norm") == [True] * 3
     # Of the averaged weights, whose statistics are measured anew.
-    averages = [state["average"]["batch_stats"]["conv1_2norm"] for state in states]
+    averages = [state["average"]["batch_stats"]["conv1_1norm"] for state in states]
     for average in averages:
         np.testing.assert_array_equal(average["mean"], averages[0]["mean"])
         np.testing.assert_array_equal(average["var"], averages[0]["var"])

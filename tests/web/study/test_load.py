@@ -45,8 +45,11 @@ class Server:
             text=True,
         )
         line = self.process.stdout.readline()
-        found = re.search(r"127\.0\.0\.1:(\d+)/$", line)
-        assert found, line + self.process.stdout.read()
+        found = re.search(r" at http://127\.0\.0\.1:(\d+)/ ", line)
+        if not found:
+            # Its other lines end when it does.
+            self.process.kill()
+            pytest.fail(line + self.process.stdout.read())
         self.port = int(found[1])
 
     def kill(self):
