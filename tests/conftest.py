@@ -1,31 +1,25 @@
 """Fixtures and settings of all tests: the CPU as eight devices, and strict shapes."""
 
-import atexit
 import os
-import shutil
-import tempfile
+from pathlib import Path
 
 # Set before jax is imported; processes that a test starts inherit it. Set the variable
 # yourself to run the tests on an accelerator.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Tests write nothing to the user's cache.
 os.environ["JAXCOLOR_CACHE"] = "off"
-# A test session compiles each program once, for all tests and the processes that they
-# start, and removes the folder at its end. A folder that is already set is kept.
+# Most of the time of the tests goes into compiling. Programs are kept in pytest's cache
+# for the processes that a test starts, for other workers and for the next run, and they
+# are optimized little; `.ci/run` sets the variable to test what users get.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    COMPILED = tempfile.mkdtemp(prefix="jaxcolor-tests-")
     os.environ |= {
-        "JAX_COMPILATION_CACHE_DIR": COMPILED,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "JAX_COMPILATION_CACHE_DIR": str(
+            Path(__file__).parents[1] / ".pytest_cache" / "compiled"
+        ),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.02",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
-# Each worker of pytest-xdist has a folder of its own: JAX does not write a program at
-# once, and another worker could read half of it.
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["JAX_COMPILATION_CACHE_DIR"] += f"/{worker}"
-
-from pathlib import Path
 
 import jax
 import numpy as np
