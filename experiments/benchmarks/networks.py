@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ EPS, WEIGHT_DECAY = 1e-8 / 1936, 1e-3 / 1936
 BATCH, BATCHES = 8, 8
 
 
-def train_ours(setting: Setting) -> Arm:
+def train_ours(setting: Setting, *, crop: int = CROP) -> Arm:
     """Prepares a train step on four crops, including color and targets."""
     import jax
     import jax.numpy as jnp
@@ -35,7 +36,7 @@ def train_ours(setting: Setting) -> Arm:
     from jaxcolor.training import objectives, optimizers, train_step
 
     bins = inputs.bins()
-    network, variables = _network(len(bins.centers))
+    network, variables = initial_network()
     optimizer = optimizers.adam(
         lambda _: 3.16e-5, b1=0.9, b2=0.99, eps=EPS, weight_decay=WEIGHT_DECAY
     )
@@ -53,7 +54,7 @@ def train_ours(setting: Setting) -> Arm:
         ),
         donate_argnums=0,
     )
-    batch = jnp.asarray(inputs.photographs(setting, CROP)[:4])
+    batch = jnp.asarray(inputs.photographs(setting, crop)[:4])
     states = [train_step.init_state(variables, optimizer, average=False)]
 
     def step() -> object:
@@ -63,7 +64,9 @@ def train_ours(setting: Setting) -> Arm:
     return Arm(step, {})
 
 
-def train_peer(setting: Setting) -> Arm:
+def train_peer(
+    setting: Setting, *, crop: int = CROP, is_channels_last: bool = False
+) -> Arm:
     """Prepares a train step in PyTorch, with targets and weights given."""
     import torch
 
@@ -79,8 +82,10 @@ def train_peer(setting: Setting) -> Arm:
         eps=EPS,
         weight_decay=WEIGHT_DECAY,
     )
-    side = CROP // STRIDE
-    lightness = 100 * torch.rand(4, 1, CROP, CROP)
+    if is_channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    side = crop // STRIDE
+    lightness = 100 * torch.rand(4, 1, crop, crop)
     target = torch.softmax(torch.randn(4, bins, side, side), dim=1)
     weight = torch.rand(4, side, side)
 
@@ -101,7 +106,7 @@ def inference_ours(setting: Setting) -> Arm:
 
     from jaxcolor.color import cielab
 
-    network, variables = _network(len(inputs.bins().centers))
+    network, variables = initial_network()
     lab = cielab.rgb8_to_lab(inputs.photographs(setting, RESIZE)[:1])
     lightness = lab[..., 0]
     apply = jax.jit(lambda v, x: network.apply(v, x, train=False))
@@ -181,13 +186,29 @@ def decoding_peer(setting: Setting) -> Arm:
     return Arm(lambda: list(pool.map(load, chosen)), {})
 
 
-def _network(bins: int) -> tuple[Any, Any]:
+def initial_network() -> tuple[Any, Any]:
     """Returns the network of jaxcolor at full width, and initial variables."""
     import jax
+
+    network, init = _network()
+    return network, jax.jit(init)(jax.random.key(0))
+
+
+def network_and_shapes() -> tuple[Any, Any]:
+    """Returns the network of jaxcolor at full width, and shapes of its variables."""
+    import jax
+
+    network, init = _network()
+    return network, jax.eval_shape(init, jax.random.key(0))
+
+
+def _network() -> tuple[Any, Callable[[Any], Any]]:
     import jax.numpy as jnp
 
     from jaxcolor.models import zhang2016
 
-    network = zhang2016.Zhang2016(width=1.0, outputs=bins, affine=False, momentum=0.999)
-    init = jax.jit(lambda key: network.init(key, jnp.zeros((1, 8, 8)), train=False))
-    return network, init(jax.random.key(0))
+    outputs = len(inputs.bins().centers)
+    network = zhang2016.Zhang2016(
+        width=1.0, outputs=outputs, affine=False, momentum=0.999
+    )
+    return network, lambda key: network.init(key, jnp.zeros((1, 8, 8)), train=False)

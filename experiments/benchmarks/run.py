@@ -18,7 +18,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ import numpy as np
 
 from experiments.benchmarks import inputs, scale
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXAMPLE = """examples:
   python -m experiments.benchmarks.run
   python -m experiments.benchmarks.run encoding loss --rounds 21 --photos ~/Pictures
@@ -44,7 +44,17 @@ EVALUATION_TOLERANCES = {
 }
 # Benchmarks that do not compare one and two cores.
 SCALE, STEP = "scale", "step"
-PACKAGES = ("jax", "numpy", "scikit-image", "scikit-learn", "torch", "pillow", "grain")
+PACKAGES = (
+    "jax",
+    "numpy",
+    "scikit-image",
+    "scikit-learn",
+    "torch",
+    "onnxruntime",
+    "openvino",
+    "pillow",
+    "grain",
+)
 
 Facts = dict[str, Any]
 
@@ -246,7 +256,7 @@ def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
     with contextlib.ExitStack() as stack:
         arms = [
             stack.enter_context(
-                _worker(
+                worker(
                     f"{comparison.module}.{name}_{side}",
                     photos,
                     cores,
@@ -258,10 +268,10 @@ def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
             )
             for side in ("ours", "peer")
         ]
-        facts = [_answer(arm) for arm in arms]
+        facts = [answer(arm) for arm in arms]
         for turn in range(rounds):
             for arm, taken in zip(arms, seconds, strict=True):
-                taken.append(_ask(arm)[clock])
+                taken.append(ask(arm)[clock])
             _show(f"{name}, {cores} cores: round {turn + 1} of {rounds}")
     ours, peer = (Timing(*np.quantile(taken, [0.25, 0.5, 0.75])) for taken in seconds)
     medians = ({"seconds": timing.median} for timing in (ours, peer))
@@ -270,11 +280,25 @@ def compare(name: str, *, photos: Path, cores: int, rounds: int) -> Result:
 
 
 @contextlib.contextmanager
-def _worker(
-    arm: str, photos: Path, cores: int, environment: dict[str, str]
+def worker(
+    arm: str,
+    photos: Path,
+    cores: int,
+    environment: Mapping[str, str],
+    options: Mapping[str, Any] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
+    """Returns a process that prepares an arm, and ends it in the end.
+
+    Args:
+        arm: module and function, in `experiments.benchmarks`.
+        photos: a folder of photographs.
+        cores: that the process is bound to.
+        environment: variables of the process, besides this one's.
+        options: of the function.
+    """
     command = [sys.executable, "-m", "experiments.benchmarks.worker", arm]
     command += ["--photos", str(photos), "--cores", str(cores)]
+    command += ["--options", json.dumps(options or {})]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -290,14 +314,20 @@ def _worker(
         process.wait()
 
 
-def _ask(arm: subprocess.Popen[str]) -> Any:
+def ask(arm: subprocess.Popen[str]) -> Any:
+    """Returns the seconds of one more call, by clock."""
     assert arm.stdin
     arm.stdin.write("go\n")
     arm.stdin.flush()
-    return _answer(arm)
+    return answer(arm)
 
 
-def _answer(arm: subprocess.Popen[str]) -> Any:
+def answer(arm: subprocess.Popen[str]) -> Any:
+    """Returns the next answer of a worker; the first one has its facts.
+
+    Raises:
+        RuntimeError: it ended without one.
+    """
     assert arm.stdout
     for line in arm.stdout:
         # Libraries may print other lines.
@@ -342,7 +372,7 @@ def main() -> None:
         parser.error(f"NAME is {', '.join(unknown)}; wanted some of {known}")
     if arguments.rounds < 1:
         parser.error(f"--rounds is {arguments.rounds}; wanted 1 or more")
-    print(_machine())
+    print(machine())
     with tempfile.TemporaryDirectory() as folder:
         photos = arguments.photos
         if photos is None:
@@ -391,7 +421,7 @@ def _lines(table: dict[str, list[Result]]) -> Iterator[str]:
             label = f"  {cores} core{'s, wall time' if cores > 1 else ', CPU time'}"
             if name == STEP:
                 label = "  wall time"
-            times = f"{_milliseconds(result.ours):>22}{_milliseconds(result.peer):>22}"
+            times = f"{milliseconds(result.ours):>22}{milliseconds(result.peer):>22}"
             line = f"{label:34}{times}{result.ratio:7.2f}"
             if cores == 1:
                 is_met = result.ratio >= comparison.goal and result.is_right
@@ -401,7 +431,8 @@ def _lines(table: dict[str, list[Result]]) -> Iterator[str]:
             yield f"  {results[0].note}"
 
 
-def _milliseconds(time: Timing) -> str:
+def milliseconds(time: Timing) -> str:
+    """Returns the median and the quartiles in milliseconds."""
     # With three digits and without an exponent.
     first, median, third = (
         f"{1000 * x:.0f}" if x >= 1 else f"{1000 * x:.3g}" for x in time
@@ -409,7 +440,8 @@ def _milliseconds(time: Timing) -> str:
     return f"{median} [{first}, {third}]"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Returns the processor and the versions of Python and of the packages."""
     models = [
         line.partition(":")[2].strip()
         for line in _cpu_information().splitlines()

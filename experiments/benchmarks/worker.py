@@ -8,6 +8,7 @@ import argparse
 import importlib
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -42,6 +43,12 @@ def measure(call: Callable[[], object], *, repeats: int) -> Seconds:
     )
 
 
+def peak_mb() -> float:
+    """Returns the largest memory of the process so far, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
 def bind(cores: int) -> None:
     """Binds this process, and every thread that it will start, to a number of cores."""
     for name in ("OMP", "OPENBLAS", "MKL"):
@@ -56,6 +63,7 @@ def main() -> None:
     parser.add_argument("arm", help="module.function")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--cores", type=int, required=True)
+    parser.add_argument("--options", type=json.loads, default={})
     arguments = parser.parse_args()
     bind(arguments.cores)
     inputs = importlib.import_module("experiments.benchmarks.inputs")
@@ -63,11 +71,12 @@ def main() -> None:
     make_arm = getattr(
         importlib.import_module(f"experiments.benchmarks.{module}"), name
     )
-    arm = make_arm(inputs.Setting(arguments.photos, arguments.cores))
+    setting = inputs.Setting(arguments.photos, arguments.cores)
+    arm = make_arm(setting, **arguments.options)
     # The first call compiles the programs.
     arm.call()
     repeats = max(1, round(SHORTEST / max(measure(arm.call, repeats=1).wall, 1e-6)))
-    print(json.dumps(arm.facts), flush=True)
+    print(json.dumps(arm.facts | {"peak_mb": peak_mb()}), flush=True)
     for _ in sys.stdin:
         # Not timed, since caches are cold after the turn of the other side.
         arm.call()
