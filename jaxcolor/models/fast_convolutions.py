@@ -6,13 +6,16 @@ of 4x4 taps makes the four pixels of a square as channels. Convolutions of strid
 no fast form: as 2x2 taps of squares of pixels they take longer than XLA's own.
 """
 
+import contextlib
+import contextvars
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
@@ -21,7 +24,11 @@ from jaxtyping import Array, Float
 from jaxcolor.models import winograd
 
 VARIABLE = "JAXCOLOR_CONVOLUTIONS"
-"""The environment variable that turns these forms on: "fast"; the default is "xla"."""
+"""The environment variable that decides on these forms: "fast" or "xla".
+
+Without it they are used where a process has one device, a CPU: of several devices, each
+would compute the whole batch.
+"""
 
 FEWEST_CHANNELS = 32
 """Below it the transforms take longer than the products that they save."""
@@ -29,23 +36,38 @@ FEWEST_CHANNELS = 32
 # Along each axis of a tile. In bfloat16 the larger tiles would lose too much.
 _OUTPUTS = {jnp.dtype(jnp.float32): 4, jnp.dtype(jnp.bfloat16): 2}
 _CHOICES = ("", "fast", "xla")
+_are_off = contextvars.ContextVar("fast_convolutions_are_off", default=False)
 Correlation = Callable[[Float[Array, "b h w i"]], Float[Array, "b H W o"]]
 
 
 def are_used() -> bool:
-    """Returns whether the environment turns these forms on.
+    """Returns whether a program that is traced now uses these forms.
 
     Raises:
-        ValueError: the variable has an unknown value.
+        ValueError: the environment variable has an unknown value.
     """
     chosen = os.environ.get(VARIABLE, "")
     if chosen not in _CHOICES:
         raise ValueError(f'{VARIABLE} is {chosen!r}; wanted "fast" or "xla"')
-    return chosen == "fast"
+    if _are_off.get():
+        return False
+    if chosen:
+        return chosen == "fast"
+    return jax.default_backend() == "cpu" and jax.device_count() == 1
+
+
+@contextlib.contextmanager
+def off() -> Iterator[None]:
+    """Traces programs without these forms: for other machines, or of unknown sizes."""
+    token = _are_off.set(True)
+    try:
+        yield
+    finally:
+        _are_off.reset(token)
 
 
 def suit(shape: tuple[int, ...], *, stride: int, dilation: int) -> bool:
-    """Returns whether a kernel has a fast form, and the environment turns it on.
+    """Returns whether a kernel has a fast form, and such forms are used.
 
     Args:
         shape: of the kernel: height, width, channels in, channels out.

@@ -18,13 +18,17 @@ from jaxcolor.models import fast_convolutions
 from jaxcolor.models.interface import Network
 from jaxcolor.models.layers import TRANSFORMED, Conv, ConvTranspose
 
+FEWEST_WEIGHTS = 2**22
+"""Of kernels that may have a fast form: to find them takes as long as some photographs
+of a smaller network."""
+
 
 def for_inference(network: Network, variables: Mapping[str, Any]) -> PyTree:
     """Returns variables for `network.apply(variables, lightness, train=False)`.
 
-    Kernels of fast convolutions, where the environment turns these on, are transformed,
-    in place of the parameters: of four times their size. All else is as it was; on an
-    accelerator, everything.
+    Kernels of fast convolutions, where these are used, are transformed, in place of the
+    parameters: of four times their size. All else is as it was; on an accelerator,
+    everything.
 
     Args:
         network: that the variables are of.
@@ -33,6 +37,10 @@ def for_inference(network: Network, variables: Mapping[str, Any]) -> PyTree:
     if not fast_convolutions.are_used() or jax.default_backend() != "cpu":
         return variables
     params = traverse_util.flatten_dict(variables["params"])
+    if sum(kernel.size for kernel in params.values() if kernel.ndim == 4) < (
+        FEWEST_WEIGHTS
+    ):
+        return variables
     transformed = {}
     for path, layer in _convolutions(network, variables).items():
         kernel = np.asarray(params[*path, "kernel"])

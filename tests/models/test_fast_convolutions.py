@@ -78,7 +78,14 @@ def test_a_transposed_convolution_is_xlas(size, monkeypatch):
 
 
 @pytest.mark.parametrize("dilation", [1, 2])
-@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (11, 14),
+        pytest.param((8, 8), marks=pytest.mark.slow),
+        pytest.param((30, 141), marks=pytest.mark.slow),
+    ],
+)
 def test_gradients_are_differences_in_float64(size, dilation):
     x, kernel = random(0, 2, *size, CHANNELS), random(1, 3, 3, CHANNELS, CHANNELS)
     form = {"stride": 1, "dilation": dilation}
@@ -118,7 +125,14 @@ def test_bfloat16_loses_no_more_than_a_convolution_in_bfloat16():
 
 
 # Wide enough for fast forms; siggraph17 and others have layers of all kinds.
-@pytest.mark.parametrize("name", ["zhang2016", "siggraph17", "lite_fpn"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zhang2016",
+        pytest.param("siggraph17", marks=pytest.mark.slow),
+        pytest.param("lite_fpn", marks=pytest.mark.slow),
+    ],
+)
 def test_prepared_variables_predict_the_same(name, monkeypatch):
     arguments = {
         "zhang2016": tiny.BINS.arguments | {"width": 0.5},
@@ -147,6 +161,7 @@ def test_prepared_variables_predict_the_same(name, monkeypatch):
         return np.full(shape.shape, value, np.float32)
 
     variables = jax.tree_util.tree_map_with_path(made, shapes)
+    monkeypatch.setattr(prepared, "FEWEST_WEIGHTS", 0)
     ready = prepared.for_inference(network, variables)
     assert "transformed" in ready
     found = jax.jit(functools.partial(network.apply, train=False))(ready, lightness)
@@ -158,6 +173,17 @@ def test_prepared_variables_predict_the_same(name, monkeypatch):
     np.testing.assert_allclose(
         found, expected, rtol=0, atol=3e-5 * float(jnp.abs(expected).max())
     )
+
+
+def test_one_device_that_is_a_cpu_has_them_unless_they_are_off(monkeypatch):
+    monkeypatch.delenv(fast_convolutions.VARIABLE)
+    assert not fast_convolutions.are_used()
+    monkeypatch.setattr(jax, "device_count", lambda: 1)
+    assert fast_convolutions.are_used()
+    with fast_convolutions.off():
+        assert not fast_convolutions.are_used()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert not fast_convolutions.are_used()
 
 
 def test_an_unknown_choice_is_refused(monkeypatch):

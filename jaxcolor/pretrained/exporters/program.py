@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from jaxcolor.color import coherence, rebalance
 from jaxcolor.color.heads import BinsDecoder, Decoder
+from jaxcolor.models import fast_convolutions
 from jaxcolor.models.interface import Network
 from jaxcolor.pretrained.release import Pretrained
 
@@ -109,12 +110,17 @@ def _program(
     *,
     settings: Sequence[str],
 ) -> Program:
+    def plain(*arguments: Array) -> tuple[Array, ...]:
+        # Those need to know the sizes.
+        with fast_convolutions.off():
+            return function(*arguments)
+
     multiple = network.input_multiple
     b, h, w = export.symbolic_shape("b, h, w")
     shape = (b, 1, multiple * h, multiple * w)
     arguments = {"lightness": jax.ShapeDtypeStruct(shape, jnp.float32)}
     arguments |= {name: jax.ShapeDtypeStruct((), jnp.float32) for name in settings}
-    return Program(function, arguments, (b, h, w), multiple, network.output_stride)
+    return Program(plain, arguments, (b, h, w), multiple, network.output_stride)
 
 
 def _decoder(model: Pretrained, settings: Mapping[str, Float[Array, ""]]) -> Decoder:

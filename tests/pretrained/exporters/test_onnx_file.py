@@ -71,7 +71,10 @@ def test_every_network_and_head_computes_the_same(kind):
             np.testing.assert_allclose(mine, wanted, rtol=0, atol=TOLERANCE * scale)
 
 
-@pytest.mark.parametrize("kind", ["lite_fpn", "siggraph17", "larsson2016"])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param("lite_fpn", marks=pytest.mark.slow), "siggraph17", "larsson2016"],
+)
 def test_cells_come_without_the_decoding_of_bins(kind):
     model = drawn.model(drawn.description(kind))
     lightness = drawn.lightness(2, 32, 64)
