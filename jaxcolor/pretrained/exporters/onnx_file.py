@@ -29,7 +29,11 @@ LEAST_WEIGHTS = 256
 
 
 def encode(
-    model: Pretrained, *, dtype: str = "float32", has_logits: bool = False
+    model: Pretrained,
+    *,
+    dtype: str = "float32",
+    has_logits: bool = False,
+    card: str | None = None,
 ) -> bytes:
     """Returns a model as the content of an .onnx file.
 
@@ -44,6 +48,7 @@ def encode(
             are float32.
         has_logits: whether there is a second output, "logits" (b, n, H, W): what the
             head decodes, moved to the lambda, for each cell of the network's map.
+        card: text of the model card, for the metadata.
 
     Raises:
         ValueError: the dtype is unknown.
@@ -69,7 +74,8 @@ def encode(
         shapes["logits"] = ("b", model.network.outputs, "rows", "columns")
     for name, tensor in found.items():
         graph.rename(tensor, name)
-    return _content(graph, exported, shapes, dtype=dtype, about=metadata(model))
+    about = metadata(model) | ({} if card is None else {"card": card})
+    return _content(graph, exported, shapes, dtype=dtype, about=about)
 
 
 def encode_cells(model: Pretrained, *, dtype: str = "float32") -> bytes:

@@ -24,7 +24,7 @@ def _up(into, out):
 
 
 class _Trunk(nn.Module):
-    """Blocks 1 to 7; the first three halve the map by their last layer, or by slices."""
+    """Blocks 1 to 7; the first three halve the map by a stride, or by slices."""
 
     def __init__(self, width, *, inputs, strides):
         super().__init__()

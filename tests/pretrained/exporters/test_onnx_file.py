@@ -175,6 +175,13 @@ def test_metadata_describes_the_model(exact):
     assert "without coherence" in found["decoding"]
 
 
+def test_metadata_hold_the_card_whole(model):
+    card = "---\nlicense: mit\n---\n\n# Colors of 1900: blau, grün\n"
+    content = onnx_file.encode(model, card=card)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    assert session.get_modelmeta().custom_metadata_map["card"] == card
+
+
 def test_the_opset_is_one_that_all_runtimes_have(exact):
     found = onnx.load_from_string(exact)
     assert [each.version for each in found.opset_import] == [17]
