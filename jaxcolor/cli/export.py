@@ -2,8 +2,12 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxcolor.cli.flags import Command
+
+if TYPE_CHECKING:
+    from jaxcolor.pretrained import Pretrained
 
 FORMATS = ("onnx", "stablehlo", "torch", "hub", "web")
 # Written as folders: a file that tells that one is there already.
@@ -20,7 +24,9 @@ def _add_export(parser: ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help='a released model, the WORKDIR of a training, WORKDIR@STEP, or "bundled"',
+        help="a released model, hf:OWNER/NAME of the Hugging Face Hub, the WORKDIR of a"
+        " training, WORKDIR@STEP, a file of the papers' authors (not for --format hub),"
+        ' or "bundled"',
     )
     parser.add_argument(
         "-o",
@@ -79,9 +85,12 @@ def _export(arguments: Namespace) -> int:
         )
     else:
         if arguments.format == "onnx":
-            from jaxcolor.pretrained.exporters import onnx_file
+            from jaxcolor.pretrained.exporters import onnx_file, source_card
 
-            content = onnx_file.encode(model, dtype=dtype, has_logits=has_logits)
+            card = source_card.text(model, arguments.model)
+            content = onnx_file.encode(
+                model, dtype=dtype, has_logits=has_logits, card=card
+            )
         elif arguments.format == "stablehlo":
             from jaxcolor.pretrained.exporters import stablehlo
 
@@ -95,13 +104,33 @@ def _export(arguments: Namespace) -> int:
         paths = output.rglob("*") if output.is_dir() else (output,)
         size = sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
         print(f"exported to {output}, {size:.1f} MB")
-        is_plain = arguments.format not in ("torch", "web")
-        if is_plain and model.description.decoding.coherence:
-            print(
-                "the export decodes without coherence, which this model has:"
-                " colors differ from those of jaxcolor colorize"
-            )
+        for note in _differences(model, arguments.format):
+            print(note)
     return 0
+
+
+def _differences(model: "Pretrained", kind: str) -> list[str]:
+    """Returns what the other program does not do as jaxcolor does, as sentences."""
+    decoding, found = model.description.decoding, []
+    if kind == "torch":
+        width = model.description.arguments["width"]
+        if width != 1:
+            found.append(
+                f"the network has width {width:g}: the authors' modules, which have"
+                " width 1, do not load it"
+            )
+        if decoding.temperature not in (None, 1):
+            found.append(
+                "the authors' module decodes at temperature 1, this model at"
+                f" {decoding.temperature:.3g}: colors differ from those of jaxcolor"
+                " colorize"
+            )
+    elif kind != "web" and decoding.coherence:
+        found.append(
+            "the export decodes without coherence, which this model has: colors differ"
+            " from those of jaxcolor colorize"
+        )
+    return found
 
 
 def _check(arguments: Namespace) -> None:

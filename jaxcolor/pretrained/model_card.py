@@ -66,7 +66,10 @@ RELEASED = """\
 The weights are those of the authors' `{name}`: {about}. The authors host the file at
 <{url}> and
 license their repository, richzhang/colorization, under the BSD 2-Clause License
-({copyright})."""
+({copyright}).
+
+What to expect: the result that the authors show, of Ansel Adams' photograph of Half
+Dome, has a blue sky and green trees."""
 UNKNOWN_FILE = """\
 The file is not a released one whose SHA-256 is known: how it was trained, how well, and
 under which license it may be used, is unknown."""

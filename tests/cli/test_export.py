@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from skimage.color import rgb2lab
@@ -13,6 +14,7 @@ from skimage.color import rgb2lab
 from jaxcolor.cli.command_line import main
 from jaxcolor.pretrained import release
 from tests import tiny
+from tests.pretrained.exporters import drawn
 from tests.pretrained.exporters.conftest import unchecked_shapes  # noqa: F401 # a fixture
 
 DOCS = Path(__file__).parents[2] / "docs" / "export.md"
@@ -122,6 +124,36 @@ def test_coherence_that_is_lost_is_told(released, tmp_path, capsys):
     (model / "config.json").write_text(json.dumps(fields))
     assert main(["export", str(model), "-o", str(tmp_path / "model.onnx")]) == 0
     assert "decodes without coherence" in capsys.readouterr().out
+
+
+def test_what_the_authors_module_does_otherwise_is_told(tmp_path, capsys):
+    described = drawn.description("zhang2016")
+    arguments = described.arguments | {"affine": True}
+    model = drawn.model(described._replace(arguments=arguments))
+    release.save(model, tmp_path / "small", card="# Small\n")
+    output = tmp_path / "small.pth"
+    command = ["export", str(tmp_path / "small"), "-o", str(output)]
+    assert main([*command, "--format", "torch"]) == 0
+    printed = capsys.readouterr().out
+    assert "the network has width 0.125: the authors' modules" in printed
+    assert "decodes at temperature 1, this model at 0.38" in printed
+
+
+def test_the_guide_to_jax_runs(released, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["export", str(released), "-o", "model.stablehlo", "--quiet"]
+    assert main([*command, "--format", "stablehlo"]) == 0
+    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (snippet,) = (block for block in blocks if "deserialize" in block)
+    names = {}
+    exec(snippet, names)
+    assert names["ab"].shape == (1, 2, 256, 192)
+    assert np.isfinite(names["ab"]).all()
+
+
+def test_a_file_of_onnx_has_the_card_of_its_model(exported):
+    (card,) = (x.value for x in onnx.load(exported).metadata_props if x.key == "card")
+    assert card == "# Tiny\n"
 
 
 def test_a_page_without_npm_is_an_error_of_one_line(

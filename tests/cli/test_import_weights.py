@@ -58,6 +58,7 @@ def test_an_imported_model_colorizes(weights, tmp_path, photographs, capsys):
         "# ECCV\n",
         "<http://a.test/eccv16.pth>",
         "BSD 2-Clause License",
+        "Dome, has a blue sky and green trees.",
         "`--rebalancing-lambda` is refused",
         "decodes at T = 1",
     ):

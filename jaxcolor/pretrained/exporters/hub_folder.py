@@ -49,9 +49,10 @@ def write(
     if not all((located / name).is_file() for name in files):
         raise ValueError(
             f"{source} is not a released model with {', '.join(files)}; wanted one,"
-            " as jaxcolor release makes of a training"
+            " as jaxcolor release and jaxcolor import make"
         )
-    content = onnx_file.encode(model, dtype=dtype, has_logits=has_logits)
+    card = (located / release.CARD).read_text(encoding="utf-8")
+    content = onnx_file.encode(model, dtype=dtype, has_logits=has_logits, card=card)
     inputs = tuple(program.of_model(model).arguments)[1:]
     use = USE.format(
         name=ONNX,
@@ -60,7 +61,6 @@ def write(
         dtype=dtype,
         plain=program.PLAIN,
     )
-    card = (located / release.CARD).read_text(encoding="utf-8")
     with atomic.folder(folder) as partial:
         for name in files[:-1]:
             atomic.write_bytes(partial / name, (located / name).read_bytes())

@@ -29,7 +29,11 @@ LEAST_WEIGHTS = 256
 
 
 def encode(
-    model: Pretrained, *, dtype: str = "float32", has_logits: bool = False
+    model: Pretrained,
+    *,
+    dtype: str = "float32",
+    has_logits: bool = False,
+    card: str | None = None,
 ) -> bytes:
     """Returns a model as the content of an .onnx file.
 
@@ -44,6 +48,7 @@ def encode(
             are float32.
         has_logits: whether there is a second output, "logits" (b, n, H, W): what the
             head decodes, moved to the lambda, for each cell of the network's map.
+        card: text of the model card, for the metadata.
 
     Raises:
         ValueError: the dtype is unknown.
@@ -69,7 +74,8 @@ def encode(
         shapes["logits"] = ("b", model.network.outputs, "rows", "columns")
     for name, tensor in found.items():
         graph.rename(tensor, name)
-    return _content(graph, exported, shapes, dtype=dtype, about=metadata(model))
+    about = metadata(model) | ({} if card is None else {"card": card})
+    return _content(graph, exported, shapes, dtype=dtype, about=about)
 
 
 def encode_cells(model: Pretrained, *, dtype: str = "float32") -> bytes:
@@ -196,12 +202,24 @@ def _stored(graph: Graph, dtype: str) -> tuple[list[Any], list[Any]]:
             continue
         axis = kernels[name]
         levels, steps = quantized(array, axis=axis)
+        unpacked = name
+        if array.shape[2:] == (1, 1):
+            # OpenVINO 2026.4 takes the convolution for a product of matrices where it
+            # follows a transposition, and gets it wrong; not behind a Reshape.
+            levels, unpacked = levels.reshape(array.shape[:2]), f"{name}_matrix"
+            shape = numpy_helper.from_array(
+                np.array(array.shape, np.int64), f"{name}_shape"
+            )
+            tensors.append(shape)
         tensors.append(numpy_helper.from_array(levels, packed))
         tensors.append(numpy_helper.from_array(steps, scales))
         inputs = [packed, scales]
         unpacking.append(
-            helper.make_node("DequantizeLinear", inputs, [name], axis=axis)
+            helper.make_node("DequantizeLinear", inputs, [unpacked], axis=axis)
         )
+        if unpacked != name:
+            inputs = [unpacked, f"{name}_shape"]
+            unpacking.append(helper.make_node("Reshape", inputs, [name]))
     return [*unpacking, *graph.nodes], tensors
 
 

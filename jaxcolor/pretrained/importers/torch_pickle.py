@@ -18,6 +18,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+# First bytes of a zip archive, whose list of files stands at its end.
+ZIP_START = b"PK\x03\x04"
+
 # Marks the format of PyTorch before version 1.6; torchvision's VGG-16 has it.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -118,6 +121,12 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
     if zipfile.is_zipfile(path):
         return _read_zip(path)
     with path.open("rb") as file:
+        if file.read(len(ZIP_START)) == ZIP_START:
+            raise ValueError(
+                f"it is a zip archive without its end, of {path.stat().st_size:,}"
+                " bytes; wanted the whole file"
+            )
+        file.seek(0)
         return _read_legacy(file)
 
 

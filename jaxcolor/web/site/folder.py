@@ -8,8 +8,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from jaxcolor.pretrained import model_card, release
-from jaxcolor.pretrained.exporters import onnx_file
+from jaxcolor.pretrained.exporters import onnx_file, source_card
 from jaxcolor.pretrained.release import Pretrained
 from jaxcolor.runtime import atomic
 from jaxcolor.web.site import fields, packages
@@ -40,7 +39,7 @@ def write(
     """
     # First, as the encoding takes longer than to find out that there is no npm.
     with packages.fetched() as vendor:
-        card = _card(model, source)
+        card = source_card.text(model, source)
         told = fields.of_model(
             model, source=Path(source).name, card=card, channels=_channels(model)
         )
@@ -59,17 +58,6 @@ def write(
             (partial / "model/card.txt").write_text(card, encoding="utf-8")
             (partial / MODEL).write_text(json.dumps(told) + "\n", encoding="utf-8")
             (partial / LIST).write_text(_list(partial), encoding="utf-8")
-
-
-def _card(model: Pretrained, source: str) -> str:
-    """Returns the model card of the source, or a new one where it has none."""
-    path = release.locate(source) / release.CARD
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    origin = model_card.origin(model.description, model.provenance)
-    name = Path(source).name
-    parts = {"name": name, "results": None, **origin._asdict()}
-    return model_card.text(model.description, **parts)
 
 
 def _channels(model: Pretrained) -> int | None:

@@ -110,6 +110,40 @@ def test_files_hold_what_browsers_run(kind):
         assert "auto_pad" not in attributes
 
 
+def test_levels_of_pointwise_kernels_are_kept_from_openvinos_rewriting():
+    model = drawn.model(drawn.description("larsson2016"))
+    graph = onnx.load_from_string(onnx_file.encode(model, dtype="int8")).graph
+    made = {node.output[0]: node.op_type for node in graph.node}
+    shapes = {n.output[0]: n.input[1] for n in graph.node if n.op_type == "Reshape"}
+    constants = {x.name: numpy_helper.to_array(x) for x in graph.initializer}
+    found = 0
+    for node in graph.node:
+        kernel = node.input[1] if node.op_type == "Conv" else ""
+        if made.get(kernel) == "Reshape":
+            assert constants[shapes[kernel]][2:].tolist() == [1, 1]
+            found += 1
+        elif made.get(kernel) == "DequantizeLinear":
+            assert constants[f"{kernel}_int8"].shape[2:] != (1, 1)
+    assert found > 3
+
+
+@pytest.mark.parametrize("dtype", onnx_file.DTYPES)
+@pytest.mark.parametrize("kind", drawn.KINDS)
+def test_openvino_computes_what_onnx_runtime_does(kind, dtype):
+    openvino = pytest.importorskip("openvino")
+    model = drawn.model(drawn.description(kind))
+    settings = settings_of(model)
+    content = onnx_file.encode(model, dtype=dtype)
+    lightness = drawn.lightness(1, 32, 64)
+    (wanted,) = run(content, lightness, **settings)
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    read = openvino.Core().read_model(content)
+    scalars = {name: np.array(x, np.float32) for name, x in settings.items()}
+    found = openvino.compile_model(read, "CPU", exact)({"L": lightness, **scalars})
+    atol = TOLERANCE * np.abs(wanted).max()
+    np.testing.assert_allclose(found["ab"], wanted, rtol=0, atol=atol)
+
+
 def test_odd_multiples_of_the_stride_are_pooled_alike():
     # 24 and 40 pixels become 6 and 10, which poolings of AlexNet round up.
     model = drawn.model(drawn.description("alexnet"))
@@ -176,6 +210,13 @@ def test_metadata_describes_the_model(exact):
     assert float(found["temperature"]) == 0.38
     assert (found["input_multiple"], found["output_stride"]) == ("8", "4")
     assert "without coherence" in found["decoding"]
+
+
+def test_metadata_hold_the_card_whole(model):
+    card = "---\nlicense: mit\n---\n\n# Colors of 1900: blau, grün\n"
+    content = onnx_file.encode(model, card=card)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    assert session.get_modelmeta().custom_metadata_map["card"] == card
 
 
 def test_the_opset_is_one_that_all_runtimes_have(exact):

@@ -5,20 +5,24 @@ import pickle
 import pickletools
 import zipfile
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxcolor.color import compose
 from jaxcolor.color.heads import Bins
+from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.pretrained.exporters import torch_state
 from jaxcolor.pretrained.importers import torch_pickle
 from tests.pretrained.exporters import drawn
+from tests.pretrained.importers import authors_graphs
 
 BINS = Bins(spacing=10.0, neighbors=10, sigma=5.0, training_lambda=0.5)
 
 
-def of_paper():
+def of_paper(*, is_affine=True):
     described = drawn.description("zhang2016")
-    arguments = described.arguments | {"outputs": 313, "affine": True}
+    arguments = described.arguments | {"outputs": 313, "affine": is_affine}
     return drawn.model(described._replace(head=BINS, arguments=arguments))
 
 
@@ -100,10 +104,7 @@ def test_the_user_guided_network_has_the_names_of_its_release():
 
 
 def test_normalizations_without_parameters_get_neutral_ones():
-    described = drawn.description("zhang2016")
-    arguments = described.arguments | {"outputs": 313}
-    model = drawn.model(described._replace(head=BINS, arguments=arguments))
-    found = torch_state.tensors(model)
+    found = torch_state.tensors(of_paper(is_affine=False))
     assert (found["model1.4.weight"] == 1).all()
     assert (found["model1.4.bias"] == 0).all()
 
@@ -113,3 +114,52 @@ def test_networks_that_the_authors_do_not_have_are_refused():
         torch_state.encode(drawn.model(drawn.description("lite_fpn")))
     with pytest.raises(ValueError, match="centers_mask is true; wanted false"):
         torch_state.encode(user_guided(centers_mask=True))
+
+
+@pytest.mark.parametrize("is_affine", [True, False])
+def test_the_papers_network_computes_the_same_from_its_state(is_affine):
+    model = of_paper(is_affine=is_affine)
+    lightness = drawn.lightness(1, 24, 32)
+    logits, ab = authors_graphs.eccv16(torch_state.tensors(model), lightness[0, 0])
+    # Their decoding: at temperature 1 and the lambda of the training.
+    colorizer = Colorizer(model, temperature=1.0, rebalancing_lambda=0.5)
+    outputs = colorizer.outputs(jnp.asarray(lightness[:, 0]))
+    found = np.moveaxis(np.asarray(outputs[0]), -1, 0)
+    np.testing.assert_allclose(found, logits, atol=1e-4 * np.abs(logits).max())
+    decoded = np.moveaxis(np.asarray(colorizer.decode(outputs)[0]), -1, 0)
+    np.testing.assert_allclose(decoded, ab, atol=1e-4 * 110)
+
+
+def test_the_user_guided_network_computes_the_same_from_its_state():
+    model = user_guided(centers_mask=False)
+    state = torch_state.tensors(model)
+    lightness = drawn.lightness(1, 24, 32)[0, 0]
+    nothing = np.zeros((3, 24, 32))
+    _, ab = authors_graphs.siggraph17(state, lightness, nothing[:2], nothing[2])
+    found = Colorizer(model).ab(jnp.asarray(lightness[None]))[0]
+    np.testing.assert_allclose(np.moveaxis(found, -1, 0), ab, atol=1e-4 * 110)
+
+
+@pytest.mark.parametrize("name", ["zhang2016", "siggraph17"])
+def test_pytorch_loads_a_file_into_the_authors_modules(tmp_path, name):
+    torch = pytest.importorskip("torch")
+    from tests.pretrained.exporters import authors_modules
+
+    model = of_paper() if name == "zhang2016" else user_guided(centers_mask=False)
+    (tmp_path / "state.pth").write_bytes(torch_state.encode(model))
+    modules = {
+        "zhang2016": authors_modules.ECCVGenerator,
+        "siggraph17": authors_modules.SIGGRAPHGenerator,
+    }
+    module = modules[name](0.125).eval()
+    # Strict: no name is missing, none is left over.
+    module.load_state_dict(torch.load(tmp_path / "state.pth", weights_only=True))
+    lightness = drawn.lightness(2, 24, 32)
+    with torch.no_grad():
+        found = module(torch.from_numpy(lightness)).numpy()
+    seen = jnp.asarray(lightness[:, 0])
+    colorizer = Colorizer(model)
+    if name == "zhang2016":
+        colorizer = Colorizer(model, temperature=1.0, rebalancing_lambda=0.5)
+    ab = compose.enlarge(colorizer.ab(seen), seen)
+    np.testing.assert_allclose(np.moveaxis(found, 1, -1), ab, atol=1e-4 * 110)

@@ -247,7 +247,8 @@ def caffe_graph(layers, lightness, *, scale=2.606):
 
 def write_torch(path, state, *, is_zipped=True):
     """Writes a state_dict as torch.save does, today or before version 1.6."""
-    arrays = {name: np.ascontiguousarray(x) for name, x in state.items()}
+    # A counter stays without axes, which `ascontiguousarray` would give it.
+    arrays = {name: np.asarray(x, order="C") for name, x in state.items()}
     opcodes = [b"\x80\x02ccollections\nOrderedDict\n)R("]
     for key, (name, x) in enumerate(arrays.items()):
         kind = {"float32": "Float", "int64": "Long"}[x.dtype.name]

@@ -15,7 +15,9 @@ from jaxcolor.pretrained.importers.released_files import ReleasedFile
 from tests.pretrained.importers import authors_graphs
 
 UNKNOWN = pytest.mark.filterwarnings("ignore:.* is not a released file")
-SIZES = [(64, 64), (32, 48)]
+# The larger ones are sizes of photographs; the graphs in NumPy take seconds for them.
+LARGE = [pytest.param(s, marks=pytest.mark.slow) for s in ((176, 240), (256, 256))]
+SIZES = [(64, 64), (32, 48), *LARGE]
 
 
 def _lightness(size):

@@ -11,6 +11,7 @@ import pytest
 import safetensors.numpy
 
 from jaxcolor.pretrained.importers import torch_pickle
+from tests.pretrained.importers import authors_graphs
 
 # Written by PyTorch 2.13, in its formats of today and of before 1.6, then compressed,
 # for tests where there is none. With x the 3 x 4 float32 numbers 0, 1 ... they hold an
@@ -162,6 +163,14 @@ def test_a_cut_file_is_one_line(path, content):
         with pytest.raises(ValueError, match=r"model\.pth cannot be read: .") as raised:
             torch_pickle.read(path)
         assert "\n" not in str(raised.value)
+
+
+def test_an_interrupted_download_is_named_as_such(tmp_path):
+    path = tmp_path / "model.pth"
+    authors_graphs.write_torch(path, {"a": np.ones(1000, np.float32)})
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"without its end, of 2,000 bytes; wanted"):
+        torch_pickle.read(path)
 
 
 @pytest.mark.parametrize(
