@@ -274,6 +274,14 @@ def export(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="folder for answers.csv, sessions.csv and study.json",
     )
+    parser.add_argument(
+        "--exposure-ms",
+        type=float,
+        default=Rules().exposure_ms,
+        metavar="X",
+        help="flag trials with an exposure farther than this from its target (default:"
+        " %(default)s)",
+    )
 
 
 def protocol(arguments: Namespace) -> Protocol:

@@ -100,7 +100,9 @@ def launched(folder: Path) -> Iterator[Firefox]:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         pytest.skip("Firefox is not installed: apt-get install firefox-esr")
-    lines = [f"user_pref({json.dumps(k)}, {json.dumps(x)});" for k, x in SETTINGS.items()]
+    lines = [
+        f"user_pref({json.dumps(k)}, {json.dumps(x)});" for k, x in SETTINGS.items()
+    ]
     (folder / "user.js").write_text("\n".join(lines))
     command = [program, "--headless", "--marionette", "--no-remote"]
     process = subprocess.Popen(

@@ -32,9 +32,7 @@ def answered(url):
 
 
 @pytest.mark.slow
-def test_a_whole_study_in_firefox_by_mouse_and_keyboard(
-    sqlite_url, pictures, tmp_path
-):
+def test_a_whole_study_in_firefox_by_mouse_and_keyboard(sqlite_url, pictures, tmp_path):
     small.create(sqlite_url, pictures, rules=RULES)
     (token,) = small.new_links(sqlite_url)
     profile = tmp_path / "profile"
@@ -65,6 +63,8 @@ def test_a_whole_study_in_firefox_by_mouse_and_keyboard(
     session = answered(sqlite_url)
     assert session.is_finished
     assert session.screen["browser"] == "Firefox"
+    # A sidebar would make the window wider than the page, but no zoom.
+    assert session.screen["zoom"] == 1
     sides = [trial.fake_position for trial in session.trials]
     assert sides == ["first", "second", "second", "first", "second", "second"]
     keyboard, mouse = "keyboard", "mouse"
