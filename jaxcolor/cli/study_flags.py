@@ -217,7 +217,8 @@ def analyze(parser: ArgumentParser) -> None:
         type=flags.count,
         default=DRAWS,
         metavar="N",
-        help="bootstrap samples (default: %(default)s)",
+        help="bootstrap samples; of participants more, where many pairs are tested"
+        " (default: %(default)s)",
     )
     _add_seed(parser)
 
