@@ -7,7 +7,7 @@ of each, or of a folder of your own. The colors of random photographs come from 
 squares, or from the folder itself.
 
 Run:    python -m experiments.study -o runs/study
-Expect: a minute or two on two CPU cores, two thirds of it for the pictures, and 122 MB;
+Expect: a minute or two on two CPU cores, most of it for the pictures, and 122 MB;
     the tables on the terminal, last the rates that were put in beside those that the
     analysis found, and runs/study/report/report.html, which says in its title that it
     is simulated.
