@@ -7,15 +7,18 @@ of each, or of a folder of your own. The colors of random photographs come from 
 squares, or from the folder itself.
 
 Run:    python -m experiments.study -o runs/study
-Expect: some minutes on two CPU cores, most of them for the pictures; the table on the
-    terminal, and runs/study/report/report.html, which says in its title that it is
-    simulated.
+Expect: a minute or two on two CPU cores, most of it for the pictures, and 122 MB;
+    the tables on the terminal, last the rates that were put in beside those that the
+    analysis found, and runs/study/report/report.html, which says in its title that it
+    is simulated.
 """
 
+import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,13 +27,15 @@ from sklearn.datasets import load_sample_image
 
 from jaxcolor import cli
 from jaxcolor.cli import flags
-from jaxcolor.web.study import protocol
+from jaxcolor.runtime import markdown_text
+from jaxcolor.web.study import protocol, published
 from jaxcolor.web.study.protocol import Protocol
 
 NAME = "methods"
-# Percent of trials in which the simulated participants are fooled: a full method and
-# the random colors of the paper, and a guess for gray, which the paper did not show.
-RATES = {"bundled": 32.0, "gray": 8.0, "random": 13.0}
+# Percent of trials in which the simulated participants are fooled: guesses for gray,
+# which the paper did not show, and for models that are none of the paper's methods.
+GRAY, OTHER = 8.0, 32.0
+BASELINES = {"gray": GRAY, "random": published.PAPER[published.CHECK].labeled_real}
 # Shares of the simulated participants who answer by chance, leave in the middle, and of
 # trials with a wrong exposure, so that all rules of exclusion have something to do.
 FAULTS = ("--guessers=5", "--dropouts=5", "--wrong-exposures=1")
@@ -61,9 +66,14 @@ def write_squares(folder: Path, *, count: int, size: int, seed: int) -> None:
 def main(given: Sequence[str] | None = None) -> int:
     """Runs all steps as commands, and returns the exit status of the last one."""
     arguments = _parser().parse_args(given)
+    arguments.model = arguments.model or ["bundled"]
     output: Path = arguments.output
-    if output.exists():
-        print(f"{sys.argv[0]}: error: {output} exists", file=sys.stderr)
+    try:
+        put_in = rates(arguments.model)
+        if output.exists():
+            raise ValueError(f"{output} exists")
+    except ValueError as error:
+        print(f"{sys.argv[0]}: error: {error}", file=sys.stderr)
         return cli.MISUSED
     source, references = arguments.source, arguments.source
     if source is None:
@@ -75,15 +85,52 @@ def main(given: Sequence[str] | None = None) -> int:
         write_squares(
             references, count=arguments.references, size=arguments.size, seed=1
         )
-    for command in _commands(arguments, source=source, references=references):
+    commands = _commands(arguments, source=source, references=references, put_in=put_in)
+    for command in commands:
         print(f"\n$ jaxcolor {' '.join(command)}", flush=True)
         if status := cli.main(command):
             return status
+    found = json.loads((output / "report" / "results.json").read_text())
+    print(f"\n{recovery(found, put_in)}")
     return 0
 
 
+def rates(models: Sequence[str]) -> dict[str, float]:
+    """Returns the percent that is put in for each system of the study.
+
+    Args:
+        models: as on the command line; those with names of the paper get its numbers.
+
+    Raises:
+        ValueError: two have the same name.
+    """
+    named = flags.named(models, what="model")
+    paper = {name: line.labeled_real for name, line in published.PAPER.items()}
+    return {name: paper.get(name.lower(), OTHER) for name in named} | BASELINES
+
+
+def recovery(results: Mapping[str, Any], given: Mapping[str, float]) -> str:
+    """Returns the rates that were put in beside those that were found, as a table."""
+    rows = []
+    for one in results["rates"]:
+        put_in = given[one["algorithm"]]
+        low, high = one["low"], one["high"]
+        interval, contains = "–", "–"
+        if low is not None:
+            interval = f"{low:.1f} to {high:.1f}"
+            contains = "yes" if low <= put_in <= high else "no"
+        numbers = (f"{put_in:.1f}", f"{one['labeled_real']:.1f}", interval, contains)
+        rows.append([one["algorithm"], *numbers])
+    heads = ("simulated", "put in, %", "found, %", "95 % interval", "contains it")
+    return markdown_text.table(heads, rows)
+
+
 def _commands(
-    arguments: Namespace, *, source: Path, references: Path
+    arguments: Namespace,
+    *,
+    source: Path,
+    references: Path,
+    put_in: Mapping[str, float],
 ) -> list[list[str]]:
     output = arguments.output
     pictures = output / "evaluation" / "pictures"
@@ -94,7 +141,7 @@ def _commands(
         [
             "evaluate",
             str(source),
-            f"--model=bundled={arguments.model}",
+            *(f"--model={model}" for model in arguments.model),
             f"--references={references}",
             f"--reference-count={arguments.references}",
             size,
@@ -109,7 +156,7 @@ def _commands(
             database,
             size,
             f"--truth={pictures / 'ground_truth'}",
-            *(f"--system={name}={pictures / name}" for name in RATES),
+            *(f"--system={name}={pictures / name}" for name in put_in),
         ],
         [
             "study",
@@ -117,7 +164,7 @@ def _commands(
             NAME,
             database,
             f"--participants={arguments.participants}",
-            *(f"--rate={name}={rate:g}" for name, rate in RATES.items()),
+            *(f"--rate={name}={rate:g}" for name, rate in put_in.items()),
             *FAULTS,
         ],
         ["study", "analyze", NAME, database, f"--output={output / 'report'}"],
@@ -137,9 +184,10 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument(
         "--model",
-        default="bundled",
-        metavar="MODEL",
-        help="is called bundled in the study (default: %(default)s)",
+        action="append",
+        metavar="[NAME=]MODEL",
+        help="to compare; repeat it for several. Names of the paper (full, class, l2,"
+        " l2-ft, larsson, dahl) get its rates (default: bundled)",
     )
     parser.add_argument(
         "-o",

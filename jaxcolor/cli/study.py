@@ -200,15 +200,17 @@ def _power(arguments: Namespace) -> int:
 
 
 def _export(arguments: Namespace) -> int:
-    from jaxcolor.web.study import database, exports, reading, studies
+    from jaxcolor.web.study import database, exclusions, exports, reading, studies
 
+    rules = exclusions.Rules(exposure_ms=arguments.exposure_ms)
+    exclusions.check(rules)
     with (
         database.opened(arguments.database) as engine,
         database.reading(engine) as connection,
     ):
         study = studies.find(connection, arguments.name)
         sessions = reading.sessions(connection, study)
-    exports.write_answers(study, sessions, arguments.output)
+    exports.write_answers(study, sessions, arguments.output, rules=rules)
     if not arguments.quiet:
         print(f"{len(sessions)} sessions are in {arguments.output}")
     return 0

@@ -217,7 +217,8 @@ def analyze(parser: ArgumentParser) -> None:
         type=flags.count,
         default=DRAWS,
         metavar="N",
-        help="bootstrap samples (default: %(default)s)",
+        help="bootstrap samples; of participants more, where many pairs are tested"
+        " (default: %(default)s)",
     )
     _add_seed(parser)
 
@@ -273,6 +274,14 @@ def export(parser: ArgumentParser) -> None:
         required=True,
         metavar="DIR",
         help="folder for answers.csv, sessions.csv and study.json",
+    )
+    parser.add_argument(
+        "--exposure-ms",
+        type=float,
+        default=Rules().exposure_ms,
+        metavar="X",
+        help="flag trials with an exposure farther than this from its target (default:"
+        " %(default)s)",
     )
 
 

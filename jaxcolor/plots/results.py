@@ -63,7 +63,8 @@ def dots(
             axes.errorbar(value, n, xerr=ends, fmt="o", color=colors[n], capsize=3)
         axes.set(xlabel=label, yticks=range(len(names)), yticklabels=names)
         axes.grid(alpha=0.3)
-    grid[0].invert_yaxis()
+    # The first on top, and no dot on the frame.
+    grid[0].set_ylim(len(names) - 0.5, -0.5)
     return figure
 
 

@@ -64,6 +64,10 @@ def test_a_study_from_pictures_to_a_table(folder, sqlite_url, tmp_path, capsys):
     with (output / "rates.csv").open() as file:
         rows = {row["algorithm"]: row for row in csv.DictReader(file)}
     assert set(rows) == {"gray", "l2", "attention check"}
+    for name in ("rates.csv", "pairs.csv", "photographs.csv"):
+        with (output / name).open() as file:
+            listed = list(csv.DictReader(file))
+        assert {row["is_simulated"] for row in listed} == {"True"}, name
     assert (
         "Simulated study s: no people took part" in (output / "report.html").read_text()
     )
@@ -88,6 +92,33 @@ def test_the_export_has_every_answer_and_nothing_that_leads_to_a_person(
     text = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
     for word in ("token", "hash", "secret", "started_at", "answered_at"):
         assert word not in text
+
+
+def test_the_export_has_targets_beside_exposures_and_flags_the_wrong_ones(
+    database, tmp_path
+):
+    rates = ("--rate", "gray=10", "--rate", "l2=40", "--participants", 4)
+    run("simulate", "s", "--database", database, *rates, "--wrong-exposures", 40)
+
+    def flags(*more):
+        given = ("--database", database, "-o", tmp_path / "out", *more)
+        assert run("export", "s", *given) == 0
+        with (tmp_path / "out" / "answers.csv").open() as file:
+            return [
+                (float(row["second_ms"]) - float(row["second_target_ms"]), row)
+                for row in csv.DictReader(file)
+            ]
+
+    found = flags()
+    assert {row["first_target_ms"] for _, row in found} == {"1000"}
+    assert {row["blank_target_ms"] for _, row in found} == {"600"}
+    # Wrong ones are 200 ms too long, and others some milliseconds.
+    is_long = [late > 100 for late, _ in found]
+    assert set(is_long) == {True, False}
+    assert [row["is_wrongly_exposed"] == "True" for _, row in found] == is_long
+    tolerant = flags("--exposure-ms", 300)
+    assert {row["is_wrongly_exposed"] for _, row in tolerant} == {"False"}
+    assert run("export", "s", "-o", tmp_path, "--exposure-ms", 0) == cli.MISUSED
 
 
 def test_links_are_printed_one_a_line(database, capsys):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -111,7 +112,8 @@ class Results(NamedTuple):
         excluded: what each rule left out.
         sessions: in all.
         rules: of exclusion.
-        draws: of each bootstrap.
+        draws: of each two-level bootstrap.
+        participant_draws: of each bootstrap of participants.
         seed: of them.
     """
 
@@ -125,6 +127,7 @@ class Results(NamedTuple):
     sessions: int
     rules: Rules
     draws: int
+    participant_draws: int
     seed: int
 
 
@@ -142,7 +145,7 @@ def analyze(
         sessions: of all participants.
         settings: of the study.
         rules: of exclusion.
-        draws: of each bootstrap.
+        draws: of each bootstrap; of participants more, where many pairs are tested.
         seed: for them.
 
     Raises:
@@ -158,8 +161,12 @@ def analyze(
         )
         for name in sorted({session.algorithm for session in kept.sessions})
     }
+    # With too few, no p could stay small when it is corrected for all pairs.
+    level = (1 - resampling.LEVEL) / max(1, comb(len(counts), 2))
+    participant_draws = resampling.draws_for(level, least=draws)
+    numbers = {"draws": draws, "participant_draws": participant_draws}
     samples = {
-        name: _resampled(counted, draws=draws, seed=seed + n)
+        name: _resampled(counted, **numbers, seed=seed + n)
         for n, (name, counted) in enumerate(counts.items())
     }
     rates = [rate(name, one, samples[name]) for name, one in counts.items()]
@@ -167,7 +174,7 @@ def analyze(
     trials = [trial for one in kept.sessions for trial in exclusions.tests(one)]
     return Results(
         rates=rates,
-        check=_check_rate(kept, draws=draws, seed=seed),
+        check=_check_rate(kept, **numbers, seed=seed),
         pairs=_pairs([one.algorithm for one in rates], counts, samples),
         photographs=_photographs(trials),
         times=_times(trials),
@@ -178,7 +185,7 @@ def analyze(
         excluded=kept.excluded,
         sessions=len(sessions),
         rules=rules,
-        draws=draws,
+        **numbers,
         seed=seed,
     )
 
@@ -192,7 +199,7 @@ class Samples(NamedTuple):
     """
 
     two_level: Float[np.ndarray, " draws"]
-    over_participants: Float[np.ndarray, " draws"]
+    over_participants: Float[np.ndarray, " participant_draws"]
 
 
 def rate(name: str, counts: Counts, samples: Samples) -> Rate:
@@ -216,10 +223,12 @@ def rate(name: str, counts: Counts, samples: Samples) -> Rate:
     )
 
 
-def _resampled(counts: Counts, *, draws: int, seed: int) -> Samples:
+def _resampled(
+    counts: Counts, *, draws: int, participant_draws: int, seed: int
+) -> Samples:
     return Samples(
         resampling.two_level(counts, seed=seed, draws=draws),
-        resampling.over_participants(counts, seed=seed, draws=draws),
+        resampling.over_participants(counts, seed=seed, draws=participant_draws),
     )
 
 
@@ -231,11 +240,16 @@ def _counts(trials: Sequence[Sequence[Trial]]) -> Counts:
     )
 
 
-def _check_rate(kept: Kept, *, draws: int, seed: int) -> Rate | None:
+def _check_rate(
+    kept: Kept, *, draws: int, participant_draws: int, seed: int
+) -> Rate | None:
     counts = _counts([exclusions.checks(session) for session in kept.checked])
     if not len(counts.trials):
         return None
-    return rate(creation.CHECK, counts, _resampled(counts, draws=draws, seed=seed))
+    samples = _resampled(
+        counts, draws=draws, participant_draws=participant_draws, seed=seed
+    )
+    return rate(creation.CHECK, counts, samples)
 
 
 def _pairs(

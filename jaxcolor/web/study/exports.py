@@ -8,7 +8,9 @@ from typing import Any
 
 import jaxcolor
 from jaxcolor.runtime import atomic
-from jaxcolor.web.study.analysis import Results
+from jaxcolor.web.study import exclusions
+from jaxcolor.web.study.analysis import Fooling, Pair, Rate, Results
+from jaxcolor.web.study.exclusions import Rules
 from jaxcolor.web.study.participants import Screen
 from jaxcolor.web.study.records import Session, Trial
 from jaxcolor.web.study.studies import Study
@@ -16,20 +18,46 @@ from jaxcolor.web.study.studies import Study
 ANSWERS, SESSIONS, STUDY = "answers.csv", "sessions.csv", "study.json"
 RESULTS, RATES, PAIRS = "results.json", "rates.csv", "pairs.csv"
 PHOTOGRAPHS = "photographs.csv"
+# Of answers, beside the times that were measured: what they should have been.
+TARGETS = ("first_target_ms", "blank_target_ms", "second_target_ms")
 SESSION_HEADS = ("session", "algorithm", "is_simulated", "is_rehearsal", "is_finished")
 
 
-def write_answers(study: Study, sessions: Sequence[Session], folder: Path) -> None:
+def write_answers(
+    study: Study, sessions: Sequence[Session], folder: Path, *, rules: Rules
+) -> None:
     """Writes all answers, also those that the analysis leaves out.
 
     Links, hashes and times of day are not written: nothing leads to a participant.
+
+    Args:
+        study: that was answered.
+        sessions: of all participants.
+        folder: is made if it does not exist.
+        rules: by which a trial is flagged as wrongly exposed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    settings = study.protocol
+    targets = (settings.first_ms, settings.blank_ms, settings.second_ms)
     _write_csv(
         folder / ANSWERS,
-        ["session", "session_algorithm", "is_simulated", *Trial._fields],
         [
-            [one.number, one.algorithm, study.is_simulated, *trial]
+            "session",
+            "session_algorithm",
+            "is_simulated",
+            *Trial._fields,
+            *TARGETS,
+            "is_wrongly_exposed",
+        ],
+        [
+            [
+                one.number,
+                one.algorithm,
+                study.is_simulated,
+                *trial,
+                *targets,
+                exclusions.is_wrongly_exposed(trial, settings, rules),
+            ]
             for one in sessions
             for trial in one.trials
         ],
@@ -61,13 +89,16 @@ def write_results(study: Study, results: Results, folder: Path) -> None:
     """Writes the numbers of an analysis."""
     folder.mkdir(parents=True, exist_ok=True)
     check = [] if results.check is None else [results.check]
-    for name, rows in (
-        (RATES, [*results.rates, *check]),
-        (PAIRS, results.pairs),
-        (PHOTOGRAPHS, results.photographs),
+    for name, kind, rows in (
+        (RATES, Rate, [*results.rates, *check]),
+        (PAIRS, Pair, results.pairs),
+        (PHOTOGRAPHS, Fooling, results.photographs),
     ):
-        heads = list(rows[0]._fields) if rows else []
-        _write_csv(folder / name, heads, rows)
+        _write_csv(
+            folder / name,
+            [*kind._fields, "is_simulated"],
+            [[*row, study.is_simulated] for row in rows],
+        )
     values = {name: _plain(value) for name, value in results._asdict().items()}
     # They are in the export, one by one.
     del values["response_ms"]

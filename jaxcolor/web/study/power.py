@@ -13,8 +13,6 @@ STUDIES = 1500
 MOST = 2000
 # Studies at once, for the memory of their resamples.
 BATCH = 100
-# Draws of which this many, by chance, are as far as the level asks.
-DRAWS_FOR_LEVEL = 20
 
 
 class Question(NamedTuple):
@@ -114,9 +112,8 @@ def power(question: Question, participants: int, *, seed: int) -> float:
         seed: of the simulation.
     """
     rng = np.random.default_rng([seed, participants])
-    # More draws where the level is small: p cannot be below 2 / (draws + 1).
     level = question.level / question.comparisons
-    draws = max(resampling.DRAWS, round(DRAWS_FOR_LEVEL / level))
+    draws = resampling.draws_for(level, least=resampling.DRAWS)
     fooled = [
         rng.binomial(
             question.trials,

@@ -77,14 +77,17 @@ def page(connection: Connection, study: Study, results: Results) -> str:
         checks=protocol.attention_checks(study.protocol),
         results=results,
         tables=result_tables,
-        figures=_figures(results),
+        figures=_figures(results, is_simulated=study.is_simulated),
         galleries=_galleries(connection, study, results),
         least_answers=LEAST_ANSWERS,
     )
 
 
-def _figures(results: Results) -> list[Figure]:
+def _figures(results: Results, *, is_simulated: bool) -> list[Figure]:
     """Returns rates with their intervals, and quartiles of the response times."""
+    # A figure is copied without the page around it.
+    mark = " (simulated)" if is_simulated else ""
+    by = " by simulated participants" if is_simulated else ""
     if not results.rates:
         return []
     rates = [*results.rates, *([results.check] if results.check else [])]
@@ -96,12 +99,12 @@ def _figures(results: Results) -> list[Figure]:
         seconds.append((float(median), float(low), float(high)))
     return [
         Figure(
-            "How often pictures were labeled real, with 95 % intervals.",
-            _drawn(rates, {"labeled real, %": shares}),
+            f"How often pictures were labeled real{by}, with 95 % intervals.",
+            _drawn(rates, {f"labeled real, %{mark}": shares}),
         ),
         Figure(
-            "Response times from the question on: medians and quartiles.",
-            _drawn(results.rates, {"response time, s": seconds}),
+            f"Response times{by}, from the question on: medians and quartiles.",
+            _drawn(results.rates, {f"response time, s{mark}": seconds}),
         ),
     ]
 

@@ -15,6 +15,8 @@ DRAWS = 1000
 # With fewer participants no interval is given: it would be too short.
 LEAST_PARTICIPANTS = 5
 LEVEL = 0.95
+# Draws of which this many, by chance, are as far as the level of a test asks.
+DRAWS_FOR_LEVEL = 20
 
 
 class Counts(NamedTuple):
@@ -27,6 +29,16 @@ class Counts(NamedTuple):
 
     fooled: Int[np.ndarray, " n"]
     trials: Int[np.ndarray, " n"]
+
+
+def draws_for(level: float, *, least: int) -> int:
+    """Returns how many draws a test at a level needs: p is 2 / (draws + 1) or more.
+
+    Args:
+        level: of the test, corrected for the number of tests.
+        least: draws at any level.
+    """
+    return max(least, round(DRAWS_FOR_LEVEL / level))
 
 
 def share(counts: Counts) -> float:

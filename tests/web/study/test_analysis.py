@@ -146,6 +146,22 @@ def test_a_large_difference_is_found_and_none_is_not():
     )
 
 
+def test_a_large_difference_stays_significant_among_45_pairs():
+    # 1000 draws give no p below 0.002, and Holm's correction makes 0.09 of it.
+    names = "abcdefghij"
+    sessions = [
+        session(n, fooled=(name == "a",) * 2 + (n % 3 == 0,), algorithm=name)
+        for n, name in enumerate(names * 12)
+    ]
+    found = analysis.analyze(sessions, RULES, rules=Rules(), draws=1000, seed=0)
+    assert len(found.pairs) == 45
+    holm = {pair.second: pair.holm_p for pair in found.pairs if pair.first == "a"}
+    assert len(holm) == 9
+    assert max(holm.values()) < 0.01
+    # The paper's ± keeps its number of draws.
+    assert (found.draws, found.participant_draws) == (1000, 18000)
+
+
 def test_photographs_are_sorted_by_how_often_they_fool():
     sessions = [session(n, fooled=(1, n % 2, 0)) for n in range(6)]
     found = analyzed(sessions).photographs

@@ -5,7 +5,16 @@ import contextlib
 import pytest
 
 from jaxcolor.web import serving
-from jaxcolor.web.study import database, reading, server, studies
+from jaxcolor.web.study import (
+    analysis,
+    database,
+    reading,
+    report,
+    server,
+    simulation,
+    studies,
+)
+from jaxcolor.web.study.exclusions import Rules
 from jaxcolor.web.study.protocol import Protocol
 from tests.web import servers
 from tests.web.study import browsers, small
@@ -354,3 +363,38 @@ def test_the_paper_s_study_of_50_trials_has_the_paper_s_exposures(
     assert len(session.trials) == 50
     assert complaints == []
     check_exposures(session.trials, rules)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_a_report_that_says_it_is_simulated(
+    browser, tmp_path, pictures, scheme
+):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    small.create(url, pictures)
+    people = simulation.People({"gray": 0.1, "swapped": 0.4})
+    with database.opened(url) as engine:
+        simulation.simulate(engine, small.NAME, people=people, per_algorithm=40, seed=0)
+        with database.reading(engine) as connection:
+            study = studies.find(connection, small.NAME)
+            results = analysis.analyze(
+                reading.sessions(connection, study),
+                study.protocol,
+                rules=Rules(),
+                draws=100,
+                seed=0,
+            )
+            html = report.page(connection, study, results)
+    (tmp_path / "report.html").write_text(html)
+    complaints = []
+    address = (tmp_path / "report.html").as_uri()
+    page = opened(browser, address, complaints=complaints, color_scheme=scheme)
+    assert browsers.violations(page) == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert complaints == []
+    # Each caption by itself: figures are copied without the page.
+    captions = page.locator("figcaption").all_text_contents()
+    assert ["simulated" in caption for caption in captions[:2]] == [True, True]
+    galleries = page.get_by_text("often labeled real").all_text_contents()
+    assert len(galleries) == 4
+    assert all("simulated" in text for text in galleries)

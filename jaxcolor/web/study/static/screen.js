@@ -24,8 +24,10 @@ export function isMobile() {
 }
 
 function zoom() {
-  // The frame of a window is not enlarged, the page in it is.
-  const ofPage = outerWidth && innerWidth ? outerWidth / innerWidth : 1;
+  // The frame of a window is not enlarged, the page in it is. Firefox gives both in the
+  // page's own pixels: there only the ratio of pixels tells.
+  const isComparable = outerWidth && innerWidth && browser() !== "Firefox";
+  const ofPage = isComparable ? outerWidth / innerWidth : 1;
   const ofFingers = visualViewport?.scale ?? 1;
   const rounded = Math.round(100 * ofPage * ofFingers) / 100;
   return Math.min(10, Math.max(0.1, rounded));
