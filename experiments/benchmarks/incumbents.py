@@ -192,10 +192,10 @@ def _show(work: Work, found: dict[str, dict[str, Any]]) -> None:
         if exact.size and title != EAGER and "outputs" in facts:
             apart = np.abs(np.array(facts["outputs"]) - exact).max()
             error = f"{apart / np.abs(exact).max():.1e}"
-        if goal is not None:
-            error += "  met" if ratio >= goal else "  MISSED"
+        verdict = "" if goal is None else "met" if ratio >= goal else "MISSED"
         line = f"  {title:34}{run.milliseconds(facts['timing']):>22}{ratio:8.2f}"
-        print(f"{line}{shown:>7}{error:>10}{facts['peak_mb']:7.0f}", flush=True)
+        line += f"{shown:>7}{error:>10}{facts['peak_mb']:7.0f}  {verdict}"
+        print(line.rstrip(), flush=True)
 
 
 def main(given: Sequence[str] | None = None) -> None:

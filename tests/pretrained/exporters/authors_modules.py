@@ -1,7 +1,7 @@
 """The modules that the authors' files of weights fit, in PyTorch, at any width.
 
-Written apart from the package. The names of the modules, and the places of layers within
-each Sequential, are those of the files.
+Written apart from the package. The names of the modules, and the places of layers
+within each Sequential, are those of the files.
 """
 
 import torch
