@@ -19,16 +19,16 @@ from jaxcolor.models.interface import Network
 from jaxcolor.models.layers import TRANSFORMED, Conv, ConvTranspose
 
 FEWEST_WEIGHTS = 2**22
-"""Of kernels that may have a fast form: to find them takes as long as some photographs
-of a smaller network."""
+"""Of all kernels of a network. In a smaller one, to find the layers takes longer than
+their transforms for some photographs do."""
 
 
 def for_inference(network: Network, variables: Mapping[str, Any]) -> PyTree:
     """Returns variables for `network.apply(variables, lightness, train=False)`.
 
     Kernels of fast convolutions, where these are used, are transformed, in place of the
-    parameters: of four times their size. All else is as it was; on an accelerator,
-    everything.
+    parameters: of four times their size. All else is as it was; on an accelerator, and
+    of a small network, everything.
 
     Args:
         network: that the variables are of.
