@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt, UInt16
+from jaxtyping import UInt, UInt8, UInt16
 from PIL import Image, ImageFile, TiffImagePlugin
 
 from jaxcolor.images import finding, profiles
@@ -19,6 +19,8 @@ _WHITE = 2**16 - 1
 # Tags of TIFF 6.0, and some of their values.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION = 258, 262, 284
 _WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2
+# Rows that are converted at once.
+_ROWS = 256
 
 
 class Pixels(NamedTuple):
@@ -67,12 +69,26 @@ def _shallow(image: ImageFile.ImageFile) -> Pixels:
     else:
         mode = "L" if is_gray else "CMYK" if image.mode == "CMYK" else "RGB"
     # A conversion copies, even to the mode that an image has.
-    stored = np.asarray(image if image.mode == mode else image.convert(mode))
+    stored = _array(image if image.mode == mode else image.convert(mode))
     if mode == "LA":
         return Pixels(stored[..., 0], stored[..., 1])
     if mode == "RGBA":
         return Pixels(stored[..., :3], stored[..., 3])
     return Pixels(stored, None)
+
+
+def _array(image: Image.Image) -> UInt8[np.ndarray, "h w *c"]:
+    """Returns the channels of 8 bits; `np.asarray` would copy all rows three times."""
+    # May turn a TIFF to its upright size.
+    image.load()
+    width, height = image.size
+    channels = len(image.getbands())
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    stored = np.empty(shape, np.uint8)
+    for top in range(0, height, _ROWS):
+        bottom = min(top + _ROWS, height)
+        stored[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return stored
 
 
 def _deep_gray(image: ImageFile.ImageFile) -> Pixels:

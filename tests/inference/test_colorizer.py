@@ -362,7 +362,8 @@ print(Path("/proc/self/status").read_text())
     with Image.open(tmp_path / "out" / "photo.jpg") as colorized:
         assert colorized.size == (6000, 4000)
     # Not getrusage's ru_maxrss, which a child takes over from the process that starts
-    # it. The promise is 2.5 GB; 0.8 were seen, so 1.5 warns early.
+    # it. The promise is 2.5 GB; 1.6 were seen, 0.5 of them transformed
+    # kernels, so 2 warns early.
     peak = re.search(r"VmHWM:\s+(\d+) kB", output)
     assert peak
-    assert int(peak[1]) * 1024 < 1.5e9
+    assert int(peak[1]) * 1024 < 2e9
