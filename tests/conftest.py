@@ -12,12 +12,12 @@ os.environ["JAXCOLOR_CACHE"] = "off"
 # Most of the time of the tests goes into compiling. Programs are kept in pytest's cache
 # for the processes that a test starts, for other workers and for the next run, and they
 # are optimized little; `.ci/run` sets the variable to test what users get.
-_FLAGS = ["--xla_backend_optimization_level=0"]
-# The emitters of MLIR take half of the time of a compilation; XLA of JAX 0.11 and later
-# has no others, and ends at an unknown flag.
-if metadata.version("jaxlib").startswith("0.10."):
-    _FLAGS.append("--xla_cpu_use_fusion_emitters=false")
-os.environ.setdefault("XLA_FLAGS", " ".join(_FLAGS))
+if "XLA_FLAGS" not in os.environ:
+    os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
+    # MLIR's emitters take half of the time of a compilation. XLA of JAX 0.11 and later
+    # has no others, and ends at an unknown flag.
+    if metadata.version("jaxlib").startswith("0.10."):
+        os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ |= {
         "JAX_COMPILATION_CACHE_DIR": str(

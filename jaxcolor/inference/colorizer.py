@@ -245,7 +245,7 @@ class Colorizer:
             batch_size=len(rgb),
         )
         parts = (self.network, self._variables, *reading, rgb, valid, adjusted)
-        grids = np.asarray(prediction.ab_of_rgb(*parts))
+        grids = np.asarray(prediction.kept_ab_of_rgb(*parts))
         if look.strength != 1:
             grids = grids * np.float32(look.strength)
         each = zip(photos, grids, views, strict=False)

@@ -4,7 +4,7 @@ A cell is a pixel of the network's output: several pixels of its input along eac
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,9 @@ from jaxcolor.color import cielab, coherence, hint_diffusion
 from jaxcolor.color.array_types import Ab, Lightness, Scalar
 from jaxcolor.color.heads import Decoder
 from jaxcolor.color.hint_diffusion import Evidence
+from jaxcolor.models import fast_convolutions
 from jaxcolor.models.interface import Network
+from jaxcolor.runtime import trace_cache
 
 
 class Prediction(NamedTuple):
@@ -158,6 +160,12 @@ def ab_of_rgb(
         hints=adjusted.shown,
     )
     return _ab(decoder, amount, predicted, seen, valid, adjusted)
+
+
+def kept_ab_of_rgb(network: Network, *operands: Any) -> Float[Array, "b H W n"]:
+    """Returns `ab_of_rgb`, which is traced only if an earlier process did not."""
+    setting = fast_convolutions.choice()
+    return trace_cache.run(ab_of_rgb, network, *operands, setting=setting)
 
 
 @jax.jit

@@ -56,6 +56,11 @@ def are_used() -> bool:
     return jax.default_backend() == "cpu" and jax.device_count() == 1
 
 
+def choice() -> str:
+    """Returns what decides on the forms that a program gets which is traced now."""
+    return f"fast {are_used()}, bfloat16 {_has_bfloat16()}"
+
+
 @contextlib.contextmanager
 def off() -> Iterator[None]:
     """Traces programs without these forms: for other machines, or of unknown sizes."""

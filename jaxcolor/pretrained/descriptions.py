@@ -21,6 +21,7 @@ from jaxcolor.color.heads import Head
 from jaxcolor.models.interface import Network
 from jaxcolor.pretrained import records
 from jaxcolor.pretrained.records import Field
+from jaxcolor.runtime import trace_cache
 
 # A float32 prior of some hundred bins sums to one within this.
 PRIOR_TOLERANCE = 1e-3
@@ -219,7 +220,7 @@ def check_arrays(
             that make no sense.
     """
     net, head = network(description), description.head
-    check_variables(variables, wanted=flatten(_shapes(net)))
+    check_variables(variables, wanted=_shapes(net))
     if net.outputs != head.outputs:
         raise ValueError(
             f"the network has {net.outputs} outputs; its head wants {head.outputs}"
@@ -239,13 +240,13 @@ def check_arrays(
 
 
 def check_variables(
-    variables: Mapping[str, np.ndarray], *, wanted: Mapping[str, Any]
+    variables: Mapping[str, np.ndarray], *, wanted: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Refuses variables of another network, and numbers that no training gives.
 
     Args:
         variables: by names such as "params/conv1_1/kernel".
-        wanted: what has a shape, by the same names.
+        wanted: their shapes, by the same names.
 
     Raises:
         ValueError: naming what is missing, unknown, of another shape or type, not
@@ -258,7 +259,7 @@ def check_variables(
             f"weights hold {records.listed(unknown)}, unknown to the network"
         )
     for name, array in variables.items():
-        _check_shape(name, array, wanted[name].shape)
+        _check_shape(name, array, wanted[name])
         if not jnp.issubdtype(array.dtype, jnp.floating):
             raise ValueError(f"{name} has numbers of type {array.dtype}; wanted floats")
         if not np.isfinite(array).all():
@@ -275,6 +276,11 @@ def flatten(variables: PyTree) -> dict[str, Any]:
 def unflatten(variables: Mapping[str, Any]) -> PyTree:
     """Returns the tree of which `flatten` gives these arrays."""
     return traverse_util.unflatten_dict(dict(variables), sep="/")
+
+
+def shapes_of(variables: PyTree) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of a tree's arrays, by the names of `flatten`."""
+    return {name: x.shape for name, x in flatten(variables).items()}
 
 
 def _fields_of(make: Any) -> tuple[str, ...]:
@@ -307,9 +313,11 @@ def _check_prior(prior: np.ndarray | None, bins: int) -> None:
         raise ValueError("prior is no distribution: negative, or its sum is not one")
 
 
-def _shapes(net: Network) -> PyTree:
+def _shapes(net: Network) -> dict[str, tuple[int, ...]]:
     side = net.input_multiple
+
+    def init() -> PyTree:
+        return net.init(jax.random.key(0), jnp.zeros((1, side, side)), train=False)
+
     # All of it within the trace: outside, each small operation is compiled.
-    return jax.eval_shape(
-        lambda: net.init(jax.random.key(0), jnp.zeros((1, side, side)), train=False)
-    )
+    return trace_cache.shapes(lambda: shapes_of(jax.eval_shape(init)), of=repr(net))

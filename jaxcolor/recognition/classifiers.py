@@ -133,7 +133,7 @@ def load(folder: str | Path) -> Trained:
         raise ValueError(f"{folder / release.WEIGHTS}: {error}") from error
     try:
         descriptions.check_variables(
-            tensors, wanted=descriptions.flatten(_shapes(network))
+            tensors, wanted=descriptions.shapes_of(_shapes(network))
         )
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from error

@@ -1,4 +1,4 @@
-"""Keeps compiled programs on disk, so that only the first run waits for XLA."""
+"""Keeps programs on disk, so that only the first run waits for JAX and XLA."""
 
 import os
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 import jax
 
-from jaxcolor.runtime import cache_folder
+from jaxcolor.runtime import cache_folder, trace_cache
 
 
 def keep(*, least_seconds: float = 0.0) -> None:
     """Makes JAX keep the programs that it compiles, for this and later processes.
 
-    A folder that JAX has been given already stays. Without a folder that can be made
-    and written to, nothing is kept.
+    So are traces, see `trace_cache`. A folder that JAX has been given already stays.
+    Without a folder that can be made and written to, nothing is kept.
 
     Args:
         least_seconds: programs that compile faster are not kept. By default all are:
@@ -28,6 +28,7 @@ def keep(*, least_seconds: float = 0.0) -> None:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", least_seconds)
+    trace_cache.keep_in(folder)
 
 
 def _is_writable(folder: Path) -> bool:

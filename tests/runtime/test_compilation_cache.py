@@ -1,6 +1,7 @@
 """What is kept on disk of what was compiled, and when nothing is."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ HEAVY = (
     "tensorflow_datasets",
 )
 PROGRAMS = ("class_weights", "ab_of_rgb", "paint")
+# Of the shapes of variables, and of the network.
+TRACING = r"Finished tracing.* (init|unflattened) "
 
 
 class _Jax:
@@ -148,7 +151,11 @@ def test_a_colorization_loads_little_and_compiles_three_programs_once(tmp_path):
     photo = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     told = _colorize(tmp_path, tmp_path / "cache")
-    kept = sorted((tmp_path / "cache").iterdir())
+    assert set(re.findall(TRACING, told)) == {"init", "unflattened"}
+    everything = sorted((tmp_path / "cache").iterdir())
+    kept = [path for path in everything if not path.name.startswith("trace-")]
+    # A program, and the shapes of the network's variables.
+    assert len(everything) == len(kept) + 2
     assert len(kept) == told.count("Finished XLA compilation") == len(PROGRAMS)
     for program in PROGRAMS:
         assert sum(program in path.name for path in kept) == 1
@@ -156,6 +163,7 @@ def test_a_colorization_loads_little_and_compiles_three_programs_once(tmp_path):
     # A damaged entry costs time, and no more.
     kept[0].write_bytes(kept[0].read_bytes()[:100])
     told = _colorize(tmp_path, tmp_path / "cache")
+    assert not re.search(TRACING, told)
     assert told.count("Persistent compilation cache hit") == len(PROGRAMS) - 1
     assert "warning" not in told
     assert (tmp_path / "out.png").read_bytes() == first
