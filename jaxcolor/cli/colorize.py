@@ -189,10 +189,13 @@ def _finished(
     outcomes: "Iterable[Outcome]", plan: "Plan", arguments: Namespace
 ) -> list[str]:
     """Waits for all photographs, and returns why some failed."""
-    from jaxcolor.runtime import progress
+    from jaxcolor.runtime import progress, stages
 
     failures, written, skipped = [], 0, len(plan.existing)
-    with progress.bar(len(plan.jobs), unit="photo", is_hidden=arguments.quiet) as bar:
+    with (
+        stages.measured() as measured,
+        progress.bar(len(plan.jobs), unit="photo", is_hidden=arguments.quiet) as bar,
+    ):
         for outcome in outcomes:
             bar.update()
             if outcome.reason is not None:
@@ -206,6 +209,9 @@ def _finished(
         print(f"{written} of {total} photographs written to {arguments.output}")
         if skipped:
             print(f"{skipped} had been written before")
+        if written > 1:
+            shares = measured.shares().items()
+            print("time:", ", ".join(f"{name} {share:.0%}" for name, share in shares))
     return failures
 
 

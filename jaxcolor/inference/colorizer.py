@@ -21,7 +21,7 @@ from jaxcolor.inference.user_hints import Hint, Hints
 from jaxcolor.models import prepared
 from jaxcolor.pretrained import descriptions, records, release
 from jaxcolor.pretrained.release import Pretrained
-from jaxcolor.runtime import compilation_cache
+from jaxcolor.runtime import compilation_cache, stages
 
 Pixels = UInt[np.ndarray, "_ _"] | UInt[np.ndarray, "_ _ 3"]
 
@@ -245,11 +245,13 @@ class Colorizer:
             batch_size=len(rgb),
         )
         parts = (self.network, self._variables, *reading, rgb, valid, adjusted)
-        grids = np.asarray(prediction.kept_ab_of_rgb(*parts))
+        with stages.timed("predicting"):
+            grids = np.asarray(prediction.kept_ab_of_rgb(*parts))
         if look.strength != 1:
             grids = grids * np.float32(look.strength)
         each = zip(photos, grids, views, strict=False)
-        return [tiles.paint(*parts) for parts in each]
+        with stages.timed("painting"):
+            return [tiles.paint(*parts) for parts in each]
 
     def suggest(
         self,

@@ -24,11 +24,13 @@ from jaxcolor.inference.adjustments import PLAIN, Look
 from jaxcolor.inference.colorizer import Colorizer
 from jaxcolor.inference.forms import AS_PREDICTED, Form
 from jaxcolor.inference.user_hints import Hint
-from jaxcolor.runtime import atomic
+from jaxcolor.runtime import atomic, stages
 
 # Threads that read and write beside the network; two, so that neither waits for the
 # other where there is but one core.
 THREADS = max(2, os.cpu_count() or 1)
+# Batches that are colorized at once: the programs leave cores idle.
+AT_ONCE = min(4, os.cpu_count() or 1)
 
 Existing = Literal["refuse", "skip", "replace"]
 """What to do where a result exists already; an input is never replaced."""
@@ -173,8 +175,8 @@ def colorize_files(
         jobs: from `plan`.
         requested: as in `plan`.
         existing: as in `plan`; results may have appeared since.
-        batch_size: photographs that go through the network at once. Up to four times
-            as many are in memory.
+        batch_size: photographs that go through the network at once. Several batches
+            do, and twice as many photographs are in memory.
         mark: what made the colors, to be written into the files, see `marking.marked`;
             None to leave it out.
     """
@@ -302,7 +304,8 @@ def _load(job: Job, requested: str | None, existing: Existing) -> Photo:
     # The format of the result may only be known from the photograph.
     if existing == "skip" and os.path.lexists(_likely_target(job, requested)):
         raise _ExistsError
-    photo = images.load(job.source)
+    with stages.timed("reading"):
+        photo = images.load(job.source)
     if existing == "skip" and os.path.lexists(_target(_Loaded(job, photo), requested)):
         raise _ExistsError
     return photo
@@ -321,7 +324,7 @@ def _loaded(
     rest = iter(jobs)
     while True:
         for job in itertools.islice(rest, ahead + 1 - len(waiting)):
-            waiting.append((job, pool.submit(_load, job, requested, existing)))
+            waiting.append((job, stages.submit(pool, _load, job, requested, existing)))
         if not waiting:
             return
         job, future = waiting.popleft()
@@ -337,25 +340,54 @@ def _painted(
     loaded: Iterable[_Loaded | Outcome], colorizer: Colorizer, *, batch_size: int
 ) -> Iterator[_Loaded | Outcome]:
     """Yields photographs in color, in batches of which the network sees one shape."""
+    running: deque[Future[list[_Loaded | Outcome]]] = deque()
+    seen = set()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for group in _grouped(loaded, colorizer, batch_size=batch_size):
+            if isinstance(group, Outcome):
+                yield group
+                continue
+            kind = *_kind(group[0], colorizer), len(group)
+            # Of the first of a kind the programs are compiled; at once, two threads
+            # would both do so.
+            is_alone = AT_ONCE == 1 or kind not in seen
+            seen.add(kind)
+            while running and (is_alone or len(running) == AT_ONCE):
+                yield from running.popleft().result()
+            if is_alone:
+                yield from _batch(group, colorizer)
+            else:
+                running.append(stages.submit(pool, _batch, group, colorizer))
+        while running:
+            yield from running.popleft().result()
+
+
+def _grouped(
+    loaded: Iterable[_Loaded | Outcome], colorizer: Colorizer, *, batch_size: int
+) -> Iterator[list[_Loaded] | Outcome]:
+    """Yields batches of one kind, and what could not be loaded."""
     waiting: defaultdict[tuple[object, ...], list[_Loaded]] = defaultdict(list)
     for each in loaded:
         if isinstance(each, Outcome):
             yield each
             continue
-        group = waiting[*colorizer.view_shape(each.photo.rgb), each.job.looks]
-        group.append(each)
+        kind = _kind(each, colorizer)
+        waiting[kind].append(each)
         if sum(map(len, waiting.values())) >= 2 * batch_size:
-            group = max(waiting.values(), key=len)
-        elif len(group) < batch_size:
+            kind = max(waiting, key=lambda kind: len(waiting[kind]))
+        elif len(waiting[kind]) < batch_size:
             continue
-        yield from _batch(group, colorizer)
-        group.clear()
-    for group in waiting.values():
-        if group:
-            yield from _batch(group, colorizer)
+        yield waiting.pop(kind)
+    yield from waiting.values()
 
 
-def _batch(group: list[_Loaded], colorizer: Colorizer) -> Iterator[_Loaded | Outcome]:
+def _kind(loaded: _Loaded, colorizer: Colorizer) -> tuple[object, ...]:
+    """Returns what the photographs of a batch have in common."""
+    rgb = loaded.photo.rgb
+    return *colorizer.view_shape(rgb), rgb.dtype, loaded.job.looks
+
+
+def _batch(group: list[_Loaded], colorizer: Colorizer) -> list[_Loaded | Outcome]:
     try:
         photos = [each.photo.rgb for each in group]
         hints = [each.job.hints for each in group]
@@ -363,16 +395,15 @@ def _batch(group: list[_Loaded], colorizer: Colorizer) -> Iterator[_Loaded | Out
         painted = [colorizer.colorize(photos, hints=hints, look=look) for look in looks]
     except Exception as error:
         if len(group) == 1:
-            yield _outcome_of(error, group[0].job)
-            return
+            return [_outcome_of(error, group[0].job)]
         # One of them may be at fault, or all together take too much memory.
-        for each in group:
-            yield from _batch([each], colorizer)
-        return
+        return [found for each in group for found in _batch([each], colorizer)]
+    found: list[_Loaded | Outcome] = []
     for (job, photo), *pictures in zip(group, *painted, strict=True):
         if job.compares:
             pictures.insert(0, photo.rgb)
-        yield _Loaded(job, forms.side_by_side(photo, pictures))
+        found.append(_Loaded(job, forms.side_by_side(photo, pictures)))
+    return found
 
 
 def _marked(
@@ -407,7 +438,7 @@ def _saved(
             yield Outcome(each.job.source, None, f"{each.job.source}: {reason}")
             continue
         taken.add(target)
-        waiting.append(pool.submit(_save, each, target, existing))
+        waiting.append(stages.submit(pool, _save, each, target, existing))
         if len(waiting) > behind:
             yield waiting.popleft().result()
     for saving in waiting:
@@ -418,7 +449,8 @@ def _save(painted: _Loaded, target: Path, existing: Existing) -> Outcome:
     job, photo = painted
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        images.save(photo, target, overwrite=existing == "replace")
+        with stages.timed("writing"):
+            images.save(photo, target, overwrite=existing == "replace")
     # Written by another run in the meantime.
     except images.ExistingFileError as error:
         return _outcome_of(_ExistsError() if existing == "skip" else error, job)

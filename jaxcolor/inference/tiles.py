@@ -5,7 +5,11 @@ put under the photograph's own lightness, tile by tile: so a large photograph ne
 exists in floating point, and one compiled program serves all sizes.
 """
 
+import itertools
 import math
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cache
 from typing import NamedTuple
 
 import jax
@@ -104,14 +108,26 @@ def paint(
     scale /= seen.stride
     valid = np.array(cells(seen))
     painted = np.empty((height, width, 3), photo.dtype)
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            part = np.s_[top : top + TILE, left : left + TILE]
-            corner = np.array([top, left])
-            tile = _paint(_tile(photo[part]), grid, corner, scale, valid)
-            rows, columns = photo[part].shape[:2]
-            painted[part] = np.asarray(tile)[:rows, :columns]
+
+    def paint_tile(corner: tuple[int, int]) -> None:
+        top, left = corner
+        part = np.s_[top : top + TILE, left : left + TILE]
+        tile = _paint(_tile(photo[part]), grid, np.array(corner), scale, valid)
+        rows, columns = photo[part].shape[:2]
+        painted[part] = np.asarray(tile)[:rows, :columns]
+
+    corners = itertools.product(range(0, height, TILE), range(0, width, TILE))
+    # Compiles the program; at once, several threads would.
+    paint_tile(next(corners))
+    # Programs release Python's lock, and use one core each.
+    for _ in _threads().map(paint_tile, corners):
+        pass
     return painted
+
+
+@cache
+def _threads() -> Executor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="paint")
 
 
 def _tile(part: UInt[np.ndarray, "h w *c"]) -> UInt[np.ndarray, "t t 3"]:

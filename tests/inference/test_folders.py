@@ -1,6 +1,7 @@
 """Many photographs: names stay, nothing is lost, one bad file spoils only itself."""
 
 import os
+import threading
 import warnings
 from concurrent import futures
 from pathlib import Path
@@ -203,6 +204,41 @@ def test_a_batch_holds_one_shape_only(tmp_path):
     _run(Recorder(tiny.model(), size=64), paths, tmp_path / "out", batch_size=2)
     assert all(len(set(batch)) == 1 for batch in batches)
     assert sorted(map(len, batches)) == [1, 1, 2, 2]
+
+
+def test_batches_run_at_once_when_one_of_their_kind_has_run(monkeypatch, tmp_path):
+    """Before, each would compile the same programs."""
+    monkeypatch.setattr(folders, "AT_ONCE", 2)
+    sizes = [(20, 10)] * 5 + [(10, 20)] * 3
+    paths = [_write(tmp_path / f"{i}.png", size) for i, size in enumerate(sizes)]
+    # Two that wait for each other: alone, one of them would wait for ever.
+    together = threading.Barrier(2, timeout=60)
+    lock, alone = threading.Lock(), set()
+
+    class Meeting(Colorizer):
+        def colorize(self, photos, **_):
+            shape = photos[0].shape
+            with lock:
+                is_first = shape not in alone
+                alone.add(shape)
+            if not is_first:
+                together.wait()
+            return photos
+
+    outcomes = _run(Meeting(tiny.model()), paths, tmp_path / "out")
+    assert [outcome.source for outcome in outcomes] == paths
+    assert not [outcome.reason for outcome in outcomes if outcome.reason]
+
+
+def test_what_runs_at_once_is_what_runs_alone(colorizer, monkeypatch, tmp_path):
+    for i in range(6):
+        _write(tmp_path / "in" / f"{i}.png", (40, 30), seed=i)
+    for count in (1, 3):
+        monkeypatch.setattr(folders, "AT_ONCE", count)
+        _run(colorizer, [tmp_path / "in"], tmp_path / str(count))
+    for i in range(6):
+        one, three = (tmp_path / name / f"{i}.png" for name in ("1", "3"))
+        assert one.read_bytes() == three.read_bytes()
 
 
 def test_a_folder_that_cannot_be_made_is_told(colorizer, tmp_path):
