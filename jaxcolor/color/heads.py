@@ -203,13 +203,13 @@ class Bins(NamedTuple):
             ones = jnp.ones(self.outputs)
             return BinsDecoder(self.gamut, temperature, ones, ones)
         lambdas = (self.training_lambda, decoding.rebalancing_lambda)
-        return BinsDecoder(self.gamut, temperature, *_class_weights(lambdas, shares))
+        trained, wanted = _class_weights(lambdas, shares)
+        return BinsDecoder(self.gamut, temperature, trained, wanted)
 
     def class_weights(self, prior: Prior) -> BinWeights:
         """Returns the class weights of the training."""
-        return rebalance.class_weights(
-            jnp.asarray(prior), rebalancing_lambda=self.training_lambda
-        )
+        (weights,) = _class_weights((self.training_lambda,), jnp.asarray(prior))
+        return weights
 
 
 class BinsDecoder(NamedTuple):
@@ -336,9 +336,8 @@ def name_of(head: Head) -> str:
 # Compiled as one: operation by operation it takes seconds to start.
 @partial(jax.jit, static_argnums=0)
 def _class_weights(
-    lambdas: tuple[float, float], prior: BinWeights
-) -> tuple[BinWeights, BinWeights]:
-    first, second = (
+    lambdas: tuple[float, ...], prior: BinWeights
+) -> tuple[BinWeights, ...]:
+    return tuple(
         rebalance.class_weights(prior, rebalancing_lambda=each) for each in lambdas
     )
-    return first, second

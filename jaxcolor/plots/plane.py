@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -82,7 +83,7 @@ def planes(lightnesses: Sequence[float]) -> "Figure":
     ab = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     for axes, lightness in zip(grid, lightnesses, strict=True):
         level = np.full((*ab.shape[:2], 1), lightness, np.float32)
-        rgb = np.asarray(cielab.lab_to_rgb(np.concatenate([level, ab], axis=-1)))
+        rgb = np.asarray(_lab_to_rgb(np.concatenate([level, ab], axis=-1)))
         is_inside = ((rgb >= 0) & (rgb <= 1)).all(axis=-1, keepdims=True)
         axes.imshow(
             np.where(is_inside, rgb, 1.0).clip(0, 1),
@@ -177,9 +178,13 @@ def distributions(
     return figure
 
 
+# Compiled as one, in a fraction of the time of its operations.
+_lab_to_rgb = jax.jit(cielab.lab_to_rgb)
+
+
 def _own_colors(centers: Float[np.ndarray, "q 2"]) -> Float[np.ndarray, "q 3"]:
     lab = np.column_stack([np.full(len(centers), SHOWN_LIGHTNESS), centers])
-    return np.clip(np.asarray(cielab.lab_to_rgb(np.float32(lab))), 0, 1)
+    return np.clip(np.asarray(_lab_to_rgb(np.float32(lab))), 0, 1)
 
 
 def _window(

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PyTree, UInt8
+from jaxtyping import Array, Float, PyTree, UInt8
 
 from jaxcolor.color import cielab
 from jaxcolor.models import initialization
@@ -55,14 +55,22 @@ def variables(
         fresh = _with_encoder(fresh, start.encoder, config=config, network=network)
     if start.method == "random":
         return fresh
-    return initialization.within_channel(
-        network,
-        fresh,
-        lightness=cielab.rgb8_to_lab(photographs(start.images))[..., 0],
-        head_mean=jnp.asarray(build.head(config).bias(prior)),
-        head_deviation=start.head_deviation,
-        kept=() if start.encoder is None else (_encoder_of(network).module,),
-    )
+    head_mean = jnp.asarray(build.head(config).bias(prior))
+    kept = () if start.encoder is None else (_encoder_of(network).module,)
+
+    # One program: by itself, each operation of the network would be compiled, too.
+    @jax.jit
+    def standardized(variables: PyTree, rgb: UInt8[Array, "b h w 3"]) -> PyTree:
+        return initialization.within_channel(
+            network,
+            variables,
+            lightness=cielab.rgb8_to_lab(rgb)[..., 0],
+            head_mean=head_mean,
+            head_deviation=start.head_deviation,
+            kept=kept,
+        )
+
+    return standardized(fresh, photographs(start.images))
 
 
 def _with_encoder(
@@ -85,7 +93,7 @@ def _with_encoder(
             depth=config.model.arguments["encoder_depth"],
             channels=GRAY,
         )
-    params = jax.tree.map(jnp.asarray, params)
+    params = jax.device_put(params)
     return {**fresh, "params": {**fresh["params"], encoder.module: params}}
 
 
@@ -116,7 +124,7 @@ def transferred(new: PyTree, trained: PyTree, *, name: str, is_partial: bool) ->
         for key in keys:
             found = found.get(key) if isinstance(found, dict) else None
         if found is not None and np.shape(found) == fresh.shape:
-            return jnp.asarray(found)
+            return jax.device_put(found)
         # The first key only says whether it is a parameter or a statistic.
         (missing if found is None else differing).append("/".join(keys[1:]))
         return fresh

@@ -63,7 +63,8 @@ def init_state(
         step=jnp.zeros((), jnp.int32),
         params=params,
         batch_stats=batch_stats,
-        opt_state=optimizer.init(params),
+        # One program, where each shape of an array would be compiled by itself.
+        opt_state=jax.jit(optimizer.init)(params),
         average={"params": params, "batch_stats": batch_stats} if average else None,
     )
 

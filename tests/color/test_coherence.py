@@ -1,5 +1,7 @@
 """Coherent colors, against loops over cells and pixels in double precision."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,6 +43,9 @@ def _guided(ab, lightness, inside, share):
 def _colors(ab, features, lightness, inside):
     given = {"lightness": lightness, "inside": inside, "coherence": 1.0}
     return coherence.colors(ab, features, **given)
+
+
+_at_lightness = jax.jit(coherence.at_lightness)
 
 
 def _diffused_by_loops(ab, features, lightness, inside, amount):
@@ -95,7 +100,7 @@ def _guided_by_loops(ab, lightness, inside):
 def test_diffusion_is_that_of_a_loop_over_cells(size, valid, amount):
     given = _map(size, valid)
     inside = given["inside"]
-    found = _diffuse(*given.values(), amount)
+    found = np.asarray(_diffuse(*given.values(), amount))
     assert np.isfinite(found).all()
     wanted = _diffused_by_loops(*given.values(), amount)
     # Five passes in float32, ab up to 100.
@@ -109,7 +114,7 @@ def test_the_guided_filter_is_that_of_a_loop_over_windows(size, valid):
     colors = _guided(ab, lightness, inside, 0.4)
     slopes, offsets = _guided_by_loops(ab, lightness, inside)
     for level in (0.0, 50.0, 100.0):
-        found = coherence.at_lightness(colors, jnp.full(size, level))
+        found = np.asarray(_at_lightness(colors, np.full(size, level, np.float32)))
         wanted = 0.6 * ab + 0.4 * (slopes * level / 100 + offsets)
         # Slopes of up to some hundred a unit, of variances that cancel in float32.
         np.testing.assert_allclose(found[inside], wanted[inside], atol=2e-3)
@@ -121,7 +126,7 @@ def test_padding_and_what_is_beyond_the_map_change_nothing():
     for name in ("ab", "features", "lightness"):
         large[name][:13, :10] = small[name]
     # The components of features have another sign at times: of them all, or of none.
-    found, expected = (_colors(**one) for one in (large, small))
+    found, expected = (np.asarray(_colors(**one)) for one in (large, small))
     # float32, of sums in another order, with slopes as above.
     np.testing.assert_allclose(found[:13, :10], expected, atol=2e-3)
 
@@ -145,7 +150,8 @@ def test_principal_axes_span_what_the_singular_vectors_span():
     features @= np.linalg.qr(rng.normal(size=(30, 30)))[0]
     _, values, right = np.linalg.svd(features, full_matrices=False)
     product = (features.T @ features).astype(np.float32)
-    axes = np.asarray(affinity.principal_axes(jnp.asarray(product), count=16))
+    principal_axes = functools.partial(affinity.principal_axes, count=16)
+    axes = np.asarray(jax.jit(principal_axes)(product))
     # float32.
     np.testing.assert_allclose(axes.T @ axes, np.eye(16), atol=1e-5)
     kept = np.square(features @ axes).sum()
@@ -169,7 +175,7 @@ def test_derivatives_are_finite():
         return _colors(ab, features, lightness, given["inside"]).sum()
 
     three = [given[k] for k in ("ab", "features", "lightness")]
-    for slope in jax.grad(total, argnums=(0, 1, 2))(*three):
+    for slope in jax.jit(jax.grad(total, argnums=(0, 1, 2)))(*three):
         assert np.isfinite(slope).all()
 
 
@@ -183,12 +189,12 @@ def test_color_steps_where_lightness_does():
     cells = np.arange(16) < 8
     lightness = np.tile(np.where(cells, 30, 70).astype(np.float32), (16, 1))
     ab = np.stack([np.where(lightness < 50, np.float32(40), -40)] * 2, axis=-1)
-    large = jnp.asarray(lightness.repeat(4, axis=0).repeat(4, axis=1))
+    large = lightness.repeat(4, axis=0).repeat(4, axis=1)
     steps = []
     for share in (0.0, 1.0):
         colors = _guided(ab, lightness, np.full((16, 16), True), share)
-        enlarged = compose.enlarge(colors, large)
-        steps.append(float(enlarged[32, 31, 0] - enlarged[32, 32, 0]) / 80)
+        enlarged = np.asarray(jax.jit(compose.enlarge)(colors, large))
+        steps.append((enlarged[32, 31, 0] - enlarged[32, 32, 0]) / 80)
     # Bilinear: one of the 4 pixels between the centers of two cells. Guided: of the
     # three windows of a cell at the edge, two have the edge, and fit 32 / 32.9 of it;
     # the third is flat, and a quarter of it is interpolated.

@@ -1,6 +1,6 @@
 """Heads: the numbers by hand, and that every head offers what others ask of it."""
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pytest
 from scipy import special
@@ -14,6 +14,16 @@ from jaxcolor.color.sigmoid_uv import SigmoidUv
 BINS = Bins(spacing=20.0, neighbors=5, sigma=10.0, training_lambda=1.0)
 OF_BINS = Decoding(temperature=0.38, rebalancing_lambda=0.5, coherence=0.0)
 OF_REGRESSION = Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0)
+
+
+@jax.jit
+def moved(decoder, logits):
+    return decoder.move(logits)
+
+
+@jax.jit
+def decoded(decoder, logits):
+    return decoder.ab(decoder.move(logits))
 
 
 def _prior():
@@ -49,7 +59,7 @@ def test_the_last_bias_starts_at_the_best_constant_prediction():
 def test_a_decoder_moves_the_posterior_before_it_anneals():
     prior, logits = _prior(), np.random.default_rng(1).normal(size=BINS.outputs)
     decoder = BINS.decoder(OF_BINS, prior)
-    found = decoder.ab(decoder.move(jnp.float32(logits)))
+    found = decoded(decoder, np.float32(logits))
     # Weights of lambda 1 are equal, so those of lambda 1/2 alone are moved to.
     weights = 1 / (0.5 * prior.astype(np.float64) + 0.5 / BINS.outputs)
     sharp = special.softmax((logits + np.log(weights)) / 0.38)
@@ -70,18 +80,18 @@ def test_a_head_with_bins_needs_a_temperature():
 
 
 def test_without_a_lambda_a_posterior_is_decoded_as_it_was_trained():
-    logits = jnp.asarray(np.random.default_rng(5).normal(size=(3, BINS.outputs)))
+    logits = np.float32(np.random.default_rng(5).normal(size=(3, BINS.outputs)))
     decoder = BINS.decoder(OF_BINS._replace(rebalancing_lambda=None), None)
-    np.testing.assert_array_equal(decoder.move(logits), logits)
+    np.testing.assert_array_equal(moved(decoder, logits), logits)
     sharp = special.softmax(np.float64(logits) / OF_BINS.temperature, axis=-1)
     # float32.
-    found = decoder.ab(decoder.move(logits))
+    found = decoded(decoder, logits)
     np.testing.assert_allclose(found, sharp @ BINS.gamut.centers, atol=1e-3)
 
 
 def test_a_composition_keeps_the_lightness_of_colors_outside_srgb():
     lightness = np.linspace(5, 95, 64, dtype=np.float32).reshape(8, 8)
-    rgb = compose.rgb(jnp.asarray(lightness), jnp.full((8, 8, 2), 100.0))
+    rgb = jax.jit(compose.rgb)(lightness, np.full((8, 8, 2), 100, np.float32))
     # No color of sRGB has this chroma. Clipping channels alone is 20 off; the gamut's
     # tolerance of 1e-5 leaves 1e-2.
     lab = color.rgb2lab(np.asarray(rgb))
@@ -89,6 +99,8 @@ def test_a_composition_keeps_the_lightness_of_colors_outside_srgb():
 
 
 def test_pictures_are_rounded_to_the_nearest_level():
-    pictures = compose.pictures(jnp.full((1, 4, 4), 53.585), jnp.zeros((1, 1, 1, 2)))
+    lightness = np.full((1, 4, 4), 53.585, np.float32)
+    cells = np.zeros((1, 1, 1, 2), np.float32)
+    pictures = jax.jit(compose.pictures)(lightness, cells)
     # L* 53.585 is the gray of level 128.
     assert np.unique(pictures).tolist() == [128]

@@ -17,6 +17,10 @@ DECODING = Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0)
 LARGEST = color.rgb2yuv([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])[[0, 1], [1, 2]]
 BINOMIAL_3, BINOMIAL_5 = np.array([1, 2, 1]) / 4, np.array([1, 4, 6, 4, 1]) / 16
 
+uv_from_lab = jax.jit(sigmoid_uv.uv_from_lab)
+terms_of = jax.jit(HEAD.make_terms(None, gray_threshold=None))
+decoded = jax.jit(HEAD.decoder(DECODING, None).ab)
+
 
 def _colors(*shape, seed=0):
     return np.random.default_rng(seed).random((*shape, 3))
@@ -43,17 +47,16 @@ def _loss(predicted, true):
 
 
 def _terms(outputs, rgb):
-    terms = HEAD.make_terms(None, gray_threshold=None)
-    return terms(jnp.float32(outputs), jnp.float32(color.rgb2lab(rgb)))
+    return terms_of(np.float32(outputs), np.float32(color.rgb2lab(rgb)))
 
 
 def test_uv_is_that_of_scikit_image_scaled_to_fill_the_unit_square():
     rgb = _colors(50)
-    found = sigmoid_uv.uv_from_lab(jnp.float32(color.rgb2lab(rgb)))
+    found = uv_from_lab(np.float32(color.rgb2lab(rgb)))
     # scikit-image's matrix has eight digits; CIELAB there and back in float32.
     np.testing.assert_allclose(found, _uv(rgb), atol=2e-5)
     corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * 3), -1).reshape(-1, 3)
-    found = sigmoid_uv.uv_from_lab(jnp.float32(color.rgb2lab(corners)))
+    found = np.asarray(uv_from_lab(np.float32(color.rgb2lab(corners))))
     np.testing.assert_allclose(found.min(axis=0), 0, atol=2e-5)
     np.testing.assert_allclose(found.max(axis=0), 1, atol=2e-5)
 
@@ -68,14 +71,15 @@ def test_the_loss_is_that_of_scipys_blurs():
 
 def test_a_constant_error_counts_whole_at_every_sharpness():
     # Gray, of which U and V are one half, against sigmoids of 0.8 and 0.5.
-    outputs = np.broadcast_to(special.logit([0.8, 0.5]), (5, 8, 2))
-    found = _terms(outputs, np.full((5, 8, 3), 0.4))["loss"]
+    outputs = np.broadcast_to(special.logit([0.8, 0.5]), (6, 7, 2))
+    found = _terms(outputs, np.full((6, 7, 3), 0.4))["loss"]
     np.testing.assert_allclose(found, 0.5 * 0.3**2, rtol=1e-4)
 
 
 def test_a_blur_spreads_one_pixel_over_its_own_channel():
-    point = jnp.zeros((7, 7, 2)).at[3, 3, 0].set(1.0)
-    _, small, large = sigmoid_uv.at_three_sharpnesses(point)
+    point = np.zeros((7, 7, 2), np.float32)
+    point[3, 3, 0] = 1
+    _, small, large = np.asarray(jax.jit(sigmoid_uv.at_three_sharpnesses)(point))
     np.testing.assert_allclose(small[2:5, 2:5, 0], np.outer(BINOMIAL_3, BINOMIAL_3))
     np.testing.assert_allclose(large[1:6, 1:6, 0], np.outer(BINOMIAL_5, BINOMIAL_5))
     for blurred in (small, large):
@@ -86,13 +90,14 @@ def test_a_blur_spreads_one_pixel_over_its_own_channel():
 def test_no_constant_prediction_has_a_lower_loss_than_the_best():
     images = [_colors(6, 7, seed=seed) ** (1 + seed) for seed in range(3)]
     each = [_terms(np.zeros((6, 7, 2)), rgb) for rgb in images]
-    means = jax.tree.map(lambda *x: jnp.stack(x).mean(axis=0), *each)
+    means = jax.tree.map(lambda *x: np.stack(x).mean(axis=0), *each)
 
     def loss(uv):
         return np.mean([_loss(np.broadcast_to(uv, (6, 7, 2)), _uv(x)) for x in images])
 
     best = optimize.minimize(loss, [0.5, 0.5], tol=1e-10)
-    np.testing.assert_allclose(HEAD.constant_loss(means), best.fun, rtol=2e-4)
+    found = jax.jit(HEAD.constant_loss)(means)
+    np.testing.assert_allclose(found, best.fun, rtol=2e-4)
 
 
 def test_ab_is_that_of_scikit_images_yuv_under_the_gray_level():
@@ -105,9 +110,7 @@ def test_ab_is_that_of_scikit_images_yuv_under_the_gray_level():
     assert (rgb < 0).any()
     assert (rgb > 1).any()
     expected = color.rgb2lab(np.clip(rgb, 0, 1))[:, 1:]
-    found = HEAD.decoder(DECODING, None).ab(
-        jnp.float32(special.logit(uv)), jnp.float32(lightness)
-    )
+    found = decoded(np.float32(special.logit(uv)), np.float32(lightness))
     # float32, and scikit-image's digits.
     np.testing.assert_allclose(found, expected, atol=2e-2)
 
@@ -115,16 +118,15 @@ def test_ab_is_that_of_scikit_images_yuv_under_the_gray_level():
 def test_true_uv_of_a_photograph_gives_its_ab_back():
     rgb = data.coffee()[::8, ::8]
     lab = color.rgb2lab(rgb)
-    found = HEAD.decoder(DECODING, None).ab(
-        jnp.float32(special.logit(_uv(rgb / 255))), jnp.float32(lab[..., 0])
-    )
+    outputs = np.float32(special.logit(_uv(rgb / 255)))
+    found = decoded(outputs, np.float32(lab[..., 0]))
     # Of colors 40 units from gray; luma stands for lightness.
     assert np.linalg.norm(found - lab[..., 1:], axis=-1).mean() < 1
 
 
 def test_the_bias_is_gray_at_every_lightness():
-    outputs = jnp.broadcast_to(HEAD.bias(None), (11, 2))
-    found = HEAD.decoder(DECODING, None).ab(outputs, jnp.linspace(0, 100, 11))
+    outputs = np.tile(HEAD.bias(None), (11, 1))
+    found = decoded(outputs, np.linspace(0, 100, 11, dtype=np.float32))
     # The constants for white agree to four digits.
     np.testing.assert_allclose(found, 0, atol=1e-2)
 

@@ -44,14 +44,20 @@ def test_the_psnr_is_that_of_the_colors_predicted_with_hints(
     source = sources.open_source(photo_folder)
     (batch,) = pipeline.center_squares(source, size=32, batch_size=8)
     assert found.everywhere.shape == (len(source), len(COUNTS))
-    lab = cielab.rgb8_to_lab(batch["rgb"][3])
-    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), 40), 3)
-    given = hints.in_squares(key, lab[..., 1:], count=40, side=6)
+    lab = np.asarray(jax.jit(cielab.rgb8_to_lab)(batch["rgb"][3]))
+
+    @jax.jit
+    def drawn(ab):
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), 40), 3)
+        return hints.in_squares(key, ab, count=40, side=6)
+
+    given = jax.device_get(drawn(lab[..., 1:]))
     assert 6 * 6 < given[..., 2].sum() <= 40 * 6 * 6
-    for column, one in enumerate((None, given[None])):
-        outputs = colorizer.predict(lab[None, ..., 0], hints=one).outputs[0]
-        ab = 110 * np.asarray(outputs, np.float64)
-        whole = np.concatenate([np.asarray(lab[..., :1]), ab], axis=-1)
+    lightness, hinted = jax.device_put((lab[None, ..., 0], given[None]))
+    for column, one in enumerate((None, hinted)):
+        outputs = colorizer.predict(lightness, hints=one).outputs
+        ab = 110 * np.asarray(outputs, np.float64)[0]
+        whole = np.concatenate([lab[..., :1], ab], axis=-1)
         rgb = np.round(255 * color.lab2rgb(whole))
         expected = metrics.peak_signal_noise_ratio(
             batch["rgb"][3].astype(float), rgb, data_range=255

@@ -1,8 +1,9 @@
 """The study of training against reweighting."""
 
 import json
+from functools import partial
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,6 +12,8 @@ from experiments import rebalancing
 from jaxcolor.color import encode, gamut, rebalance
 from jaxcolor.data import sources
 from tests import tiny
+
+class_weights = jax.jit(partial(rebalance.class_weights, rebalancing_lambda=0.5))
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +46,13 @@ def test_a_posterior_that_is_moved_has_the_logits_of_the_weights(models):
     # Both models have the same network: one trained at 1 and decoded with 0.5, one
     # trained at 0.5 and decoded with 1.
     measured = rebalancing.readings(models)
-    lightness = jnp.linspace(0, 100, 16 * 16).reshape(1, 16, 16)
+    lightness = np.linspace(0, 100, 16 * 16, dtype=np.float32).reshape(1, 16, 16)
+    given = jax.device_put((lightness, np.zeros(1, int)))
     own, moved, plain, back = (
-        measured[f"{arm}, 0"].answer(lightness, jnp.zeros(1, int)).logits
+        np.asarray(measured[f"{arm}, 0"].answer(*given).logits)
         for arm in rebalancing.ARMS
     )
-    weights = rebalance.class_weights(
-        jnp.asarray(models[1.0][0].prior), rebalancing_lambda=0.5
-    )
+    weights = class_weights(models[1.0][0].prior)
     np.testing.assert_allclose(own, plain, rtol=1e-6)
     change = np.broadcast_to(np.log(weights), moved.shape)
     np.testing.assert_allclose(moved - plain, change, rtol=1e-4, atol=1e-4)
@@ -97,11 +99,14 @@ def test_one_code_is_moved_as_scipy_says(models, photographs, monkeypatch):
     from skimage import color as skimage_color
 
     ab = skimage_color.rgb2lab(color)[0, 0, 1:]
-    code = encode.soft_encode(jnp.float32(ab), bins, neighbors=10, sigma=5.0)
-    dense = np.asarray(encode.densify(code, bins=len(bins.centers)), np.float64)
-    weights = np.asarray(
-        rebalance.class_weights(jnp.asarray(model.prior), rebalancing_lambda=0.5)
-    )
+
+    @jax.jit
+    def encoded(ab):
+        code = encode.soft_encode(ab, bins, neighbors=10, sigma=5.0)
+        return encode.densify(code, bins=len(bins.centers))
+
+    dense = np.asarray(encoded(np.float32(ab)), np.float64)
+    weights = np.asarray(class_weights(model.prior))
     moved = dense * weights / (dense * weights).sum()
     seen = dense > 0
     wanted = stats.entropy(dense[seen], moved[seen])

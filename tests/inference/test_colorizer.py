@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -234,12 +235,16 @@ def test_decoding_is_that_of_decode(photo):
     # At the lambda of its training, nothing is moved.
     outputs = Colorizer(model).logits(lightness)
     colorizer = Colorizer(model, temperature=0.7, rebalancing_lambda=0.9)
-    weights = [
-        rebalance.class_weights(jnp.asarray(model.prior), rebalancing_lambda=x)
-        for x in (0.5, 0.9)
-    ]
-    logits = decode.reweight(outputs, from_weights=weights[0], to_weights=weights[1])
-    ab = decode.annealed_mean(logits, colorizer.gamut, temperature=0.7)
+
+    @jax.jit
+    def decoded(outputs, prior):
+        old, new = (
+            rebalance.class_weights(prior, rebalancing_lambda=x) for x in (0.5, 0.9)
+        )
+        logits = decode.reweight(outputs, from_weights=old, to_weights=new)
+        return logits, decode.annealed_mean(logits, colorizer.gamut, temperature=0.7)
+
+    logits, ab = decoded(outputs, model.prior)
     # Compiled as one, sums are added in another order.
     np.testing.assert_allclose(colorizer.logits(lightness), logits, atol=1e-3)
     np.testing.assert_allclose(colorizer.ab(lightness), ab, atol=0.02)

@@ -1,5 +1,7 @@
 """Convolutions against their definitions, written out, and against PyTorch."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,10 +15,19 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 SIZES = ((7, 10), (8, 3))
 KINDS = [(size, stride) for size in (3, 5) for stride in (1, 2)]
 
+conv = jax.jit(convolutions.conv, static_argnames=("stride", "dilation"))
+conv_transpose = jax.jit(convolutions.conv_transpose)
+
 
 def _random(seed, *shape):
-    noise = np.random.default_rng(seed).standard_normal(shape)
-    return jnp.asarray(noise, jnp.float32)
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _with_gradients(convolve, x, kernel, by_y):
+    """Returns a result, and the gradients of the arguments of that of the result."""
+    y, pull = jax.vjp(convolve, x, kernel)
+    return y, pull(by_y)
 
 
 def _correlated_by_scipy(x, kernel, *, stride, dilation):
@@ -46,7 +57,7 @@ def _correlated_by_scipy(x, kernel, *, stride, dilation):
 def test_conv_is_the_correlation_of_scipy(size, stride, dilation):
     x, kernel = _random(0, 2, 8, 12, 3), _random(1, size, size, 3, 5)
     expected = _correlated_by_scipy(x, kernel, stride=stride, dilation=dilation)
-    found = convolutions.conv(x, kernel, stride=stride, dilation=dilation)
+    found = conv(x, kernel, stride=stride, dilation=dilation)
     # Sums of 27 products of about 1 in float32.
     np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=2e-5)
 
@@ -69,18 +80,21 @@ def _conv_of_xla(x, kernel, *, stride, dilation):
 def test_the_gradient_of_conv_is_that_of_xla(channels, stride, dilation, size):
     x, kernel = _random(0, 2, *size, channels), _random(1, 3, 3, channels, channels)
     form = {"stride": stride, "dilation": dilation}
-    y, pull = jax.vjp(lambda *args: convolutions.conv(*args, **form), x, kernel)
-    _, pull_of_xla = jax.vjp(lambda *args: _conv_of_xla(*args, **form), x, kernel)
-    by_y = _random(2, *y.shape)
-    for found, expected in zip(pull(by_y), pull_of_xla(by_y), strict=True):
+    ours, xlas = (
+        functools.partial(f, **form) for f in (convolutions.conv, _conv_of_xla)
+    )
+    by_y = _random(2, *jax.eval_shape(xlas, x, kernel).shape)
+    _, slopes = _with_gradients(ours, x, kernel, by_y)
+    _, slopes_of_xla = _with_gradients(xlas, x, kernel, by_y)
+    for found, expected in zip(slopes, slopes_of_xla, strict=True):
         # Sums of up to 9 * 512 products of about 1 in float32, in another order.
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-3)
 
 
 def test_conv1x1_multiplies_pixels_and_returns_float32():
     x, kernel = _random(0, 2, 3, 4, 5), _random(1, 1, 1, 5, 6)
-    found = convolutions.conv1x1(
-        x.astype(jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16)
+    found = jax.jit(convolutions.conv1x1)(
+        x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
     )
     assert found.dtype == jnp.float32
     # bfloat16 keeps 8 bits of each of five factors of about 1.
@@ -88,7 +102,6 @@ def test_conv1x1_multiplies_pixels_and_returns_float32():
 
 
 def _transposed_by_definition(x, kernel):
-    x, kernel = np.asarray(x), np.asarray(kernel)
     batch, height, width, _ = x.shape
     # Output row r of the definition is 2 n + k; padding 1 cuts the first and the last.
     y = np.zeros((batch, 2 * height + 2, 2 * width + 2, kernel.shape[-1]))
@@ -104,15 +117,13 @@ def test_conv_transpose_is_its_definition_written_out():
     x, kernel = _random(0, 2, 3, 5, 3), _random(1, 4, 4, 3, 2)
     expected = _transposed_by_definition(x, kernel)
     # Sums of 12 products of about 1 in float32.
-    np.testing.assert_allclose(
-        convolutions.conv_transpose(x, kernel), expected, atol=1e-5
-    )
+    np.testing.assert_allclose(conv_transpose(x, kernel), expected, atol=1e-5)
 
 
 def test_one_pixel_is_transposed_to_the_middle_of_its_kernel():
-    kernel = jnp.arange(16.0).reshape(4, 4, 1, 1)
-    y = convolutions.conv_transpose(jnp.ones((1, 1, 1, 1)), kernel)
-    np.testing.assert_array_equal(y[0, :, :, 0], [[5, 6], [9, 10]])
+    kernel = np.arange(16, dtype=np.float32).reshape(4, 4, 1, 1)
+    y = conv_transpose(np.ones((1, 1, 1, 1), np.float32), kernel)
+    np.testing.assert_array_equal(np.asarray(y)[0, :, :, 0], [[5, 6], [9, 10]])
 
 
 def test_conv_transpose_is_that_of_pytorch():
@@ -123,7 +134,7 @@ def test_conv_transpose_is_that_of_pytorch():
         layer.weight.copy_(torch.tensor(np.transpose(kernel, (2, 3, 0, 1))))
         layer.bias.zero_()
         expected = layer(torch.tensor(np.transpose(x, (0, 3, 1, 2)))).numpy()
-    found = np.moveaxis(convolutions.conv_transpose(x, kernel), -1, 1)
+    found = np.moveaxis(conv_transpose(x, kernel), -1, 1)
     # Sums of 24 products of about 1 in float32.
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -141,22 +152,23 @@ def test_the_gradient_of_conv_transpose_is_that_of_the_obvious_form(channels):
         )
 
     x, kernel = _random(0, 2, 3, 4, channels), _random(1, 4, 4, channels, channels)
-    y, pull = jax.vjp(convolutions.conv_transpose, x, kernel)
-    expected_y, pull_of_obvious = jax.vjp(obvious, x, kernel)
+    by_y = _random(2, 2, 6, 8, channels)
+    y, slopes = _with_gradients(convolutions.conv_transpose, x, kernel, by_y)
+    expected_y, slopes_of_obvious = _with_gradients(obvious, x, kernel, by_y)
     # Sums of up to 16 * 512 products of about 1 in float32, in another order.
     np.testing.assert_allclose(y, expected_y, atol=1e-3)
-    by_y = _random(2, *y.shape)
-    for found, expected in zip(pull(by_y), pull_of_obvious(by_y), strict=True):
+    for found, expected in zip(slopes, slopes_of_obvious, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-3)
 
 
 def _arrays(height, width, *shape):
     random = np.random.default_rng(height + width)
     x = random.standard_normal((2, height, width, 4)).astype(np.float32)
-    return jnp.asarray(x), jnp.asarray(random.standard_normal(shape), jnp.float32)
+    return x, random.standard_normal(shape).astype(np.float32)
 
 
-def _of_xla(x, kernel, stride):
+@functools.partial(jax.jit, static_argnames="stride")
+def _of_xla(x, kernel, *, stride):
     return jax.lax.conv_general_dilated(
         x, kernel, (stride, stride), "SAME", dimension_numbers=DIMENSIONS
     )
@@ -166,8 +178,9 @@ def _of_xla(x, kernel, stride):
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_conv_same_is_padded_as_xla_pads(height, width, size, stride):
     x, kernel = _arrays(height, width, size, size, 4, 3)
-    found = convolutions.conv_same(x, kernel, stride=stride)
-    expected = _of_xla(x, kernel, stride)
+    convolve = jax.jit(functools.partial(convolutions.conv_same, stride=stride))
+    found = convolve(x, kernel)
+    expected = _of_xla(x, kernel, stride=stride)
     # Sums of up to 100 float32 products.
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
@@ -182,7 +195,8 @@ def test_the_larger_half_of_odd_padding_lies_after():
 
 def test_groups_are_separate_convolutions_of_scipy():
     x, kernel = _random(0, 2, 8, 9, 6), _random(1, 3, 3, 2, 9)
-    found = convolutions.conv_grouped(x, kernel, stride=1, dilation=1, groups=3)
+    form = {"stride": 1, "dilation": 1, "groups": 3}
+    found = jax.jit(functools.partial(convolutions.conv_grouped, **form))(x, kernel)
     expected = np.concatenate(
         [
             _correlated_by_scipy(
@@ -202,7 +216,7 @@ def test_groups_are_separate_convolutions_of_scipy():
 @pytest.mark.parametrize("stride", [1, 2])
 def test_an_even_kernel_that_skips_pixels_is_the_correlation_of_scipy(stride):
     x, kernel = _random(0, 1, 7, 10, 2), _random(1, 6, 6, 2, 3)
-    found = convolutions.conv(x, kernel, stride=stride, dilation=2)
+    found = conv(x, kernel, stride=stride, dilation=2)
     # Six taps two apart reach 11 pixels, five on either side.
     expected = _correlated_by_scipy(x, kernel, stride=stride, dilation=2)
     np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=5e-5)
@@ -221,11 +235,10 @@ def test_the_gradient_of_an_even_kernel_is_that_of_xla():
             dimension_numbers=DIMENSIONS,
         )
 
-    y, pull = jax.vjp(
-        lambda *args: convolutions.conv(*args, stride=1, dilation=2), x, kernel
-    )
-    _, pull_of_xla = jax.vjp(of_xla, x, kernel)
-    by_y = _random(2, *y.shape)
-    for found, expected in zip(pull(by_y), pull_of_xla(by_y), strict=True):
+    ours = functools.partial(convolutions.conv, stride=1, dilation=2)
+    by_y = _random(2, 2, 5, 7, 4)
+    _, slopes = _with_gradients(ours, x, kernel, by_y)
+    _, slopes_of_xla = _with_gradients(of_xla, x, kernel, by_y)
+    for found, expected in zip(slopes, slopes_of_xla, strict=True):
         # Sums of up to 144 products of about 1 in float32, in another order.
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)

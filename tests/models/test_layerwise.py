@@ -1,5 +1,6 @@
+import functools
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -10,19 +11,29 @@ from jaxcolor.models import layerwise
 from jaxcolor.training import objectives, optimizers, train_step
 from tests.tiny import Nested
 
-RGB = jnp.asarray(np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3)), jnp.uint8)
+RGB = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3)).astype(np.uint8)
 BATCH = {"rgb": RGB}
+
+rgb8_to_lab = jax.jit(cielab.rgb8_to_lab)
 
 
 @pytest.fixture(scope="module")
 def variables():
-    fresh = Nested(outputs=2).init(
-        jax.random.key(0), jnp.zeros((1, 16, 16)), train=False
-    )
+    init = functools.partial(Nested(outputs=2).init, train=False)
+    lightness = np.zeros((1, 16, 16), np.float32)
+    # Only the shapes, because compiling an initialization is slower.
+    shapes = jax.eval_shape(init, jax.random.key(0), lightness)
+    random = np.random.default_rng(0)
     # Statistics far from any batch's, and a zero with a sign.
-    stats = jax.tree.map(lambda x: 1.5 * x + 0.25, fresh["batch_stats"])
-    params = jax.tree.map(lambda x: jnp.where(x == 0, -0.0, x), fresh["params"])
-    return {"params": params, "batch_stats": stats}
+    constants = {"bias": -0.0, "scale": 1.0, "mean": 0.25, "var": 1.75}
+
+    def draw(path, shape):
+        if (name := path[-1].key) == "kernel":
+            scale = np.sqrt(2 / np.prod(shape.shape[:-1]))
+            return np.float32(scale * random.normal(size=shape.shape))
+        return np.full(shape.shape, constants[name], np.float32)
+
+    return jax.device_put(jax.tree_util.tree_map_with_path(draw, shapes))
 
 
 def make_step(optimizer, **options):
@@ -48,7 +59,7 @@ def gradients_of(variables, *, count: int):
     random = np.random.default_rng(0)
     return [
         jax.tree.map(
-            lambda x: jnp.asarray(random.normal(size=x.shape), jnp.float32),
+            lambda x: random.normal(size=x.shape).astype(np.float32),
             variables["params"],
         )
         for _ in range(count)
@@ -57,7 +68,7 @@ def gradients_of(variables, *, count: int):
 
 def updates_of(optimizer, variables, gradients):
     """Lists the updates, always from the same parameters."""
-    state, found = optimizer.init(variables["params"]), []
+    state, found = jax.jit(optimizer.init)(variables["params"]), []
     update = jax.jit(optimizer.update)
     for gradient in gradients:
         updates, state = update(gradient, state, variables["params"])
@@ -80,7 +91,7 @@ def test_a_factor_scales_the_update_of_gradient_descent_exactly(variables):
     plain = optimizers.sgd(lambda _: 0.125, momentum=0.0)
     scaled = optimizers.by_layer(plain, rates={"encoder": 0.3}, warmup={})
     (gradient,) = gradients_of(variables, count=1)
-    (found,) = updates_of(scaled, variables, [gradient])
+    found = jax.device_get(updates_of(scaled, variables, [gradient])[0])
     # The rate is a power of two: only the factor rounds, once.
     jax.tree.map(
         lambda u, g: np.testing.assert_array_equal(u, np.float32(0.3) * (-0.125 * g)),
@@ -120,11 +131,16 @@ ARGUMENTS = {
 def test_no_optimizer_changes_what_is_frozen(name, variables):
     inner = getattr(optimizers, name)(lambda _: 0.01, **ARGUMENTS[name])
     optimizer = optimizers.by_layer(inner, rates={"encoder": 0.0}, warmup={})
-    params, state = variables["params"], optimizer.init(variables["params"])
-    update = jax.jit(optimizer.update)
+    params = variables["params"]
+    state = jax.jit(optimizer.init)(params)
+
+    @jax.jit
+    def step(params, state, gradient):
+        updates, state = optimizer.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state
+
     for gradient in gradients_of(variables, count=2):
-        updates, state = update(gradient, state, params)
-        params = optax.apply_updates(params, updates)
+        params, state = step(params, state, gradient)
     before, after = bits(variables["params"]), bits(params)
     changed = {key for key in before if before[key] != after[key]}
     assert changed == {key for key in before if not key.startswith("encoder/")}
@@ -192,8 +208,10 @@ def test_parameters_wait_for_their_warmup_while_moments_accumulate(variables):
     found = updates_of(optimizer, variables, gradients)
     wanted = updates_of(plain, variables, gradients)
     for updates in found[:2]:
-        moved = optax.apply_updates(variables["params"], updates)["encoder"]
+        moved = jax.jit(optax.apply_updates)(variables["params"], updates)["encoder"]
         assert bits(moved) == bits(variables["params"]["encoder"])
+
+    found, wanted = jax.device_get((found, wanted))
 
     def assert_close(a, b, *, factor: float) -> None:
         # Compiled with another multiplication.
@@ -221,10 +239,11 @@ def test_without_settings_the_step_is_the_same_program(variables):
 
 def moments_of_decoder(variables):
     """Returns mean and variance before the decoder's norm, the encoder's fixed."""
-    lightness = cielab.rgb8_to_lab(RGB)[..., 0]
-    _, seen = Nested(outputs=2).apply(
-        variables, lightness, train=False, capture_intermediates=True
+    lightness = np.asarray(rgb8_to_lab(RGB))[..., 0]
+    apply = functools.partial(
+        Nested(outputs=2).apply, train=False, capture_intermediates=True
     )
+    _, seen = jax.jit(apply)(variables, lightness)
     conv = seen["intermediates"]["decoder"]["conv"]["__call__"][0]
     exact = np.maximum(np.asarray(conv, np.float64), 0)
     return exact.mean((0, 1, 2)), exact.var((0, 1, 2))
@@ -256,11 +275,16 @@ def test_with_all_statistics_fixed_the_loss_is_that_of_evaluation(variables):
     state = train_step.init_state(variables, optimizer, average=False)
     after, terms = jax.jit(make_step(optimizer, fixed_statistics=("",)))(state, BATCH)
     assert bits(after.batch_stats) == bits(state.batch_stats)
-    lab = cielab.rgb8_to_lab(RGB)
-    outputs = Nested(outputs=2).apply(variables, lab[..., 0], train=False)
-    truth = train_step.truth_of(BATCH, lab, stride=4)
     objective = objectives.of_head(Regression(), None)
-    wanted = objective.terms(outputs, truth, {})["loss"].mean()
+
+    @jax.jit
+    def evaluated(variables, batch):
+        lab = cielab.rgb8_to_lab(batch["rgb"])
+        outputs = Nested(outputs=2).apply(variables, lab[..., 0], train=False)
+        truth = train_step.truth_of(batch, lab, stride=4)
+        return objective.terms(outputs, truth, {})["loss"].mean()
+
+    wanted = evaluated(variables, BATCH)
     np.testing.assert_allclose(terms["loss"], wanted, rtol=1e-5)
     _, other = jax.jit(make_step(optimizer))(state, BATCH)
     assert abs(other["loss"] - wanted) > 1e-3 * wanted

@@ -69,17 +69,18 @@ DEGRADATION = Degradation(
 
 @pytest.fixture(scope="module")
 def variables(smooth_activations):
-    lightness = jnp.zeros((1, SIZE, SIZE))
-    fresh = jax.jit(lambda k: network(None).init(k, lightness, train=False))(
-        jax.random.key(0)
-    )
-    return initialization.within_channel(
-        network(None),
-        fresh,
-        lightness=cielab.rgb8_to_lab(BATCHES[0])[..., 0],
-        head_mean=jnp.zeros(BINS),
-        head_deviation=0.1,
-    )
+    @jax.jit
+    def initialized(key, rgb):
+        lightness = cielab.rgb8_to_lab(rgb)[..., 0]
+        return initialization.within_channel(
+            network(None),
+            network(None).init(key, lightness, train=False),
+            lightness=lightness,
+            head_mean=jnp.zeros(BINS),
+            head_deviation=0.1,
+        )
+
+    return initialized(jax.random.key(0), BATCHES[0])
 
 
 def train(optimizer, variables, objective, *, kind: str | None):

@@ -1,7 +1,8 @@
 """Aged lightness: each effect beside its definition in NumPy and SciPy."""
 
+import functools
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -22,11 +23,13 @@ def lightness() -> np.ndarray:
     return random.uniform(0, 100, SIZE).astype(np.float32)
 
 
+@functools.partial(jax.jit, static_argnames="most")
+def _compiled(seed, lightness, most):
+    return degradation.aged(jax.random.key(seed), lightness, most)
+
+
 def _aged(lightness, seed, **most):
-    found = degradation.aged(
-        jax.random.key(seed), jnp.asarray(lightness), NONE._replace(**most)
-    )
-    return np.asarray(found)
+    return np.asarray(_compiled(seed, lightness, NONE._replace(**most)))
 
 
 def test_no_degradation_leaves_lightness_alone(lightness):
@@ -37,11 +40,14 @@ def test_no_degradation_leaves_lightness_alone(lightness):
 
 
 def test_about_the_share_is_aged(lightness):
-    keys = jax.random.split(jax.random.key(0), 400)
     most = NONE._replace(share=0.3, fading=0.4)
-    found = jax.vmap(lambda key: degradation.aged(key, jnp.asarray(lightness), most))(
-        keys
-    )
+
+    @jax.jit
+    def many(lightness):
+        keys = jax.random.split(jax.random.key(0), 400)
+        return jax.vmap(lambda key: degradation.aged(key, lightness, most))(keys)
+
+    found = many(lightness)
     is_aged = (np.asarray(found) != lightness).any(axis=(1, 2))
     # Four standard deviations of a binomial distribution: sqrt(0.3 * 0.7 / 400).
     assert abs(is_aged.mean() - 0.3) < 4 * 0.023
@@ -124,22 +130,24 @@ def test_keys_follow_the_pixels_not_the_place():
     rgb = random.integers(0, 256, (4, 8, 8, 3), np.uint8)
     # A photograph and its mirror image have the same pixels in other places.
     rgb[3] = rgb[0, :, ::-1]
-    found = jax.random.key_data(
-        degradation.keys_of(jax.random.key(0), jnp.asarray(rgb))
-    )
+
+    @jax.jit
+    def keys_of(rgb):
+        return jax.random.key_data(degradation.keys_of(jax.random.key(0), rgb))
+
+    found = np.asarray(keys_of(rgb))
     assert len(np.unique(found, axis=0)) == 4
     order = [2, 0, 3, 1]
-    again = degradation.keys_of(jax.random.key(0), jnp.asarray(rgb[order]))
-    np.testing.assert_array_equal(jax.random.key_data(again), found[np.array(order)])
+    np.testing.assert_array_equal(keys_of(rgb[order]), found[order])
 
 
 def test_degradation_changes_with_the_step_and_the_seed(lightness):
     most = NONE._replace(grain=5.0)
-    rgb = jnp.zeros((1, *SIZE, 3), jnp.uint8)
+    rgb = np.zeros((1, *SIZE, 3), np.uint8)
 
     def aged_batch(seed, step):
-        degrade = degradation.make_degrade(most, seed=seed)
-        return np.asarray(degrade(jnp.int32(step), rgb, jnp.asarray(lightness)[None]))
+        degrade = jax.jit(degradation.make_degrade(most, seed=seed))
+        return np.asarray(degrade(np.int32(step), rgb, lightness[None]))
 
     first = aged_batch(0, 0)
     np.testing.assert_array_equal(aged_batch(0, 0), first)

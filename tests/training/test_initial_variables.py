@@ -24,7 +24,7 @@ def model(*, outputs: int, extra: bool = False):
 
 
 def fresh(**sizes):
-    return jax.tree.map(lambda x: jnp.zeros(x.shape), model(**sizes))
+    return jax.device_put(jax.tree.map(np.zeros_like, model(**sizes)))
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused():
@@ -84,7 +84,7 @@ def _started(name, path, *changes):
     shapes = jax.eval_shape(
         lambda: network.init(jax.random.key(0), jnp.zeros((1, side, side)), train=False)
     )
-    blank = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
+    blank = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     return initial_variables.variables(
         config, network, blank, prior=None, photographs=lambda count: None
     )

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,20 +50,25 @@ def colorize(network):
 
 @pytest.fixture(scope="module")
 def variables(network):
-    lightness = jnp.zeros((1, SIZE, SIZE))
-    return jax.jit(lambda k: network.init(k, lightness, train=False))(jax.random.key(0))
+    lightness = np.zeros((1, SIZE, SIZE), np.float32)
+    init = jax.jit(partial(network.init, train=False))
+    return init(jax.random.key(0), lightness)
 
 
-def noise(count: int) -> jax.Array:
+def noise(count: int) -> np.ndarray:
     rng = np.random.default_rng(3)
-    levels = rng.integers(0, 256, (count, SIZE, SIZE, 3))
-    return jnp.asarray(levels, jnp.uint8)
+    return rng.integers(0, 256, (count, SIZE, SIZE, 3)).astype(np.uint8)
+
+
+@jax.jit
+def lightness_of(rgb):
+    return cielab.rgb8_to_lab(rgb)[..., 0]
 
 
 def truth(ab) -> objectives.Truth:
     """Returns photographs of some ab, of a lightness that is of no account."""
-    lab = jnp.concatenate([jnp.full((*ab.shape[:-1], 1), 50.0), jnp.asarray(ab)], -1)
-    return objectives.Truth(lab, jnp.full(len(ab), objectives.UNKNOWN))
+    lab = np.concatenate([np.full((*ab.shape[:-1], 1), np.float32(50)), ab], -1)
+    return objectives.Truth(lab, np.full(len(ab), objectives.UNKNOWN))
 
 
 def test_terms_of_a_classification_follow_from_dense_codes(objective, weights):
@@ -69,10 +76,14 @@ def test_terms_of_a_classification_follow_from_dense_codes(objective, weights):
     ab = rng.uniform(-60, 60, (2, 4, 4, 2)).astype(np.float32)
     ab[1] = 1.0  # a gray photograph
     outputs = rng.normal(size=(2, 4, 4, BINS)).astype(np.float32)
-    terms = jax.jit(objective.terms)(jnp.asarray(outputs), truth(ab), {})
+    terms = jax.jit(objective.terms)(outputs, truth(ab), {})
 
-    code = encode.soft_encode(jnp.asarray(ab), GAMUT, neighbors=5, sigma=10.0)
-    target = np.asarray(encode.densify(code, bins=BINS), np.float64)
+    @jax.jit
+    def encoded(ab):
+        code = encode.soft_encode(ab, GAMUT, neighbors=5, sigma=10.0)
+        return encode.densify(code, bins=BINS)
+
+    target = np.asarray(encoded(ab), np.float64)
     nearest = np.linalg.norm(ab[..., None, :] - GAMUT.centers, axis=-1).argmin(-1)
     weight = weights[nearest] * np.array([1, 0])[:, None, None]
     log_probs = special.log_softmax(outputs.astype(np.float64), axis=-1)
@@ -92,27 +103,27 @@ def test_terms_of_a_classification_follow_from_dense_codes(objective, weights):
 
 
 def test_the_best_constant_prediction_has_the_constant_loss(objective):
-    ab = jnp.asarray(np.random.default_rng(1).uniform(-60, 60, (3, 8, 8, 2)))
-    ab = ab.astype(jnp.float32)
-    means = jax.tree.map(
-        lambda x: x.mean(axis=0),
-        jax.jit(objective.terms)(jnp.zeros((3, 8, 8, BINS)), truth(ab), {}),
-    )
-    best = jnp.log(jnp.maximum(means["weighted_code"], 1e-12))
-    constant = jnp.broadcast_to(best, (3, 8, 8, BINS))
-    reached = jax.jit(objective.terms)(constant, truth(ab), {})["loss"].mean()
+    ab = np.random.default_rng(1).uniform(-60, 60, (3, 8, 8, 2)).astype(np.float32)
+    terms = jax.jit(lambda outputs: objective.terms(outputs, truth(ab), {}))
+    zeros = np.zeros((3, 8, 8, BINS), np.float32)
+    means = jax.tree.map(lambda x: np.mean(x, axis=0), terms(zeros))
+    best = np.log(np.maximum(means["weighted_code"], 1e-12))
+    reached = np.mean(terms(np.tile(best, (3, 8, 8, 1)))["loss"])
+    found = jax.jit(objective.constant_loss)(means)
     # Float32 rounding of a mean over 192 pixels.
-    np.testing.assert_allclose(reached, objective.constant_loss(means), rtol=1e-5)
+    np.testing.assert_allclose(reached, found, rtol=1e-5)
 
 
 def test_the_constant_loss_of_a_regression_is_half_the_variance():
     ab = np.random.default_rng(2).normal(10, 30, (3, 8, 8, 2)).astype(np.float32)
     objective = objectives.of_head(Regression(), None)
-    terms = objective.terms(jnp.zeros((3, 8, 8, 2)), truth(ab), {})
-    means = jax.tree.map(lambda x: x.mean(axis=0), terms)
+    zeros = np.zeros((3, 8, 8, 2), np.float32)
+    terms = jax.jit(objective.terms)(zeros, truth(ab), {})
+    means = jax.tree.map(lambda x: np.mean(x, axis=0), terms)
     expected = 0.5 * ab.reshape(-1, 2).var(axis=0).sum()
     # Float32 rounding of squares of about a thousand.
-    np.testing.assert_allclose(objective.constant_loss(means), expected, rtol=1e-5)
+    found = jax.jit(objective.constant_loss)(means)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_an_evaluation_counts_valid_photographs_only(
@@ -120,8 +131,8 @@ def test_an_evaluation_counts_valid_photographs_only(
 ):
     evaluate = jax.jit(train_step.make_eval_step(network, objective, colorize))
     rgb = noise(3)
-    all_three = evaluate(variables, {"rgb": rgb, "valid": jnp.array([1.0, 1.0, 0.0])})
-    two = evaluate(variables, {"rgb": rgb[:2], "valid": jnp.ones(2)})
+    all_three = evaluate(variables, {"rgb": rgb, "valid": np.float32([1, 1, 0])})
+    two = evaluate(variables, {"rgb": rgb[:2], "valid": np.ones(2, np.float32)})
     assert all_three["images"] == 2
     for name, value in two.items():
         # The same sums in another order; colorfulness is of pictures in 8 bits, of
@@ -151,11 +162,11 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
     assert after.step == 1
     assert terms["gradient_norm"] > 0
     for field in ("params", "batch_stats", "average"):
-        pairs = getattr(before, field), getattr(after, field)
-        moved = jax.tree.map(lambda a, b: bool((a != b).any()), *pairs)
+        pairs = jax.device_get((getattr(before, field), getattr(after, field)))
+        moved = jax.tree.map(lambda a, b: np.any(a != b), *pairs)
         assert all(jax.tree.leaves(moved)), field
     evaluate = jax.jit(train_step.make_eval_step(network, objective, colorize))
-    batch = {"rgb": noise(2), "valid": jnp.ones(2)}
+    batch = {"rgb": noise(2), "valid": np.ones(2, np.float32)}
     evaluate(train_step.variables_of(after), batch)
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(after))
 
@@ -163,8 +174,13 @@ def test_an_evaluation_changes_nothing_and_a_step_changes_everything(
 def test_targets_are_every_fourth_pixel_of_the_photograph():
     rgb = np.full((1, 16, 16, 3), 128, np.uint8)
     rgb[:, ::4, ::4] = (200, 30, 40)
-    lab = cielab.rgb8_to_lab(jnp.asarray(rgb))
-    found, label = train_step.truth_of({"rgb": jnp.asarray(rgb)}, lab, stride=4)
+
+    @jax.jit
+    def truth_of(rgb):
+        lab = cielab.rgb8_to_lab(rgb)
+        return train_step.truth_of({"rgb": rgb}, lab, stride=4)
+
+    found, label = truth_of(rgb)
     red = color.rgb2lab(rgb[0, 0, 0] / 255)
     # 1e-3: how far Lab may be from scikit-image's.
     np.testing.assert_allclose(found, np.broadcast_to(red, (1, 4, 4, 3)), atol=1e-3)
@@ -175,12 +191,13 @@ def test_targets_are_every_fourth_pixel_of_the_photograph():
 def test_a_training_colorizes_as_an_evaluation_does(photographs, amount):
     model = tiny.model(tiny.decoded_by(rebalancing_lambda=0.2, coherence=amount))
     rgb = photographs["coffee"][None, :32, :32]
-    lightness = cielab.rgb8_to_lab(rgb)[..., 0]
+    lightness = lightness_of(rgb)
     description = model.description
     decoder = description.head.decoder(description.decoding, model.prior)
     colorize = train_step.make_colorize(model.network, decoder, amount=amount)
     _, found = jax.jit(colorize)(model.variables, lightness)
-    answer = systems.of_colorizer(Colorizer(model)).answer(lightness, jnp.arange(1))
+    index = jnp.arange(1)
+    answer = systems.of_colorizer(Colorizer(model)).answer(lightness, index)
     wanted = per_photograph.colored(lightness, answer.ab)
     # Compiled as one or as many programs; rounded to levels.
     assert np.abs(np.int32(found) - np.int32(wanted)).max() <= 1
@@ -193,15 +210,15 @@ def test_the_average_moves_by_its_decay(network, variables, objective):
         network, optimizer, objective, average_decay=0.5, degrade=None, axis_name=None
     )
     before = train_step.init_state(variables, optimizer, average=True)
-    after, _ = jax.jit(step)(before._replace(step=jnp.int32(1000)), {"rgb": noise(2)})
-    kept = before.params["head"]["kernel"]
-    new = after.params["head"]["kernel"]
+    after, _ = jax.jit(step)(before._replace(step=np.int32(1000)), {"rgb": noise(2)})
+    kept = np.asarray(before.params["head"]["kernel"])
+    new = np.asarray(after.params["head"]["kernel"])
     # Late in a training the decay is the given one: half of each.
     np.testing.assert_allclose(
         after.average["params"]["head"]["kernel"], (kept + new) / 2, rtol=1e-5
     )
     early, _ = jax.jit(step)(before, {"rgb": noise(2)})
-    tenth = 0.1 * kept + 0.9 * early.params["head"]["kernel"]
+    tenth = 0.1 * kept + 0.9 * np.asarray(early.params["head"]["kernel"])
     # At the first step (1 + 0) / (10 + 0) is kept.
     np.testing.assert_allclose(
         early.average["params"]["head"]["kernel"], tenth, rtol=1e-5, atol=1e-7
@@ -217,24 +234,26 @@ def test_without_an_average_the_parameters_are_evaluated(variables):
 
 def test_statistics_of_a_batch_normalize_it_as_training_does(network, variables):
     rgb = noise(3)
-    lightness = cielab.rgb8_to_lab(rgb)[..., 0]
+    lightness = lightness_of(rgb)
     wanted, _ = jax.jit(
-        lambda v: network.apply(v, lightness, train=True, mutable=["batch_stats"])
-    )(variables)
-    found = jax.jit(train_step.make_statistics_step(network))(variables, rgb)
-    apply = jax.jit(lambda v: network.apply(v, lightness, train=False))
-    outputs = apply({"params": variables["params"], "batch_stats": found})
+        lambda v, x: network.apply(v, x, train=True, mutable=["batch_stats"])
+    )(variables, lightness)
+    statistics = jax.jit(train_step.make_statistics_step(network))
+    found = statistics(variables, rgb)
+    apply = jax.jit(partial(network.apply, train=False))
+    outputs = apply({"params": variables["params"], "batch_stats": found}, lightness)
     # Twelve pixels are left in the last layers, whose variances float32 rounds.
     np.testing.assert_allclose(outputs, wanted, atol=0.03)
     # Bit for bit, whatever statistics there were before.
-    others = jax.tree.map(lambda x: 1.1 * x + 0.3, variables["batch_stats"])
-    again = jax.jit(train_step.make_statistics_step(network))(
-        {"params": variables["params"], "batch_stats": others}, rgb
+    others = jax.tree.map(
+        lambda x: np.float32(1.1) * x + np.float32(0.3),
+        jax.device_get(variables["batch_stats"]),
     )
+    again = statistics({"params": variables["params"], "batch_stats": others}, rgb)
     jax.tree.map(np.testing.assert_array_equal, again, found)
     # Not those that the network has been given.
-    own = apply(variables)
-    assert np.abs(own - wanted).max() > 0.3
+    own = apply(variables, lightness)
+    assert np.abs(np.asarray(own) - wanted).max() > 0.3
 
 
 def one_step(network, variables, objective, rgb, *, state=None, **options):
@@ -285,7 +304,8 @@ def test_parts_of_a_batch_add_up(network, variables, objective):
     _, second, second_terms = one_step(
         network, variables, objective, rgb[1::2], state=between
     )
-    wanted = jax.tree.map(lambda a, b: (a + b) / 2, first.opt_state, second.opt_state)
+    halves = jax.device_get((first.opt_state, second.opt_state))
+    wanted = jax.tree.map(lambda a, b: (a + b) / 2, *halves)
     largest = max(np.abs(x).max() for x in jax.tree.leaves(wanted))
     for a, b in zip(
         jax.tree.leaves(whole.opt_state), jax.tree.leaves(wanted), strict=True

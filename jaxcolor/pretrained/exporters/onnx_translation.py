@@ -6,7 +6,6 @@ The function that is exported is the one that runs here: no network is written t
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
@@ -108,7 +107,7 @@ def _outputs(graph: Graph, equation: Any, values: list[Value]) -> list[Value]:
 
 def _computed(equation: Any, values: list[Value]) -> list[Value]:
     """Returns constants that constants lead to, computed here."""
-    arrays = [jnp.asarray(value.constant) for value in values]
+    arrays = [np.asarray(value.constant) for value in values]
     found = equation.primitive.bind(*arrays, **equation.params)
     several = found if equation.primitive.multiple_results else [found]
     return [onnx_graph.constant(array) for array in several]

@@ -1,9 +1,10 @@
 """ONNX Runtime computes from an exported model what JAX does from the model."""
 
+import functools
 import itertools
 import json
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import onnx
 import onnxruntime
@@ -33,6 +34,8 @@ OPERATIONS = {
     *("Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where"),
 }
 
+enlarge = jax.jit(compose.enlarge)
+
 
 def run(content, lightness, outputs=("ab",), **settings):
     """Returns what ONNX Runtime computes."""
@@ -44,11 +47,11 @@ def run(content, lightness, outputs=("ab",), **settings):
 def by_jax(model, lightness, **settings):
     """Returns ab, as large as the lightness, and the outputs of the network."""
     colorizer = Colorizer(model, coherence=0.0, **settings)
-    seen = jnp.asarray(lightness[:, 0])
+    seen = lightness[:, 0]
     outputs = colorizer.logits(seen)
     ab = colorizer.decode(outputs, seen)
     if model.network.output_stride > 1:
-        ab = compose.enlarge(ab, seen)
+        ab = enlarge(ab, seen)
     return np.moveaxis(np.asarray(ab), -1, 1), np.moveaxis(np.asarray(outputs), -1, 1)
 
 
@@ -79,7 +82,7 @@ def test_cells_come_without_the_decoding_of_bins(kind):
     model = drawn.model(drawn.description(kind))
     lightness = drawn.lightness(2, 32, 64)
     colorizer = Colorizer(model)
-    seen = jnp.asarray(lightness[:, 0])
+    seen = lightness[:, 0]
     wanted = colorizer.outputs(seen)
     if model.description.head.gamut is None:
         wanted = colorizer.decode(wanted, seen)
@@ -88,9 +91,9 @@ def test_cells_come_without_the_decoding_of_bins(kind):
     scale = np.abs(wanted).max()
     np.testing.assert_allclose(found[0], wanted, rtol=0, atol=TOLERANCE * scale)
     if model.network.has_features:
-        apply = model.network.apply
         parts = {"train": False, "method": "outputs_and_features"}
-        _, features = apply(model.variables, seen, **parts)
+        apply = jax.jit(functools.partial(model.network.apply, **parts))
+        _, features = apply(model.variables, seen)
         scale = np.abs(features).max()
         np.testing.assert_allclose(found[1], features, rtol=0, atol=TOLERANCE * scale)
 
