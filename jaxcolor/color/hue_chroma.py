@@ -42,10 +42,11 @@ def from_rgb(rgb: Rgb) -> Float[Array, "*p 2"]:
     chroma = largest - smallest
     is_gray = chroma < GRAY_CHROMA
     safe = jnp.where(is_gray, 1.0, chroma)
+    # Not which one equals the largest: XLA may compute it twice, and round otherwise.
     sixths = jnp.where(
-        largest == red,
+        (red >= green) & (red >= blue),
         (green - blue) / safe,
-        jnp.where(largest == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+        jnp.where(green >= blue, 2 + (blue - red) / safe, 4 + (red - green) / safe),
     )
     # Twice: a tiny negative number modulo 6 rounds to 6.
     hue = jnp.mod(jnp.mod(sixths, 6) / 6, 1)
