@@ -1,10 +1,10 @@
 """From a distribution over bins to ab: the annealed mean and its relatives."""
 
-import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxcolor.color.array_types import Ab, BinWeights, Logits, PerPixel
@@ -12,6 +12,7 @@ from jaxcolor.color.gamut import Gamut
 
 # Outputs of a regression network per CIELAB unit; the authors' release divides by it.
 AB_SCALE = 110.0
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Decoding(NamedTuple):
@@ -40,8 +41,10 @@ def check(decoding: Decoding) -> None:
         ValueError: naming the setting, its value and the range.
     """
     temperature, rebalancing_lambda, coherence = decoding
-    if temperature is not None and not 0 < temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}; wanted above 0, and finite")
+    if temperature is not None and not 0 < temperature <= _LARGEST:
+        raise ValueError(
+            f"temperature is {temperature}; wanted above 0, and finite in float32"
+        )
     if rebalancing_lambda is not None and not 0 <= rebalancing_lambda <= 1:
         raise ValueError(
             f"rebalancing_lambda is {rebalancing_lambda}; wanted from 0 to 1"

@@ -81,6 +81,7 @@ def test_a_damaged_file_is_told_to_be_damaged(visitor, files):
     ("numbers", "status", "message"),
     [
         ({"temperature": "0"}, 400, "temperature is 0.0; wanted above 0, and finite"),
+        ({"temperature": "1e39"}, 400, "temperature is 1e+39; wanted above 0, and"),
         ({"temperature": "nan"}, 400, "temperature is nan; wanted above 0"),
         ({"rebalancing_lambda": "1.5"}, 400, "rebalancing_lambda is 1.5; wanted from"),
         ({"strength": "-1"}, 400, "strength is -1.0; wanted from 0 to 1.5"),
