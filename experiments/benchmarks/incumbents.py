@@ -96,11 +96,21 @@ def _half() -> tuple[Competitor, ...]:
     )
 
 
-def _training(crop: int) -> tuple[Competitor, ...]:
-    last = {"crop": crop, "is_channels_last": True}
+def _bundled() -> tuple[Competitor, ...]:
+    torch = "networks_on_cpus.logits_bundled_torch"
     return (
-        *_jaxcolor("networks.train_ours", {"crop": crop}),
-        Competitor(EAGER, "networks.train_peer", {"crop": crop}),
+        *_jaxcolor("networks_on_cpus.logits_bundled", {}),
+        Competitor(EAGER, torch, {}),
+        Competitor(CHANNELS_LAST, torch, {"is_channels_last": True}),
+    )
+
+
+def _training(crop: int, *, is_bundled: bool = False) -> tuple[Competitor, ...]:
+    options = {"crop": crop, "is_bundled": is_bundled}
+    last = {**options, "is_channels_last": True}
+    return (
+        *_jaxcolor("networks.train_ours", options),
+        Competitor(EAGER, "networks.train_peer", options),
         Competitor(CHANNELS_LAST, "networks.train_peer", last),
     )
 
@@ -137,6 +147,13 @@ WORKS = {
         2,
         _training(224),
         {CHANNELS_LAST: 1.25},
+    ),
+    "bundled": Work("the bundled network, 1 x 256 x 256, one core", 1, _bundled(), {}),
+    "trainbundled": Work(
+        "train step of the bundled network, 8 crops of 96, two cores",
+        2,
+        _training(96, is_bundled=True),
+        {CHANNELS_LAST: 1.0},
     ),
 }
 

@@ -27,16 +27,28 @@ EPS, WEIGHT_DECAY = 1e-8 / 1936, 1e-3 / 1936
 BATCH, BATCHES = 8, 8
 
 
-def train_ours(setting: Setting, *, crop: int = CROP) -> Arm:
-    """Prepares a train step on four crops, including color and targets."""
+def train_ours(setting: Setting, *, crop: int = CROP, is_bundled: bool = False) -> Arm:
+    """Prepares a train step, including color and targets.
+
+    Args:
+        setting: conditions of the comparison.
+        crop: side of the crops, pixels.
+        is_bundled: whether of the bundled model's network, on eight crops; else of the
+            paper's, on four.
+    """
     import jax
     import jax.numpy as jnp
 
     from jaxcolor.color.heads import Bins
+    from jaxcolor.pretrained import release
     from jaxcolor.training import objectives, optimizers, train_step
 
     bins = inputs.bins()
-    network, variables = initial_network()
+    if is_bundled:
+        bundled = release.load(release.BUNDLED)
+        network, variables = bundled.network, jax.device_put(bundled.variables)
+    else:
+        network, variables = initial_network()
     optimizer = optimizers.adam(
         lambda _: 3.16e-5, b1=0.9, b2=0.99, eps=EPS, weight_decay=WEIGHT_DECAY
     )
@@ -54,7 +66,7 @@ def train_ours(setting: Setting, *, crop: int = CROP) -> Arm:
         ),
         donate_argnums=0,
     )
-    batch = jnp.asarray(inputs.photographs(setting, crop)[:4])
+    batch = jnp.asarray(inputs.photographs(setting, crop)[: 8 if is_bundled else 4])
     states = [train_step.init_state(variables, optimizer, average=False)]
 
     def step() -> object:
@@ -65,16 +77,24 @@ def train_ours(setting: Setting, *, crop: int = CROP) -> Arm:
 
 
 def train_peer(
-    setting: Setting, *, crop: int = CROP, is_channels_last: bool = False
+    setting: Setting,
+    *,
+    crop: int = CROP,
+    is_channels_last: bool = False,
+    is_bundled: bool = False,
 ) -> Arm:
-    """Prepares a train step in PyTorch, with targets and weights given."""
+    """Prepares a train step in PyTorch, with targets and weights given; see ours."""
     import torch
 
-    from experiments.benchmarks import torch_zhang2016
+    from experiments.benchmarks import torch_lite_fpn, torch_zhang2016
 
     torch.set_num_threads(setting.cores)
     bins = len(inputs.bins().centers)
-    network = torch_zhang2016.zhang2016(outputs=bins, affine=False).train()
+    crops = 8 if is_bundled else 4
+    if is_bundled:
+        network = torch_lite_fpn.LiteFpn(outputs=bins).train()
+    else:
+        network = torch_zhang2016.zhang2016(outputs=bins, affine=False).train()
     optimizer = torch.optim.Adam(
         network.parameters(),
         lr=3.16e-5,
@@ -85,9 +105,9 @@ def train_peer(
     if is_channels_last:
         network = network.to(memory_format=torch.channels_last)
     side = crop // STRIDE
-    lightness = 100 * torch.rand(4, 1, crop, crop)
-    target = torch.softmax(torch.randn(4, bins, side, side), dim=1)
-    weight = torch.rand(4, side, side)
+    lightness = 100 * torch.rand(crops, 1, crop, crop)
+    target = torch.softmax(torch.randn(crops, bins, side, side), dim=1)
+    weight = torch.rand(crops, side, side)
 
     def step() -> object:
         optimizer.zero_grad()

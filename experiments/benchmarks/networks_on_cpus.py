@@ -1,4 +1,4 @@
-"""The arms of `incumbents`: the network of the paper in each program."""
+"""The arms of `incumbents`: networks in each program."""
 
 import io
 from collections.abc import Callable
@@ -66,6 +66,41 @@ def logits_ours(setting: Setting, *, batch: int, dtype: str = "float32") -> Arm:
     lightness = jax.device_put(_lightness(setting, batch))
     apply = jax.jit(partial(network.apply, train=False))
     return _arm(lambda: apply(ready, lightness).block_until_ready())
+
+
+def logits_bundled(setting: Setting) -> Arm:
+    """Prepares inference of the bundled network by jaxcolor."""
+    import jax
+
+    from jaxcolor.pretrained import release
+
+    bundled = release.load(release.BUNDLED)
+    variables = jax.device_put(bundled.variables)
+    lightness = jax.device_put(_lightness(setting, 1))
+    apply = jax.jit(partial(bundled.network.apply, train=False))
+    return _arm(lambda: apply(variables, lightness).block_until_ready())
+
+
+def logits_bundled_torch(setting: Setting, *, is_channels_last: bool = False) -> Arm:
+    """Prepares inference of the bundled network by PyTorch."""
+    import torch
+
+    from experiments.benchmarks import torch_lite_fpn
+    from jaxcolor.pretrained import release
+
+    torch.set_num_threads(setting.cores)
+    bundled = release.load(release.BUNDLED)
+    network = torch_lite_fpn.LiteFpn(outputs=len(inputs.bins().centers)).eval()
+    torch_lite_fpn.copy_variables(network, bundled.variables)
+    gray = torch_lite_fpn.normalized(_lightness(setting, 1))
+    if is_channels_last:
+        network = network.to(memory_format=torch.channels_last)
+
+    def call() -> np.ndarray:
+        with torch.inference_mode():
+            return network(gray).numpy()
+
+    return _arm(call, axes=CHANNELS_FIRST)
 
 
 def _torch_network(setting: Setting) -> Any:
