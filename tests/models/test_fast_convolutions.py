@@ -142,10 +142,11 @@ def test_bfloat16_loses_no_more_than_a_convolution_in_bfloat16():
     "name",
     [
         "zhang2016",
-        pytest.param("siggraph17", marks=pytest.mark.slow),
-        pytest.param("lite_fpn", marks=pytest.mark.slow),
+        "siggraph17",
+        "lite_fpn",
     ],
 )
+@pytest.mark.slow
 def test_prepared_variables_predict_the_same(name, monkeypatch):
     arguments = {
         "zhang2016": tiny.BINS.arguments | {"width": 0.5},

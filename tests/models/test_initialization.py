@@ -70,7 +70,11 @@ def _initialized(outputs, dtype=jnp.float32, axis_name=None):
 # Rounding of 23 layers, over as few as 64 pixels: in float32, and 2^16 times coarser.
 @pytest.mark.parametrize(
     ("outputs", "dtype", "atol"),
-    [(313, jnp.float32, 1e-4), (2, jnp.float32, 1e-4), (313, jnp.bfloat16, 0.4)],
+    [
+        (313, jnp.float32, 1e-4),
+        pytest.param(2, jnp.float32, 1e-4, marks=pytest.mark.slow),
+        pytest.param(313, jnp.bfloat16, 0.4, marks=pytest.mark.slow),
+    ],
 )
 def test_pre_activations_have_mean_0_and_variance_1_per_channel(outputs, dtype, atol):
     _, given = _initialized(outputs, dtype)
@@ -132,6 +136,7 @@ def test_photographs_of_one_tone_leave_everything_finite():
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(made))
 
 
+@pytest.mark.slow
 def test_an_encoder_with_trained_weights_is_kept():
     network = dahl2016.Dahl2016(width=0.03, outputs=2, momentum=0.9)
     fresh = jax.jit(network.init, static_argnames="train")(

@@ -251,7 +251,11 @@ def test_no_hints_are_a_mask_of_zeros():
 
 @pytest.mark.parametrize(
     ("detached", "teachers"),
-    [(None, {"outputs", "bins"}), ("outputs", {"bins"}), ("bins", {"outputs"})],
+    [
+        ("bins", {"outputs"}),
+        pytest.param("outputs", {"bins"}, marks=pytest.mark.slow),
+        pytest.param(None, {"outputs", "bins"}, marks=pytest.mark.slow),
+    ],
 )
 def test_a_detached_branch_teaches_the_shared_layers_nothing(detached, teachers):
     network = _network(detached=detached)

@@ -181,6 +181,7 @@ def test_the_loss_is_the_smoothed_cross_entropy():
     assert float(after) < float(loss)
 
 
+@pytest.mark.slow
 def test_a_classifier_of_hues_is_blind_to_gray(trained):
     validation = trained.provenance["validation"]
     assert validation["color"] == 1

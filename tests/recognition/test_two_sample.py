@@ -32,6 +32,7 @@ def _percent(found, part):
     return 100 * getattr(found, part).sum() / found.is_tested.sum()
 
 
+@pytest.mark.slow
 def test_pictures_that_differ_by_chance_only_are_not_told_apart(true):
     # The noise of each picture is its own, and of one distribution.
     found = two_sample.errors(_noisy(true, 1), _noisy(true, 2), RECIPE, seed=0)
@@ -68,6 +69,7 @@ def test_a_subtle_tint_is_found(true):
     assert _percent(found, "pair") < _percent(found, "single") < 45
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything(true):
     few, short = slice(0, 40), RECIPE._replace(steps=5)
     noisy = _noisy(true, 1)

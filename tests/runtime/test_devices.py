@@ -138,6 +138,7 @@ def by_sgd(variables, objective):
 
 
 @pytest.mark.parametrize("kind", devices.KINDS)
+@pytest.mark.slow
 def test_lifting_over_devices_changes_nothing(by_sgd, kind):
     assert jax.device_count() == 8
     alone, alone_logged = by_sgd[None]

@@ -167,6 +167,7 @@ def _trained(*, kind, accumulation=1):
 
 
 @pytest.mark.parametrize("kind", ["jit", "pmap"])
+@pytest.mark.slow
 def test_devices_learn_the_classes_as_one_does(kind):
     one, many = _trained(kind=None), _trained(kind=kind)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True):

@@ -136,6 +136,7 @@ def test_too_few_photographs_are_one_line_and_write_nothing(photo_folder, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_eight_photographs_are_enough(folder, tmp_path):
     small = tmp_path / "small"
     small.mkdir()

@@ -59,7 +59,15 @@ def settings_of(model):
     return SETTINGS if model.description.decoding.temperature is not None else {}
 
 
-@pytest.mark.parametrize("kind", drawn.KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        if kind in ("lite_fpn", "zhang2016")
+        else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in drawn.KINDS
+    ],
+)
 def test_every_network_and_head_computes_the_same(kind):
     model = drawn.model(drawn.description(kind))
     settings = settings_of(model)

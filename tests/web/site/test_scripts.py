@@ -168,8 +168,15 @@ def by_jax(model, photo, decoding, hints):
     return found[: valid[0, 0], : valid[0, 1]]
 
 
-@pytest.mark.parametrize("coherence", [0.0, 1.0])
-@pytest.mark.parametrize("hints", [[], HINTS])
+@pytest.mark.parametrize(
+    ("hints", "coherence"),
+    [
+        (HINTS, 1.0),
+        pytest.param(HINTS, 0.0, marks=pytest.mark.slow),
+        pytest.param([], 1.0, marks=pytest.mark.slow),
+        pytest.param([], 0.0, marks=pytest.mark.slow),
+    ],
+)
 def test_colors_are_decoded_as_in_jaxcolor(scripts, model, case, coherence, hints):
     photo, known = case
     decoding = {

@@ -277,10 +277,11 @@ def test_phones_are_refused_unless_they_are_allowed(browser, serve, allows):
     ("width", "scheme"),
     [
         (1280, "light"),
-        pytest.param(1280, "dark", marks=pytest.mark.slow),
-        pytest.param(390, "light", marks=pytest.mark.slow),
+        (1280, "dark"),
+        (390, "light"),
     ],
 )
+@pytest.mark.slow
 def test_axe_finds_nothing_wrong_with_any_page(browser, serve, width, scheme):
     rules = RULES._replace(practice=1, test=1, feedback_ms=2000, attention_share=0)
     served, complaints = serve(rules), []
@@ -366,6 +367,7 @@ def test_the_paper_s_study_of_50_trials_has_the_paper_s_exposures(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_axe_finds_nothing_wrong_with_a_report_that_says_it_is_simulated(
     browser, tmp_path, pictures, scheme
 ):
