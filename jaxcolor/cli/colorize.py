@@ -62,7 +62,8 @@ def _add_colorize(parser: ArgumentParser) -> None:
         type=flags.count,
         default=1,
         metavar="N",
-        help="photographs that are colorized at once (default: %(default)s)",
+        help="photographs that go through the network as one array; several arrays"
+        " do at once (default: %(default)s)",
     )
     parser.add_argument(
         "--format",

@@ -9,7 +9,9 @@ what is computed by one that was just traced, as both go through it.
 import contextlib
 import hashlib
 import json
+import os
 import platform
+import time
 from collections.abc import Callable, Hashable
 from functools import cache
 from importlib import metadata
@@ -23,6 +25,9 @@ from jaxtyping import Array
 from jaxcolor.runtime import atomic
 
 _PACKAGE = Path(__file__).parents[1]
+_PREFIX = "trace-"
+# What was not read for so long is removed: each change of the sources leaves traces.
+_KEPT_SECONDS = 30 * 24 * 3600
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 _folder: Path | None = None
@@ -126,7 +131,7 @@ def _sources() -> str:
 
 def _path(key: str) -> Path:
     assert _folder is not None
-    return _folder / f"trace-{key}"
+    return _folder / f"{_PREFIX}{key}"
 
 
 def _read(key: str) -> bytes | None:
@@ -135,11 +140,17 @@ def _read(key: str) -> bytes | None:
         content = _path(key).read_bytes()
     except OSError:
         return None
+    with contextlib.suppress(OSError):
+        os.utime(_path(key))
     digest, rest = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return rest if hashlib.sha256(rest).digest() == digest else None
 
 
 def _write(key: str, content: bytes) -> None:
     """Keeps content, or does without where the disk is full."""
+    path = _path(key)
     with contextlib.suppress(OSError):
-        atomic.write_bytes(_path(key), hashlib.sha256(content).digest() + content)
+        atomic.write_bytes(path, hashlib.sha256(content).digest() + content)
+        for other in path.parent.glob(f"{_PREFIX}*"):
+            if time.time() - other.stat().st_mtime > _KEPT_SECONDS:
+                other.unlink(missing_ok=True)

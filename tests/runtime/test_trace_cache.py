@@ -1,5 +1,7 @@
 """What is kept of what was traced: read in place of tracing, and never wrongly."""
 
+import os
+import time
 from functools import partial
 
 import jax
@@ -132,6 +134,20 @@ def test_a_full_disk_costs_time_only(folder, traced, monkeypatch):
 
     monkeypatch.setattr(trace_cache.atomic, "write_bytes", write_bytes)
     np.testing.assert_allclose(_run(program), np.tanh(X) ** 2 * 3, rtol=1e-6)
+
+
+def test_what_was_not_read_for_a_month_is_removed(folder):
+    for name in ("read", "unread"):
+        trace_cache.shapes(lambda: {"x": (1,)}, of=name)
+    (folder / "another's").touch()
+    month_ago = time.time() - 31 * 24 * 3600
+    for path in folder.iterdir():
+        os.utime(path, (month_ago, month_ago))
+    trace_cache.shapes(lambda: {}, of="read")
+    trace_cache.shapes(lambda: {"x": (2,)}, of="new")
+    assert len(list(folder.iterdir())) == 3
+    assert trace_cache.shapes(lambda: {}, of="read") == {"x": (1,)}
+    assert trace_cache.shapes(lambda: {}, of="unread") == {}
 
 
 def test_shapes_are_computed_once(folder):
