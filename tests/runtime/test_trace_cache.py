@@ -143,11 +143,11 @@ def test_what_was_not_read_for_a_month_is_removed(folder):
     month_ago = time.time() - 31 * 24 * 3600
     for path in folder.iterdir():
         os.utime(path, (month_ago, month_ago))
-    trace_cache.shapes(lambda: {}, of="read")
+    trace_cache.shapes(dict, of="read")
     trace_cache.shapes(lambda: {"x": (2,)}, of="new")
     assert len(list(folder.iterdir())) == 3
-    assert trace_cache.shapes(lambda: {}, of="read") == {"x": (1,)}
-    assert trace_cache.shapes(lambda: {}, of="unread") == {}
+    assert trace_cache.shapes(dict, of="read") == {"x": (1,)}
+    assert trace_cache.shapes(dict, of="unread") == {}
 
 
 def test_shapes_are_computed_once(folder):
