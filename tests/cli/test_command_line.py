@@ -405,6 +405,7 @@ sys.exit(__main__.main())
     assert ended.stderr == "jaxcolor: interrupted\n"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_utf_8_is_evaluated_to_the_end(
     model, photographs, tmp_path, capsys
 ):

@@ -106,6 +106,7 @@ def test_published_weights_judge(labelled, tmp_path, capsys, monkeypatch):
     assert "cropped to the central" in manifest["classifier_files"]["vgg"]["sees"]
 
 
+@pytest.mark.slow
 def test_a_classifier_of_imagenet_judges_what_is_of_its_classes(
     tmp_path, capsys, monkeypatch
 ):

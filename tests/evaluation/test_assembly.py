@@ -138,6 +138,7 @@ def test_references_add_baselines(photo_folder):
     assert found.manifest["references"] == str(photo_folder)
 
 
+@pytest.mark.slow
 def test_names_that_are_not_utf8_do_not_end_an_evaluation(photographs, tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()

@@ -222,6 +222,7 @@ def test_a_models_pictures_have_its_numbers(photo_folder, tmp_path):
     assert "pictures" in (tmp_path / "second" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_photographs_themselves_are_the_truth(photo_folder):
     found = evaluation.assemble(
         {},

@@ -343,6 +343,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     np.testing.assert_array_equal(model.variables["params"]["head"]["kernel"], kernel)
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_another_network_is_refused(
     folder, photo_folder, tmp_path, small
 ):

@@ -42,6 +42,7 @@ def test_the_rebalanced_auc_is_a_ratio_of_sums():
     assert value == pytest.approx(100 * (1 - 90 / (150 * 3)))
 
 
+@pytest.mark.slow
 def test_a_posterior_that_is_moved_has_the_logits_of_the_weights(models):
     # Both models have the same network: one trained at 1 and decoded with 0.5, one
     # trained at 0.5 and decoded with 1.
@@ -83,6 +84,7 @@ def test_the_study_on_any_photographs(models, photo_folder):
         assert 0 < low <= value <= high
 
 
+@pytest.mark.slow
 def test_one_code_is_moved_as_scipy_says(models, photographs, monkeypatch):
     model = models[rebalancing.WANTED][0]
     # A photograph of one color.

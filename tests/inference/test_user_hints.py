@@ -142,6 +142,7 @@ def test_each_photograph_of_a_list_has_its_own_hints(colorizer, gray):
         assert np.abs(found.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_network_that_takes_hints_uses_them(gray):
     guided = Colorizer(tiny.model(tiny.USER_GUIDED))
     plain = guided(gray).astype(int)

@@ -180,6 +180,7 @@ def test_outputs_are_those_of_the_network_written_out_in_numpy(height, width):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-5 * scale)
 
 
+@pytest.mark.slow
 def test_the_classes_guide_what_both_share_and_no_layer_of_the_local_branch():
     x, label = _lightness(4, 32, 32), jnp.array([0, 3, 1, 4])
 
@@ -256,6 +257,7 @@ def test_operations_are_those_counted_by_hand():
     assert twice / 2 == pytest.approx(3.707e9 - of_branch, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_bfloat16_changes_little_and_keeps_float32_where_it_matters():
     x = _lightness(2, 32, 32)
 

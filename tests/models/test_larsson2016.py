@@ -176,6 +176,7 @@ def test_outputs_at_locations_are_those_of_their_cells_of_the_whole_map():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.ptp(dense))
 
 
+@pytest.mark.slow
 def test_gradients_at_all_cells_are_those_of_the_whole_map():
     layer = larsson2016.Hypercolumn(features=3, dtype=jnp.float32)
     random = np.random.default_rng(0)
@@ -244,6 +245,7 @@ def _dropped(seed, *, train):
     return seen
 
 
+@pytest.mark.slow
 def test_training_leaves_out_half_of_fc6_fc7_and_h_fc1():
     found = _dropped(0, train=True)
     assert [x.shape[1:3] for x, _ in found] == [(2, 3), (2, 3), (16, 24)]

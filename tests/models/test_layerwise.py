@@ -270,6 +270,7 @@ def test_fixed_statistics_normalize_and_stay_in_training(variables, remat):
         )
 
 
+@pytest.mark.slow
 def test_with_all_statistics_fixed_the_loss_is_that_of_evaluation(variables):
     optimizer = optimizers.sgd(lambda _: 0.01, momentum=0.0)
     state = train_step.init_state(variables, optimizer, average=False)

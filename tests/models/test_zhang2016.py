@@ -220,6 +220,7 @@ def _gradient(variables, lightness):
 
 
 @pytest.mark.parametrize("level", [0.0, 50.0, 100.0])
+@pytest.mark.slow
 def test_gradients_are_finite_on_a_photograph_of_one_tone(level):
     by_params, _ = _gradient(_variables(), jnp.full((2, 32, 32), level))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(by_params))
@@ -257,6 +258,7 @@ def test_conv7_sees_325_pixels():
     assert len(rows) == 325
 
 
+@pytest.mark.slow
 def test_bfloat16_changes_little_and_keeps_float32_where_it_matters():
     network, x = _network(dtype=jnp.bfloat16), _lightness(2, 32, 32)
     variables = jax.eval_shape(

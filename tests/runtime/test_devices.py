@@ -171,6 +171,7 @@ def test_adam_stays_close_over_devices(variables, objective, kind):
     assert max(jax.tree.leaves(mean)) < 0.02 * rate
 
 
+@pytest.mark.slow
 def test_sums_over_padded_batches_are_the_same_on_eight_devices(variables, objective):
     decoding = Decoding(temperature=0.38, rebalancing_lambda=0.5, coherence=0.0)
     colorize = train_step.make_colorize(

@@ -106,6 +106,7 @@ class Echo(nn.Module):
         return scale * hints[..., :2] / 110, {"bins": bins}
 
 
+@pytest.mark.slow
 def test_a_step_shows_the_network_hints_of_its_own_photographs():
     objective = user_guided.objective(
         SIMULATION._replace(revealed_share=1.0),

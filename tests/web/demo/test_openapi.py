@@ -1,5 +1,6 @@
 """Requests that schemathesis makes from the description of the API."""
 
+import pytest
 import schemathesis
 from hypothesis import given, settings
 from schemathesis.checks import not_a_server_error
@@ -19,6 +20,7 @@ CHECKS = [
 ]
 
 
+@pytest.mark.slow
 def test_every_answer_is_one_that_the_description_has(server):
     description = schemathesis.openapi.from_url(f"{server}api/openapi.json")
     statuses = set()

@@ -199,6 +199,7 @@ def test_colors_are_decoded_as_in_jaxcolor(scripts, model, case, coherence, hint
     np.testing.assert_allclose(found, wanted, atol=0.1)
 
 
+@pytest.mark.slow
 def test_likely_colors_are_those_of_jaxcolor(scripts, model, case):
     photo, known = case
     script = f"""async ([known, settings]) => {{
