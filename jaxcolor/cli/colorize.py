@@ -62,8 +62,8 @@ def _add_colorize(parser: ArgumentParser) -> None:
         type=flags.count,
         default=1,
         metavar="N",
-        help="photographs that go through the network as one array; several arrays"
-        " do at once (default: %(default)s)",
+        help="number of photographs in one pass of the network; several passes run in"
+        " parallel (default: %(default)s)",
     )
     parser.add_argument(
         "--format",

@@ -29,7 +29,7 @@ from jaxcolor.runtime import atomic, stages
 # Threads that read and write beside the network; two, so that neither waits for the
 # other where there is but one core.
 THREADS = max(2, os.cpu_count() or 1)
-# Batches that are colorized at once: the programs leave cores idle.
+# Batches that are colorized in parallel: one alone leaves cores idle.
 AT_ONCE = min(4, os.cpu_count() or 1)
 
 Existing = Literal["refuse", "skip", "replace"]
@@ -175,8 +175,8 @@ def colorize_files(
         jobs: from `plan`.
         requested: as in `plan`.
         existing: as in `plan`; results may have appeared since.
-        batch_size: photographs that go through the network at once. Several batches
-            do, and twice as many photographs are in memory.
+        batch_size: photographs in one pass of the network. `AT_ONCE` batches are
+            colorized in parallel; in memory are about four batches more.
         mark: what made the colors, to be written into the files, see `marking.marked`;
             None to leave it out.
     """

@@ -12,8 +12,8 @@ from jaxcolor.runtime import cache_folder, trace_cache
 def keep(*, least_seconds: float = 0.0) -> None:
     """Makes JAX keep the programs that it compiles, for this and later processes.
 
-    So are traces, see `trace_cache`. A folder that JAX has been given already stays.
-    Without a folder that can be made and written to, nothing is kept.
+    Traces are kept beside them, see `trace_cache`. If JAX has been given a folder
+    already, it stays. If the folder cannot be made or written to, nothing is kept.
 
     Args:
         least_seconds: programs that compile faster are not kept. By default all are:

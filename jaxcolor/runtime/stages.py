@@ -1,4 +1,4 @@
-"""Measures which stages of a work its time goes to, over all its threads."""
+"""Measures how the time of a job divides into stages, over all its threads."""
 
 import contextlib
 import contextvars
