@@ -15,6 +15,9 @@ from jaxtyping import Array, Float
 from jaxcolor.models import convolutions
 from jaxcolor.models.convolutions import Pads, Residuals
 
+SUMMED_ROWS = 24
+"""Rows whose products one pass adds, for the gradient of a kernel."""
+
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def convolve(
@@ -100,34 +103,70 @@ def _by_kernel(
 ) -> Float[Array, "k k c"]:
     """Returns the gradient of the kernel: for each tap a sum over all outputs.
 
-    Row by row, so that the sums stay in the cache, and column by column until
-    the end, so that XLA:CPU adds vectors: as one reduction it is 20 times as slow.
+    Tap after tap, of blocks that stay in the cache. The sum over the rows of a block is
+    written out, and columns are added at the end, so that XLA:CPU adds vectors in
+    registers: as one reduction it is a hundred times as slow.
     """
-    height, width, channels = by_y.shape[1:]
-    reached = stride * (width - 1) + 1
+    b, height, width, channels = by_y.shape
+    images = _most_that_divide(b, SUMMED_ROWS // height)
+    parts = -(-height // SUMMED_ROWS)
+    rows = -(-height // parts)
+    # Rows of zeros fill the last part.
+    missing = parts * rows - height
+    by_y, padded = (
+        jnp.pad(x, ((0, 0), (0, more), (0, 0), (0, 0)))
+        for x, more in ((by_y, missing), (padded, stride * missing))
+    )
+    phases, reach = _phases(padded, stride), (size - 1) // stride
 
-    def add_row(sums: Array, row: tuple[Array, Array]) -> tuple[Array, None]:
-        seen, slope = row
-        taps = jnp.stack(
-            [seen[:, right : right + reached : stride] for right in range(size)], 1
+    def add_block(sums: Array, number: Array) -> tuple[Array, None]:
+        corner = (number // parts * images, number % parts * rows, 0, 0)
+        slopes = jax.lax.dynamic_slice(by_y, corner, (images, rows, width, channels))
+        block = jax.lax.dynamic_slice(
+            phases,
+            (0, *corner),
+            (stride**2, images, rows + reach, *phases.shape[3:]),
         )
-        return sums + taps * slope[None, None], None
 
-    def add_image(sums: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
-        image, slope = pair
+        def add_tap(sums: Array, tap: Array) -> tuple[Array, None]:
+            down, right = tap // size, tap % size
+            seen = jax.lax.dynamic_slice(
+                block,
+                (
+                    down % stride * stride + right % stride,
+                    0,
+                    down // stride,
+                    right // stride,
+                    0,
+                ),
+                (1, *slopes.shape),
+            )[0]
+            products = (
+                seen[image, row] * slopes[image, row]
+                for image in range(images)
+                for row in range(rows)
+            )
+            return sums.at[tap].set(sum(products, sums[tap])), None
 
-        def row(number: Array) -> tuple[Array, Array]:
-            start = (number * stride, 0, 0)
-            seen = (size, image.shape[1], channels)
-            return jax.lax.dynamic_slice(image, start, seen), slope[number]
+        return jax.lax.scan(add_tap, sums, jnp.arange(size**2))
 
-        return jax.lax.scan(
-            lambda sums, number: add_row(sums, row(number)), sums, jnp.arange(height)
-        )
+    zero = jnp.zeros((size**2, width, channels), by_y.dtype)
+    sums, _ = jax.lax.scan(add_block, zero, jnp.arange(b // images * parts))
+    return sums.sum(axis=1).reshape(size, size, channels)
 
-    zero = jnp.zeros((size, size, width, channels), by_y.dtype)
-    sums, _ = jax.lax.scan(add_image, zero, (padded, by_y))
-    return sums.sum(axis=2)
+
+def _most_that_divide(number: int, limit: int) -> int:
+    """Returns the largest divisor of a number up to a limit, at least 1."""
+    return next(n for n in range(max(1, limit), 0, -1) if number % n == 0)
+
+
+def _phases(x: Float[Array, "b h w c"], stride: int) -> Float[Array, "p b H W c"]:
+    """Returns, for each pixel of a square of the stride's side, a map of these."""
+    b, height, width, c = x.shape
+    rows, columns = -(-height // stride), -(-width // stride)
+    more = ((0, 0), (0, stride * rows - height), (0, stride * columns - width), (0, 0))
+    squares = jnp.pad(x, more).reshape(b, rows, stride, columns, stride, c)
+    return squares.transpose(2, 4, 0, 1, 3, 5).reshape(-1, b, rows, columns, c)
 
 
 def _shifted_maps(x: Array, around: Pads, *, size: int, stride: int) -> Iterator[Array]:

@@ -58,6 +58,7 @@ def test_gray_pictures_are_found(true):
     assert _percent(found, "pair") < 10
 
 
+@pytest.mark.slow
 def test_a_subtle_tint_is_found(true):
     lab = color.rgb2lab(true)
     lab[..., 1] += 4
