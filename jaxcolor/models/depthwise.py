@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from jaxcolor.models import convolutions
 from jaxcolor.models.convolutions import Pads, Residuals
 
-SUMMED_ROWS = 24
+SUMMED_ROWS = 8
 """Rows whose products one pass adds, for the gradient of a kernel."""
 
 
@@ -103,9 +103,9 @@ def _by_kernel(
 ) -> Float[Array, "k k c"]:
     """Returns the gradient of the kernel: for each tap a sum over all outputs.
 
-    Tap after tap, of blocks that stay in the cache. The sum over the rows of a block is
-    written out, and columns are added at the end, so that XLA:CPU adds vectors in
-    registers: as one reduction it is a hundred times as slow.
+    Tap after tap, of blocks of rows that stay in the cache. The sum over the rows of a
+    block is written out, and columns are added at the end, so that XLA:CPU adds vectors
+    in registers: as one reduction it is a hundred times as slow.
     """
     b, height, width, channels = by_y.shape
     images = _most_that_divide(b, SUMMED_ROWS // height)
@@ -117,40 +117,42 @@ def _by_kernel(
         jnp.pad(x, ((0, 0), (0, more), (0, 0), (0, 0)))
         for x, more in ((by_y, missing), (padded, stride * missing))
     )
-    phases, reach = _phases(padded, stride), (size - 1) // stride
+    phases = _phases(padded, stride)
+    row_shape = (width, channels)
 
     def add_block(sums: Array, number: Array) -> tuple[Array, None]:
-        corner = (number // parts * images, number % parts * rows, 0, 0)
-        slopes = jax.lax.dynamic_slice(by_y, corner, (images, rows, width, channels))
-        block = jax.lax.dynamic_slice(
-            phases,
-            (0, *corner),
-            (stride**2, images, rows + reach, *phases.shape[3:]),
+        first, top = number // parts * images, number % parts * rows
+        slopes = jax.lax.dynamic_slice(
+            by_y, (first, top, 0, 0), (images, rows, *row_shape)
         )
 
         def add_tap(sums: Array, tap: Array) -> tuple[Array, None]:
             down, right = tap // size, tap % size
-            seen = jax.lax.dynamic_slice(
-                block,
-                (
-                    down % stride * stride + right % stride,
-                    0,
-                    down // stride,
+            phase = down % stride * stride + right % stride
+
+            def seen(image: int, row: int) -> Array:
+                # Each row by itself: a block of them would be copied.
+                corner = (
+                    phase,
+                    first + image,
+                    top + row + down // stride,
                     right // stride,
                     0,
-                ),
-                (1, *slopes.shape),
-            )[0]
+                )
+                return jax.lax.dynamic_slice(phases, corner, (1, 1, 1, *row_shape))
+
             products = (
-                seen[image, row] * slopes[image, row]
+                seen(image, row).reshape(row_shape) * slopes[image, row]
                 for image in range(images)
                 for row in range(rows)
             )
-            return sums.at[tap].set(sum(products, sums[tap])), None
+            so_far = jax.lax.dynamic_index_in_dim(sums, tap, keepdims=False)
+            total = sum(products, so_far)
+            return jax.lax.dynamic_update_index_in_dim(sums, total, tap, 0), None
 
         return jax.lax.scan(add_tap, sums, jnp.arange(size**2))
 
-    zero = jnp.zeros((size**2, width, channels), by_y.dtype)
+    zero = jnp.zeros((size**2, *row_shape), by_y.dtype)
     sums, _ = jax.lax.scan(add_block, zero, jnp.arange(b // images * parts))
     return sums.sum(axis=1).reshape(size, size, channels)
 
