@@ -10,8 +10,8 @@ import pytest
 from jaxcolor.models import depthwise
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
-# Images, height, width: odd and even sizes, one that is smaller than the kernel, more
-# rows than are added at once and not a multiple of them, rows of several images at once.
+# Images, height, width: odd and even sizes, one smaller than the kernel, more rows than
+# are added at once and not a multiple of them, rows of several images at once.
 SHAPES = ((2, 7, 10), (2, 8, 3), (1, 61, 3), (12, 3, 4))
 KINDS = [(size, stride) for size in (3, 5) for stride in (1, 2)]
 
