@@ -1,7 +1,7 @@
 """One model at many temperatures and lambdas, from one pass of its network.
 
-Every cell has the numbers of `evaluate`. Batches are measured one after the other, so
-that memory holds one batch at the temperatures of one lambda.
+Every cell has the numbers of `evaluate`. Memory holds a few batches, each at the
+temperatures of one lambda.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from jaxcolor.color import decode
+from jaxcolor.data import prefetching
 from jaxcolor.data.sources import Source
 from jaxcolor.evaluation import (
     evaluate,
@@ -27,7 +28,7 @@ from jaxcolor.evaluation import (
 )
 from jaxcolor.evaluation.decoding_grid import Cell, Grid, Sweep
 from jaxcolor.evaluation.per_photograph import Measured, Truth, Weights
-from jaxcolor.evaluation.protocols import Progress, Protocol
+from jaxcolor.evaluation.protocols import Batch, Progress, Protocol
 from jaxcolor.evaluation.result_tables import Number
 from jaxcolor.evaluation.summary import Tally, Trio
 from jaxcolor.inference.colorizer import Colorizer
@@ -101,29 +102,21 @@ def sweep(
     truths, grays = Tally(), Tally()
     tallies = [[Tally() for _ in grid.temperatures] for _ in grid.lambdas]
     temperatures = jnp.float32(grid.temperatures)
-    for truth, _, count in protocols.batches(source, protocol):
-        lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
-        found = partial(_measured, truth, weights=weights, spacing=protocol.spacing)
-        cut = partial(jax.tree.map, lambda x, n=count: np.asarray(x)[:n])
-        _add(truths, cut(found(true_ab, rgb=truth.rgb)))
-        _add(grays, cut(found(jnp.zeros_like(true_ab))))
-        outputs, features = colorizers[0].predict(lightness, reweights=False)
-        for colorizer, row in zip(colorizers, tallies, strict=True):
-            bins, logits = colorizer.gamut, colorizer.move(outputs)
-            # `colorizers` has checked this.
-            assert bins is not None
-            # It does not depend on the temperature.
-            likely = cut(
-                per_photograph.likelihood(
-                    logits, true_ab, metrics=registry.METRICS, spacing=bins.spacing
-                )
-            )
-            annealed = _anneal(logits, bins, temperature=temperatures)
-            small = colorizer.coherent(annealed, features, lightness)
-            for one, part in zip(small, row, strict=True):
-                ab = systems.enlarge(one, lightness)
-                _add(part, cut(found(ab)), likely)
-                on_done(count)
+
+    def measure(batch: Batch) -> _OfBatch:
+        return _measure(
+            batch, colorizers, temperatures, weights=weights, spacing=protocol.spacing
+        )
+
+    for found in prefetching.applied(
+        measure, protocols.batches(source, protocol), threads=protocols.AT_ONCE
+    ):
+        _add(truths, found.truth)
+        _add(grays, found.gray)
+        for cells, row in zip(found.cells, tallies, strict=True):
+            for (measured, likely), part in zip(cells, row, strict=True):
+                _add(part, measured, likely)
+                on_done(found.photographs)
 
     def numbers(part: Tally) -> dict[str, Number]:
         return summary.numbers(
@@ -174,6 +167,58 @@ def strip(
         rows.append(np.stack([*map(np.asarray, pictures), truth.rgb], axis=1)[:count])
     heads = ["lightness", "T = 1, mean", *(f"T = {t:g}" for t in between), "mode"]
     return Strip([*heads, "truth"], np.concatenate(rows))
+
+
+class _OfBatch(NamedTuple):
+    """What was measured of some photographs, on the host.
+
+    Attributes:
+        truth: of the originals.
+        gray: of the same in gray.
+        cells: for each lambda and each temperature, of the colors and of the bins.
+        photographs: how many.
+    """
+
+    truth: Measured
+    gray: Measured
+    cells: list[list[tuple[Measured, dict[str, np.ndarray]]]]
+    photographs: int
+
+
+def _measure(
+    batch: Batch,
+    colorizers: Sequence[Colorizer],
+    temperatures: Float[Array, " t"],
+    *,
+    weights: Weights,
+    spacing: float,
+) -> _OfBatch:
+    truth, _, count = batch
+    lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
+    found = partial(_measured, truth, weights=weights, spacing=spacing)
+    cut = partial(jax.tree.map, lambda x: np.asarray(x)[:count])
+    outputs, features = colorizers[0].predict(lightness, reweights=False)
+    rows = []
+    for colorizer in colorizers:
+        bins, logits = colorizer.gamut, colorizer.move(outputs)
+        # `colorizers` has checked this.
+        assert bins is not None
+        # It does not depend on the temperature.
+        likely = cut(
+            per_photograph.likelihood(
+                logits, true_ab, metrics=registry.METRICS, spacing=bins.spacing
+            )
+        )
+        annealed = _anneal(logits, bins, temperature=temperatures)
+        small = colorizer.coherent(annealed, features, lightness)
+        large = (systems.enlarge(one, lightness) for one in small)
+        rows.append([(cut(found(ab)), likely) for ab in large])
+    return _OfBatch(
+        truth=cut(found(true_ab, rgb=truth.rgb)),
+        gray=cut(found(jnp.zeros_like(true_ab))),
+        cells=rows,
+        photographs=count,
+    )
 
 
 def _measured(

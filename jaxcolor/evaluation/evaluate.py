@@ -6,7 +6,6 @@ photograph. The report colorizes its pictures again, so that none is kept.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from jaxcolor.color import gamut
+from jaxcolor.data import prefetching
 from jaxcolor.data.sources import Source
 from jaxcolor.evaluation import (
     judges,
@@ -28,9 +28,9 @@ from jaxcolor.evaluation import (
 )
 from jaxcolor.evaluation.judges import Judging, Shown
 from jaxcolor.evaluation.metric import Metric
-from jaxcolor.evaluation.per_photograph import Truth, Weights
+from jaxcolor.evaluation.per_photograph import Weights
 from jaxcolor.evaluation.pictures import OnPictures
-from jaxcolor.evaluation.protocols import Progress, Protocol
+from jaxcolor.evaluation.protocols import Batch, Progress, Protocol
 from jaxcolor.evaluation.result_tables import Evaluation, Number, Row
 from jaxcolor.evaluation.summary import Tally, Trio
 from jaxcolor.evaluation.systems import GRAY, TRUTH, Answer, System
@@ -77,10 +77,21 @@ def evaluate(
     )
     everything = {TRUTH: System(_unused), GRAY: systems.gray(), **measured}
     tallies = {name: Tally() for name in everything}
-    measure = partial(_measure, weights=weights, metrics=columns, protocol=protocol)
-    for truth, index, count in protocols.batches(source, protocol):
-        for name, system in everything.items():
-            found = measure(name, system, truth, index)
+
+    def measure(batch: Batch) -> tuple[Batch, dict[str, _Found]]:
+        found = {
+            name: _measure(
+                name, system, batch, weights=weights, metrics=columns, protocol=protocol
+            )
+            for name, system in everything.items()
+        }
+        return batch, jax.block_until_ready(found)
+
+    for batch, of_systems in prefetching.applied(
+        measure, protocols.batches(source, protocol), threads=protocols.AT_ONCE
+    ):
+        truth, index, count = batch
+        for name, found in of_systems.items():
             shown = Shown(name, found.rgb / 255, truth.rgb / 255, index, name == TRUTH)
             for one in judging:
                 if one.of_pictures is not None:
@@ -157,18 +168,18 @@ def _unused(lightness: Float[Array, "b h w"], index: Int[Array, " b"]) -> Answer
 def _measure(
     name: str,
     system: System,
-    truth: Truth,
-    index: Int[Array, " b"],
+    batch: Batch,
     *,
     weights: Weights,
     metrics: Sequence[Metric],
     protocol: Protocol,
 ) -> _Found:
+    truth = batch.truth
     lightness, true_ab = truth.lab[..., 0], truth.lab[..., 1:]
     # The original pixels, without the rounding of a conversion to CIELAB and back.
     answer, rgb = Answer(true_ab, None), truth.rgb
     if name != TRUTH:
-        answer = system.answer(lightness, index)
+        answer = system.answer(lightness, batch.positions)
         rgb = per_photograph.colored(lightness, answer.ab)
     found = per_photograph.measure(
         truth, answer.ab, rgb, weights, metrics=metrics, spacing=protocol.spacing

@@ -1,6 +1,7 @@
 """The protocol of an evaluation: which pixels, in what batches, and their colors."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -40,6 +41,23 @@ class Protocol(NamedTuple):
 
 DEFAULT = Protocol()
 
+AT_ONCE = min(4, os.cpu_count() or 1)
+"""Batches measured at once: much of a measurement uses one core."""
+
+
+class Batch(NamedTuple):
+    """Photographs that are measured together.
+
+    Attributes:
+        truth: as they are.
+        positions: of them in the set.
+        photographs: how many of them are not filling.
+    """
+
+    truth: Truth
+    positions: Int[Array, " b"]
+    photographs: int
+
 
 class Survey(NamedTuple):
     """The result of the first pass.
@@ -74,14 +92,12 @@ def survey(source: Source, protocol: Protocol, on_done: Progress) -> Survey:
     return Survey(pixels, hashes, gray)
 
 
-def batches(
-    source: Source, protocol: Protocol
-) -> Iterator[tuple[Truth, Int[Array, " b"], int]]:
-    """Yields photographs, their positions, and how many of them are not filling."""
+def batches(source: Source, protocol: Protocol) -> Iterator[Batch]:
+    """Yields the centers of photographs, in order; the last batch is filled up."""
     found = pipeline.center_squares(
         source, size=protocol.size, batch_size=protocol.batch_size
     )
     for n, batch in enumerate(found):
         index = jnp.arange(protocol.batch_size) + n * protocol.batch_size
         truth = per_photograph.truth(batch["rgb"], spacing=protocol.spacing)
-        yield truth, index, int(batch["valid"].sum())
+        yield Batch(truth, index, int(batch["valid"].sum()))
