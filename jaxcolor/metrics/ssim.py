@@ -60,14 +60,10 @@ def _blur(
     width = maps[0].shape[1] - stride * (WINDOW - 1)
 
     def mix(shifted: Callable[[int], Array]) -> Array:
-        return reduce(add, (float(g) * shifted(k) for k, g in enumerate(window)))
+        mixed = reduce(add, (float(g) * shifted(k) for k, g in enumerate(window)))
+        # Otherwise XLA computes it again for each tap and for each use.
+        return lax.optimization_barrier(mixed)
 
-    def down(x: Float[Array, "h w"]) -> Float[Array, "n w"]:
-        return mix(lambda k: x[k : k + height])
-
-    def across(x: Float[Array, "n w"]) -> Float[Array, "n m"]:
-        return mix(lambda k: x[:, stride * k : stride * k + width])
-
-    # Loops, so that the blurred maps are computed before: otherwise XLA does it again
-    # for each tap.
-    return lax.map(across, lax.map(down, jnp.stack(maps)))
+    together = lax.optimization_barrier(jnp.stack(maps))
+    lower = mix(lambda k: together[:, k : k + height])
+    return mix(lambda k: lower[:, :, stride * k : stride * k + width])
