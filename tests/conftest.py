@@ -1,5 +1,6 @@
 """Fixtures and settings of all tests: the CPU as eight devices, and strict shapes."""
 
+import gc
 import os
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +27,10 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.02",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
+
+# Tracing leaves many objects; to look through them again and again for garbage takes a
+# seventh of the time.
+gc.set_threshold(100_000, 50, 100)
 
 import jax
 import numpy as np
