@@ -28,14 +28,14 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
 
-# Tracing leaves many objects; to look through them again and again for garbage takes a
-# seventh of the time.
-gc.set_threshold(100_000, 50, 100)
-
 import jax
 import numpy as np
 import pytest
 from PIL import Image
+
+# Tracing leaves many objects; to look through them again and again for garbage takes a
+# seventh of the time.
+gc.set_threshold(100_000, 50, 100)
 
 # These settings must come before any use of a backend.
 jax.config.update("jax_num_cpu_devices", 8)
