@@ -44,9 +44,9 @@ def _variables():
         kind, size = path[-1].key, leaf.shape
         if kind == "kernel":
             spread = np.sqrt(2 / np.prod(size[:3]))
-            return jnp.asarray(spread * random.standard_normal(size), jnp.float32)
+            return np.asarray(spread * random.standard_normal(size), np.float32)
         low, high = (0.5, 1.5) if kind == "var" else (-0.2, 0.2)
-        return jnp.asarray(random.uniform(low, high, size), jnp.float32)
+        return np.asarray(random.uniform(low, high, size), np.float32)
 
     return jax.tree_util.tree_map_with_path(draw, _shapes(_network()))
 

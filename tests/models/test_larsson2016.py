@@ -42,14 +42,13 @@ def _variables():
         kind, size = path[-1].key, leaf.shape
         if kind == "kernel":
             spread = np.sqrt(2 / np.prod(size[:3]))
-            return jnp.asarray(spread * random.standard_normal(size), jnp.float32)
+            return np.asarray(spread * random.standard_normal(size), np.float32)
         low, high = (0.1, 0.3) if kind == "var" else (-0.2, 0.2)
-        return jnp.asarray(random.uniform(low, high, size), jnp.float32)
+        return np.asarray(random.uniform(low, high, size), np.float32)
 
     return jax.tree_util.tree_map_with_path(draw, _shapes(_network()))
 
 
-@functools.cache
 def _lightness():
     uniform = np.random.default_rng(1).uniform(0, 100, (2, *SIZE))
     return jnp.asarray(uniform, jnp.float32)
@@ -227,6 +226,8 @@ def test_cells_are_given_with_the_outputs_at_locations():
 def _dropped(seed, *, train):
     """Returns what goes into and comes out of each dropout of a forward pass."""
     seen = []
+    # Made before its dropouts would be recorded, too.
+    variables = _variables()
 
     def record(call, args, kwargs, context):
         y = call(*args, **kwargs)
@@ -236,7 +237,7 @@ def _dropped(seed, *, train):
 
     with nn.intercept_methods(record):
         _network().apply(
-            _variables(),
+            variables,
             _lightness(),
             train=train,
             rngs={"dropout": jax.random.key(seed)},

@@ -26,7 +26,7 @@ def _variables():
             noise = 1 + 0.5 * random.random(leaf.shape)
         else:
             noise *= 0.3
-        return jnp.asarray(noise, jnp.float32)
+        return np.asarray(noise, np.float32)
 
     return jax.tree_util.tree_map_with_path(draw, shapes)
 

@@ -25,9 +25,15 @@ def trained(photo_folder: Path, workdir: Path, **parallel: object) -> list[float
     return losses_of(workdir)
 
 
+@pytest.fixture(scope="module")
+def exact(photo_folder, tmp_path_factory) -> list[float]:
+    return trained(photo_folder, tmp_path_factory.mktemp("exact"))
+
+
 @pytest.mark.slow
-def test_a_training_in_bfloat16_keeps_float32_where_it_matters(photo_folder, tmp_path):
-    exact = trained(photo_folder, tmp_path / "float32")
+def test_a_training_in_bfloat16_keeps_float32_where_it_matters(
+    photo_folder, exact, tmp_path
+):
     half = trained(photo_folder, tmp_path / "bfloat16", compute_dtype="bfloat16")
     # Of bfloat16's 8 bits a loss, a mean over many pixels, loses few.
     np.testing.assert_allclose(half, exact, rtol=2e-2)
@@ -38,10 +44,9 @@ def test_a_training_in_bfloat16_keeps_float32_where_it_matters(photo_folder, tmp
 
 
 @pytest.mark.slow
-def test_a_training_that_makes_values_again_is_the_same(photo_folder, tmp_path):
-    kept = trained(photo_folder, tmp_path / "kept")
+def test_a_training_that_makes_values_again_is_the_same(photo_folder, exact, tmp_path):
     again = trained(photo_folder, tmp_path / "again", remat=True)
-    np.testing.assert_allclose(again, kept, rtol=1e-3)
+    np.testing.assert_allclose(again, exact, rtol=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
