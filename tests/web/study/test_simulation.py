@@ -114,15 +114,15 @@ def test_people_who_cannot_be_are_refused(sqlite_url, pictures, people, message)
 
 
 @pytest.mark.slow
-def test_intervals_of_120_simulated_studies_cover_the_true_rates(tmp_path, pictures):
+def test_intervals_of_60_simulated_studies_cover_the_true_rates(tmp_path, pictures):
     # Through the database, as people would go.
     rules = small.RULES._replace(practice=0, test=8, attention_share=0)
     covered, differences, widths = [], [], []
     url = f"sqlite:///{tmp_path / 'study.db'}"
-    for n in range(120):
+    for n in range(60):
         small.create(url, pictures, name=f"study{n}", rules=rules)
     with database.opened(url) as engine:
-        for n in range(120):
+        for n in range(60):
             name = f"study{n}"
             simulation.simulate(
                 engine, name, people=People(RATES), per_algorithm=12, seed=n
@@ -137,9 +137,9 @@ def test_intervals_of_120_simulated_studies_cover_the_true_rates(tmp_path, pictu
             (pair,) = found.pairs
             sign = 1 if pair.first == "swapped" else -1
             differences.append(pair.low <= sign * 20 <= pair.high)
-    # 240 intervals at 95 percent: standard error 1.4 percent; 120: 2. Three of them.
-    assert abs(np.mean(covered) - 0.95) < 0.042
-    assert abs(np.mean(differences) - 0.95) < 0.06
+    # 120 intervals at 95 percent: standard error 2 percent; 60: 2.8. Three of them.
+    assert abs(np.mean(covered) - 0.95) < 0.06
+    assert abs(np.mean(differences) - 0.95) < 0.085
     assert np.mean(widths) < 40
 
 
