@@ -173,10 +173,10 @@ class _OfBatch(NamedTuple):
     """What was measured of some photographs, on the host.
 
     Attributes:
-        truth: of the originals.
-        gray: of the same in gray.
-        cells: for each lambda and each temperature, of the colors and of the bins.
-        photographs: how many.
+        truth: the originals.
+        gray: the same photographs in gray.
+        cells: for each lambda, then each temperature: the colors, and the likelihood.
+        photographs: how many there are.
     """
 
     truth: Measured

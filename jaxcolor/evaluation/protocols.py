@@ -50,8 +50,8 @@ class Batch(NamedTuple):
 
     Attributes:
         truth: as they are.
-        positions: of them in the set.
-        photographs: how many of them are not filling.
+        positions: theirs in the set.
+        photographs: how many there are; black ones after them fill the last batch.
     """
 
     truth: Truth
