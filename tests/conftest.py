@@ -42,6 +42,13 @@ jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of the mathematics, which optimized programs could round otherwise."""
+    for item in items:
+        if item.path.parent.name in ("color", "metrics"):
+            item.add_marker(pytest.mark.numerical)
+
+
 @pytest.fixture(scope="session")
 def photographs() -> dict[str, np.ndarray]:
     """Returns sample photographs, uint8, of scikit-image and scikit-learn."""
