@@ -12,7 +12,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAXCOLOR_CACHE"] = "off"
 # Most of the time of the tests goes into compiling. Programs are kept in pytest's cache
 # for the processes that a test starts, for other workers and for the next run, and they
-# are optimized little; `.ci/run` sets the variable to test what users get.
+# are optimized little; `.ci/run` tests the mathematics and the notebooks as users get
+# them.
 if "XLA_FLAGS" not in os.environ:
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
     # MLIR's emitters take half of the time of a compilation. XLA of JAX 0.11 and later
@@ -43,7 +44,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of the mathematics, which optimized programs could round otherwise."""
+    """Marks the tests of the mathematics, which optimization may round otherwise."""
     for item in items:
         if item.path.parent.name in ("color", "metrics"):
             item.add_marker(pytest.mark.numerical)
