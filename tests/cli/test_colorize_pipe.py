@@ -57,7 +57,7 @@ def test_another_format_may_be_asked_for(pipe, photo):
         assert (image.format, image.size) == ("PNG", (160, 60))
 
 
-def test_a_format_that_would_lose_much_is_replaced_and_told(pipe, photo, capsys):
+def test_a_format_that_would_lose_much_is_replaced_and_reported(pipe, photo, capsys):
     gif = io.BytesIO()
     Image.open(photo).save(gif, "GIF")
     status, content = pipe(gif.getvalue())

@@ -92,7 +92,7 @@ def test_bad_files_of_a_folder_are_listed_and_the_rest_is_done(
     assert "broken.jpg" in printed.err
 
 
-def test_without_names_the_model_of_the_box_colors_into_a_folder_here(
+def test_without_names_the_bundled_model_colors_into_a_folder_here(
     model, photo, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(release, "BUNDLED", model)

@@ -115,7 +115,7 @@ def test_without_onnx_the_error_names_the_extra(
     assert not output.exists()
 
 
-def test_coherence_that_is_lost_is_told(released, tmp_path, capsys):
+def test_coherence_that_is_lost_is_reported(released, tmp_path, capsys):
     fields = json.loads((released / "config.json").read_text()) | {"coherence": 1.0}
     model = tmp_path / "coherent"
     model.mkdir()
@@ -126,7 +126,7 @@ def test_coherence_that_is_lost_is_told(released, tmp_path, capsys):
     assert "decodes without coherence" in capsys.readouterr().out
 
 
-def test_what_the_authors_module_does_otherwise_is_told(tmp_path, capsys):
+def test_what_the_authors_module_does_otherwise_is_reported(tmp_path, capsys):
     described = drawn.description("zhang2016")
     arguments = described.arguments | {"affine": True}
     model = drawn.model(described._replace(arguments=arguments))

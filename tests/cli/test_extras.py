@@ -67,16 +67,16 @@ def test_a_command_without_its_extra_says_what_to_install(
     monkeypatch.chdir(tmp_path)
     without(module)
     assert cli.main(command) == cli.MISUSED
-    told = f'jaxcolor {command[0]} needs {module}; pip install "jaxcolor[{extra}]"'
-    assert capsys.readouterr().err == f"jaxcolor: error: {told}\n"
+    message = f'jaxcolor {command[0]} needs {module}; pip install "jaxcolor[{extra}]"'
+    assert capsys.readouterr().err == f"jaxcolor: error: {message}\n"
     assert not list(tmp_path.iterdir())
 
 
 def test_a_prepared_data_set_asks_for_its_extra(without, capsys, tmp_path):
     without("tensorflow_datasets")
     assert cli.main(["prior", "tfds:photos", "-o", str(tmp_path / "prior.json")]) == 2
-    told = 'jaxcolor prior needs tensorflow_datasets; pip install "jaxcolor[tfds]"'
-    assert capsys.readouterr().err == f"jaxcolor: error: {told}\n"
+    message = 'jaxcolor prior needs tensorflow_datasets; pip install "jaxcolor[tfds]"'
+    assert capsys.readouterr().err == f"jaxcolor: error: {message}\n"
 
 
 def test_other_modules_are_missed_loudly(without, tmp_path):

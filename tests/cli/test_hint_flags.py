@@ -63,7 +63,7 @@ def test_hints_color_the_photograph_and_are_replayed(model, photo, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (["--hint", "13,17=rot"], "'rot' is no color"),
         (["--hint", "13;17=red"], "'13;17=red' is no hint"),
@@ -72,11 +72,11 @@ def test_hints_color_the_photograph_and_are_replayed(model, photo, tmp_path):
     ],
 )
 def test_wrong_hints_are_refused_in_one_line(
-    model, photo, tmp_path, capsys, flags, told
+    model, photo, tmp_path, capsys, flags, message
 ):
     assert _run(model, photo, tmp_path / "out.png", *flags) == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out.png").exists()
 

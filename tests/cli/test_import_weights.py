@@ -94,7 +94,7 @@ def test_a_prior_allows_other_lambdas(weights, tmp_path, capsys):
     # An existing model is kept.
     assert run(*command) == cli.MISUSED
     assert "model exists; not overwritten" in error_of(capsys)
-    # And a release of the model tells the same.
+    # And a release of the model says the same.
     assert run("release", tmp_path / "model", "-o", tmp_path / "again") == 0
     again = (tmp_path / "again" / "README.md").read_text()
     assert again.replace("# again", "# model") == card

@@ -135,9 +135,9 @@ def test_a_classifier_of_imagenet_judges_what_is_of_its_classes(
         expected = pytest.approx(100 * 2 / 3)
         assert row["numbers"]["my judge.top1"]["value"] == expected
     manifest = json.loads((output / "manifest.json").read_text())
-    told = manifest["classifier_files"]["my judge"]
-    assert told["sha256"] == sha256(path)
-    assert (told["network"], told["judged"]) == ("EfficientNet-Tiny", 3)
+    entry = manifest["classifier_files"]["my judge"]
+    assert entry["sha256"] == sha256(path)
+    assert (entry["network"], entry["judged"]) == ("EfficientNet-Tiny", 3)
     # Without any class that it knows, it judges nothing.
     assert run(folder / "unknown", *judge) == cli.MISUSED
     assert "the class of none of 1 photographs; wanted folders" in error_of(capsys)
@@ -170,7 +170,7 @@ def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
     assert run(labelled, "--classifier", vgg16) == cli.MISUSED
     assert "has 7 classes; wanted ImageNet's 1000, or their" in error_of(capsys)
     names = tmp_path / "classes.txt"
-    for content, told in (
+    for content, message in (
         ("a\nb\na\n", "names a class twice"),
         ("a\nb\n", "got 2 names"),
         ("\n".join("abcdefg"), "1.png is of class 'cat', unknown to the classifier"),
@@ -178,11 +178,11 @@ def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
         names.write_text(content)
         command = (labelled, "--classifier", vgg16, "--classes", names)
         assert run(*command) == cli.MISUSED
-        assert told in error_of(capsys)
+        assert message in error_of(capsys)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--pictures",), "--pictures needs -o"),
         (("--fid", "{tmp}/nowhere"), "no folder"),
@@ -201,11 +201,11 @@ def test_classes_that_nobody_named_are_refused(labelled, tmp_path, capsys):
     ],
 )
 def test_what_is_wrong_is_told_before_any_work(
-    labelled, tmp_path, capsys, monkeypatch, arguments, told
+    labelled, tmp_path, capsys, monkeypatch, arguments, message
 ):
     monkeypatch.setattr("jaxcolor.evaluation.evaluate.evaluate", None)
     # Whatever is installed.
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     filled = [argument.format(tmp=tmp_path) for argument in arguments]
     assert run(labelled, *filled) == cli.MISUSED
-    assert told in error_of(capsys)
+    assert message in error_of(capsys)

@@ -47,7 +47,7 @@ def test_a_part_of_the_work_says_what_is_left(photos, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("source", "flags", "told"),
+    ("source", "flags", "message"),
     [
         ("nowhere", [], "nowhere, wanted a folder or a .tar"),
         ("empty", [], "no photographs in"),
@@ -65,12 +65,12 @@ def test_a_part_of_the_work_says_what_is_left(photos, tmp_path, capsys):
     ],
 )
 def test_mistakes_are_told_in_a_line_and_nothing_is_written(
-    photos, tmp_path, capsys, source, flags, told
+    photos, tmp_path, capsys, source, flags, message
 ):
     output = ["-o", tmp_path / "data", "--name", "mine", "--workers", "1", *flags]
     assert run(tmp_path / source, *output) == cli.MISUSED
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert told in line
+    assert message in line
     assert not (tmp_path / "data").exists()
 
 

@@ -68,7 +68,7 @@ def test_a_sweep_writes_what_it_promises(model, photo_folder, tmp_path, capsys):
         assert strip.width == 5 * (32 + 4) + 4
 
 
-def test_no_cell_that_meets_the_conditions_is_told(
+def test_no_cell_that_meets_the_conditions_is_reported(
     model, photo_folder, tmp_path, capsys
 ):
     command = (photo_folder, "--model", model, "-o", tmp_path, *CELLS, *FAST)

@@ -62,8 +62,8 @@ def test_the_last_bias_starts_gray():
 
 @pytest.mark.parametrize("name", ["temperature", "rebalancing_lambda"])
 def test_settings_of_a_distribution_are_refused(name):
-    told = f"^{name} is 0.5; wanted none, as the model predicts ab itself$"
-    with pytest.raises(ValueError, match=told):
+    message = f"^{name} is 0.5; wanted none, as the model predicts ab itself$"
+    with pytest.raises(ValueError, match=message):
         HEAD.check_decoding(DECODING._replace(**{name: 0.5}))
 
 

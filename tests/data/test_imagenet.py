@@ -43,7 +43,7 @@ def test_positions_find_the_numbers_in_any_order(subset):
     assert found.tolist() == imagenet.numbers(subset).tolist()
 
 
-def test_missing_and_doubled_photographs_are_told():
+def test_missing_and_doubled_photographs_are_reported():
     names = [_name(n) for n in range(1, 10_001) if n not in (7, 30)]
     with pytest.raises(ValueError, match=r"2 of the 10,000 .* ILSVRC2012_val_00000007"):
         imagenet.positions(names, imagenet.VALIDATION)

@@ -97,7 +97,7 @@ def test_classes_survive_json():
 
 
 @pytest.mark.parametrize(
-    ("names", "classes", "told"),
+    ("names", "classes", "message"),
     [
         (["1.jpg"], (), "of no class; wanted CLASS/FILE of two classes"),
         (["sea/1.jpg", "2.jpg"], (), "of the class sea; wanted CLASS/FILE of two"),
@@ -105,9 +105,9 @@ def test_classes_survive_json():
         (["1.jpg"], SCENES, "of no class; wanted some of forest, sea"),
     ],
 )
-def test_missing_labels_are_told(names, classes, told):
-    told = f"^labels are missing: the photographs of photos are {told}"
-    with pytest.raises(ValueError, match=told):
+def test_missing_labels_are_refused(names, classes, message):
+    message = f"^labels are missing: the photographs of photos are {message}"
+    with pytest.raises(ValueError, match=message):
         labels.of_split(_split(names), classes=classes, source="photos")
 
 

@@ -57,7 +57,7 @@ def test_all_shards_are_read_under_a_low_soft_limit(folder):
     assert done.stdout.split() == [str(SHARDS)], done.stderr
 
 
-def test_a_hard_limit_below_the_shards_is_told_before_anything_is_read(folder):
-    told = read(folder, "hard").stderr.splitlines()[-1]
-    assert f"tiny/1.0.0 has {SHARDS} shards, and this process may open " in told
-    assert "--shard-photos" in told
+def test_a_hard_limit_below_the_shards_is_reported_before_anything_is_read(folder):
+    line = read(folder, "hard").stderr.splitlines()[-1]
+    assert f"tiny/1.0.0 has {SHARDS} shards, and this process may open " in line
+    assert "--shard-photos" in line

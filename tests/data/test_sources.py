@@ -360,9 +360,9 @@ def test_what_is_found_but_not_read_is_named_and_never_opened(tmp_path, caplog):
     (tmp_path / "c.nef").touch()
     with caplog.at_level(logging.WARNING):
         assert sources.folder(tmp_path).names == ("a.jpg",)
-    told = " ".join(record.getMessage() for record in caplog.records)
+    text = " ".join(record.getMessage() for record in caplog.records)
     for name in ("b.jpg", "loop", "c.nef"):
-        assert name in told
+        assert name in text
 
 
 def test_a_fifo_in_a_list_is_a_broken_file(tmp_path):

@@ -83,10 +83,10 @@ def test_the_verdict_states_the_criterion():
 
 
 def test_no_cell_tells_how_near_they_come():
-    told = sweep_tables.verdict(SWEEP, FREE._replace(raw_above_gray=2.0))
-    assert told.startswith("No cell of 6 meets the conditions (")
-    assert "the highest AuC is gray's +1.20" in told
-    assert "from 0.30 to 1.30" in told
+    text = sweep_tables.verdict(SWEEP, FREE._replace(raw_above_gray=2.0))
+    assert text.startswith("No cell of 6 meets the conditions (")
+    assert "the highest AuC is gray's +1.20" in text
+    assert "from 0.30 to 1.30" in text
 
 
 def test_photographs_without_color_meet_no_condition_of_color():
@@ -111,8 +111,8 @@ def test_ends_of_lambda_are_no_ends_at_0_and_1():
 
 
 def test_the_table_has_a_line_for_each_cell():
-    told = sweep_tables.markdown(SWEEP, FREE)
-    lines = [line for line in told.splitlines() if line.startswith("|")]
+    text = sweep_tables.markdown(SWEEP, FREE)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     # Heads, rules, truth, gray; then those of likelihood.
     assert len(lines) == 4 + 6 + 2 + 3
     assert lines[4].startswith("| **0.38** | **0** | **77.00 [76.00, 78.00]** |")

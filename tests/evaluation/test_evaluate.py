@@ -386,10 +386,10 @@ def test_fid_is_shown_where_it_is_known(tmp_path):
 
 
 def test_what_is_not_there_tells_how_to_add_it(tmp_path):
-    told = result_tables.markdown(_run(_folder(tmp_path / "set", _plain(RED))))
+    text = result_tables.markdown(_run(_folder(tmp_path / "set", _plain(RED))))
     for flag in ("--fid DIR", "--lpips VGG16_FILE", "--prior FILE", "--classifier"):
-        assert f": give {flag}" in told
-    assert "| LPIPS |" not in told
+        assert f": give {flag}" in text
+    assert "| LPIPS |" not in text
 
 
 def test_photographs_are_cropped_not_squashed(tmp_path):
@@ -422,8 +422,8 @@ def test_broken_files_are_named(tmp_path):
     (tmp_path / "set" / "broken.png").write_bytes(b"no photograph")
     evaluation = _run(sources.open_source(tmp_path / "set"))
     assert evaluation.manifest["skipped"] == ["broken.png"]
-    told = result_tables.markdown(evaluation)
-    assert "1 photographs of set (1 broken ones left out)" in told
+    text = result_tables.markdown(evaluation)
+    assert "1 photographs of set (1 broken ones left out)" in text
 
 
 def test_a_size_that_a_network_cannot_see_is_refused_with_its_name(tmp_path):

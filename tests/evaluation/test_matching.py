@@ -75,7 +75,7 @@ def test_other_pictures_are_ignored_with_a_note(pictures, caplog):
 
 
 @pytest.mark.parametrize(
-    ("names", "photographs", "told"),
+    ("names", "photographs", "message"),
     [
         (
             ["ann.png"],
@@ -100,10 +100,10 @@ def test_other_pictures_are_ignored_with_a_note(pictures, caplog):
         ),
     ],
 )
-def test_pictures_that_cannot_be_told_apart_are_refused(
-    pictures, names, photographs, told
+def test_pictures_that_cannot_be_distinguished_are_refused(
+    pictures, names, photographs, message
 ):
-    with pytest.raises(ValueError, match=told) as raised:
+    with pytest.raises(ValueError, match=message) as raised:
         matching.match(pictures(*names), photographs)
     assert "\n" not in str(raised.value)
 
@@ -142,8 +142,10 @@ def test_pictures_of_the_same_aspect_are_taken(photograph, tmp_path, width, heig
 @pytest.mark.parametrize(("width", "height"), [(60, 60), (60, 90), (96, 60)])
 def test_another_aspect_is_refused(photograph, tmp_path, width, height):
     path = _save(tmp_path / "pictures" / "ann.png", _plain(width, height))
-    told = f"{path} has {width}x{height} pixels, its photograph 90x60; wanted the same"
-    with pytest.raises(ValueError, match=told):
+    message = (
+        f"{path} has {width}x{height} pixels, its photograph 90x60; wanted the same"
+    )
+    with pytest.raises(ValueError, match=message):
         systems.of_pictures(tmp_path / "pictures", photograph, size=SIZE)
 
 

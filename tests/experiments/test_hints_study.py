@@ -130,9 +130,9 @@ def test_a_model_that_takes_no_hints_is_refused(photo_folder, tmp_path, capsys):
     command = [str(photo_folder), "--model", str(tmp_path / "model"), "--size", "32"]
     figure = tmp_path / "hints.png"
     assert study.main([*command, "--quiet", "-o", str(figure)]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "zhang2016 has neither bins nor an input for hints" in told
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "zhang2016 has neither bins nor an input for hints" in message
     assert not figure.exists()
 
 

@@ -174,7 +174,7 @@ def test_methods_on_other_crops_are_refused(configs, photo_folder, tmp_path, cap
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (("--only", "l2_finetune"), "l2_finetune starts from zhang2016, which is not"),
         (("--only", "nothing"), "there is no config at"),
@@ -187,13 +187,13 @@ def test_methods_on_other_crops_are_refused(configs, photo_folder, tmp_path, cap
     ],
 )
 def test_what_is_wrong_is_one_line_before_any_training(
-    configs, photo_folder, photos, tmp_path, capsys, more, told
+    configs, photo_folder, photos, tmp_path, capsys, more, message
 ):
     folders = {"tmp": tmp_path, "photos": photos, "train": photo_folder}
     filled = [one.format(**folders) for one in more]
     assert _run(tmp_path / "out", configs, photo_folder, *filled) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert told.format(tmp=tmp_path) in line
+    assert message.format(tmp=tmp_path) in line
     assert not (tmp_path / "out").exists()
 
 

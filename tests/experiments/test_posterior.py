@@ -31,7 +31,7 @@ def test_the_best_constant_is_the_mean_code():
 
 
 @pytest.mark.slow
-def test_the_model_in_the_box_is_measured(photo_folder):
+def test_the_bundled_model_is_measured(photo_folder):
     found = posterior.measure(
         release.load(release.BUNDLED),
         sources.open_source(photo_folder),

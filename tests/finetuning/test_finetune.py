@@ -151,9 +151,9 @@ def test_too_few_photographs_are_counted_in_the_error(own, model, tmp_path, caps
     shutil.copy(own / "gray.png", folder)
     command = ("finetune", folder, "--model", model, "-o", tmp_path / "new")
     assert run(*command, "--workdir", tmp_path / "work") == cli.MISUSED
-    told = error_of(capsys)
-    assert "12 photographs in color (left out: 1 black-and-white)" in told
-    assert "wanted 50 or more" in told
+    message = error_of(capsys)
+    assert "12 photographs in color (left out: 1 black-and-white)" in message
+    assert "wanted 50 or more" in message
     assert sorted(p.name for p in tmp_path.iterdir()) == ["few"]
 
 
@@ -332,7 +332,7 @@ def test_a_fine_tuning_tells_before_and_after(tuned):
     card = (folder / "mine" / "README.md").read_text()
     assert f"on {IN_COLOR - 8} photographs" in card
     assert "| after |" in card
-    # Nothing that is passed on tells where it was made.
+    # Nothing that is passed on says where it was made.
     for path in (folder / "mine").iterdir():
         assert str(folder).encode() not in path.read_bytes(), path
     provenance = json.loads((folder / "mine" / "config.json").read_text())["provenance"]

@@ -78,15 +78,17 @@ def test_transparency_is_kept_in_a_png(photograph, tmp_path):
     assert images.output_name(photo, path.name) == "cat.png"
 
 
-def test_a_damaged_file_is_told_in_one_line(photograph, tmp_path):
+def test_a_damaged_file_is_refused_in_one_line(photograph, tmp_path):
     path = written(tmp_path / "cat.heic", photograph)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"cat\.heic: damaged or truncated: .") as told:
+    with pytest.raises(
+        ValueError, match=r"cat\.heic: damaged or truncated: ."
+    ) as raised:
         images.load(path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_without_the_extra_the_command_that_helps_is_told(tmp_path, monkeypatch):
+def test_without_the_extra_the_command_that_helps_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(finding, "suffixes", lambda: frozenset({".jpg"}))
     monkeypatch.setattr(finding, "formats", lambda: ("JPEG",))
     (tmp_path / "cat.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")

@@ -383,7 +383,7 @@ def test_a_broken_exif_is_left_out_with_a_warning(path):
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_an_orientation_told_by_xmp_alone_is_applied_once(path, format):
+def test_an_orientation_set_by_xmp_alone_is_applied_once(path, format):
     packet = b'<x:xmpmeta><a tiff:Orientation="6" dc:title="Oma"/></x:xmpmeta>'
     image = Image.new("RGB", (6, 4))
     if format == "PNG":
@@ -433,7 +433,7 @@ NOT_PHOTOS = {
 
 @pytest.mark.parametrize("name", NOT_PHOTOS)
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_what_is_no_photograph_is_told_in_one_line(path, name):
+def test_what_is_no_photograph_is_refused_in_one_line(path, name):
     content, problem = NOT_PHOTOS[name]
     if content is not None:
         path.write_bytes(content)

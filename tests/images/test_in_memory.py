@@ -39,7 +39,7 @@ def test_16_bit_color_in_memory_keeps_all_bits(byteorder):
     ("content", "reason"),
     [(b"", "empty"), (b"text", "not an image that can be read")],
 )
-def test_what_is_no_photograph_is_told_by_its_name(content, reason):
+def test_what_is_no_photograph_is_refused_by_name(content, reason):
     with pytest.raises(ValueError, match=rf"^a/b\.jpg: {reason}$"):
         images.load("a/b.jpg", content=content)
 

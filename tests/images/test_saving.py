@@ -128,7 +128,7 @@ def test_a_jpeg_has_quality_95_and_full_chroma(tmp_path):
 
 @pytest.mark.parametrize("suffix", DESCRIBED)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_what_the_file_told_is_kept(tmp_path, suffix, dtype):
+def test_what_the_file_says_is_kept(tmp_path, suffix, dtype):
     path = tmp_path / f"photo{suffix}"
     photo = images.Photo(noise(8, 9, 3, dtype=dtype), exif=described(), xmp=XMP)
     images.save(photo, path)
@@ -332,7 +332,7 @@ def test_a_file_gets_the_permissions_that_the_umask_leaves(tmp_path):
     assert (tmp_path / "photo.png").stat().st_mode & 0o777 == 0o640
 
 
-def test_nothing_is_overwritten_unless_told_so(tmp_path):
+def test_nothing_is_overwritten_unless_asked(tmp_path):
     path = tmp_path / "photo.png"
     path.write_bytes(b"the old one")
     with pytest.raises(ValueError, match="exists, not overwritten"):
@@ -373,7 +373,7 @@ def test_a_suffix_that_is_not_written_is_refused(tmp_path, name):
         images.save(photo_of("PNG"), tmp_path / name)
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     path = tmp_path / "missing" / "photo.png"
     with pytest.raises(ValueError, match="not written: No such file") as caught:
         images.save(photo_of("PNG"), path)

@@ -325,7 +325,7 @@ def test_a_released_model_colorizes_as_before(colorizer, photo, tmp_path):
     np.testing.assert_array_equal(loaded(photo), colorizer(photo))
 
 
-def test_without_a_path_the_model_of_the_box_is_loaded(tmp_path, monkeypatch):
+def test_without_a_path_the_bundled_model_is_loaded(tmp_path, monkeypatch):
     made = tiny.model(tiny.decoded_by(temperature=0.7, rebalancing_lambda=0.25))
     release.save(made, tmp_path / "model", card="")
     monkeypatch.setattr(release, "BUNDLED", tmp_path / "model")

@@ -241,7 +241,7 @@ def test_what_runs_at_once_is_what_runs_alone(colorizer, monkeypatch, tmp_path):
         assert one.read_bytes() == three.read_bytes()
 
 
-def test_a_folder_that_cannot_be_made_is_told(colorizer, tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(colorizer, tmp_path):
     source = _write(tmp_path / "a.jpg")
     (tmp_path / "out").write_text("a file")
     (outcome,) = folders.colorize_files(

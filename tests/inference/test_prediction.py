@@ -265,15 +265,15 @@ def test_hints_reach_the_network():
 
 
 @pytest.mark.parametrize(
-    ("description", "shape", "told"),
+    ("description", "shape", "message"),
     [
         (tiny.BINS, (1, 32, 32, 3), "got hints; wanted none, as .* zhang2016 takes"),
         (tiny.USER_GUIDED, (1, 32, 16, 3), r"hints have shape .*; wanted \(1, 32, 32"),
     ],
 )
-def test_hints_that_do_not_fit_are_refused(description, shape, told):
+def test_hints_that_do_not_fit_are_refused(description, shape, message):
     colorizer = Colorizer(tiny.model(description))
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         colorizer.predict(jnp.zeros((1, 32, 32)), hints=jnp.zeros(shape))
 
 

@@ -224,7 +224,7 @@ def test_a_photograph_of_the_right_size_stays_as_it_is():
 
 @pytest.mark.usefixtures("_is_tiny")
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("_bn1.running_var", None, r"lacks _bn1\.running_var; wanted an Efficient"),
         ("_fc.bias", np.zeros((1, 7)), r"_fc\.bias has shape \(1, 7\)"),
@@ -233,13 +233,13 @@ def test_a_photograph_of_the_right_size_stays_as_it_is():
         ("_conv_stem.weight", None, "wanted torchvision's VGG-16 or EfficientNet-Lite"),
     ],
 )
-def test_weights_of_another_network_are_refused(tmp_path, name, value, told):
+def test_weights_of_another_network_are_refused(tmp_path, name, value, message):
     state = random_state()
     state.pop(name)
     if value is not None:
         state[name] = value.astype(np.float32)
     path = write(tmp_path / "other.safetensors", state)
-    with pytest.raises(ValueError, match=rf"other\.safetensors.*{told}"):
+    with pytest.raises(ValueError, match=rf"other\.safetensors.*{message}"):
         recognition.published(path, classes=None)
 
 

@@ -129,7 +129,7 @@ def test_another_size_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("features.7.weight", None, r"lacks features\.7\.weight; wanted torchvision"),
         ("features.7.weight", np.zeros((6, 4, 3)), r"weight has shape \(6, 4, 3\)"),
@@ -137,14 +137,14 @@ def test_another_size_is_refused(tmp_path):
         ("classifier.0.weight", np.zeros((HIDDEN, 50)), "fc6 sees 50 numbers"),
     ],
 )
-def test_weights_of_another_network_are_refused(tmp_path, name, value, told):
+def test_weights_of_another_network_are_refused(tmp_path, name, value, message):
     state = random_state()
     state.pop(name)
     if value is not None:
         state[name] = value.astype(np.float32)
     path = tmp_path / "other.safetensors"
     safetensors.numpy.save_file(state, path)
-    with pytest.raises(ValueError, match=f"other.safetensors.*{told}"):
+    with pytest.raises(ValueError, match=f"other.safetensors.*{message}"):
         recognition.published(path, classes=None)
 
 

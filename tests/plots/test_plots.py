@@ -138,9 +138,9 @@ def test_a_heat_map_has_its_numbers_in_its_cells():
         return plots.heat_maps({"m": MAP}, [0.38, 1.0], [0.0, 0.5, 1.0], best=(1, 2))
 
     (axes,) = draw().get_axes()
-    told = {text.get_position(): text.get_text() for text in axes.texts}
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
     # Across are the lambdas; a number that is not there is no text.
-    assert told == {
+    assert texts == {
         (0, 0): "1.00",
         (1, 0): "2.00",
         (0, 1): "4.00",

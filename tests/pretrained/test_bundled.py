@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_the_box_is_a_small_released_model():
+def test_it_is_a_small_released_model():
     names = {path.name for path in release.BUNDLED.iterdir()}
     assert names == {release.CONFIG, release.WEIGHTS, release.CARD}
     assert sum(path.stat().st_size for path in release.BUNDLED.iterdir()) <= LARGEST
@@ -23,7 +23,7 @@ def test_the_box_is_a_small_released_model():
     assert "## Limits" in card
 
 
-def test_the_model_of_the_box_colors_a_photograph(photographs):
+def test_the_bundled_model_colors_a_photograph(photographs):
     photo = photographs["coffee"].mean(axis=-1).astype(np.uint8)
     colorizer = Colorizer.load()
     colored = colorizer(photo)

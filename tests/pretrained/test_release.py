@@ -311,7 +311,9 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
             release.load(path)
 
 
-def test_the_box_is_meant_unless_a_folder_is_called_so(released, tmp_path, monkeypatch):
+def test_the_bundled_model_is_meant_unless_a_folder_is_named_so(
+    released, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(release, "BUNDLED", tmp_path / "package" / "bundled")
     with pytest.raises(ValueError, match="there is no bundled model: this jaxcolor"):

@@ -73,14 +73,14 @@ def test_the_folder_of_a_photograph_is_its_class():
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         (["1.jpg", "sea/1.jpg"], r"1\.jpg lies in no folder"),
         (["sea/1.jpg", "sea/2.jpg"], r"got 1 class\(es\) sea; wanted .* two or more"),
     ],
 )
-def test_a_folder_without_labels_is_refused(names, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_folder_without_labels_is_refused(names, message):
+    with pytest.raises(ValueError, match=message):
         recognition.classes_of(names)
 
 
@@ -191,13 +191,13 @@ def test_a_classifier_of_hues_is_blind_to_gray(trained):
 
 
 def test_the_provenance_tells_how_it_was_trained(trained, scenes):
-    told = trained.provenance
+    provenance = trained.provenance
     held_out = splits.split(sources.folder(scenes), held_out_fraction=0.2).validation
-    assert told["validation"]["photographs"] == len(held_out)
-    assert told["photographs"] == 80 - len(held_out)
-    assert (told["source"], told["seed"]) == ("scenes", 0)
-    assert told["recipe"]["epochs"] == 4
-    assert told["versions"]["jax"] == jax.__version__
+    assert provenance["validation"]["photographs"] == len(held_out)
+    assert provenance["photographs"] == 80 - len(held_out)
+    assert (provenance["source"], provenance["seed"]) == ("scenes", 0)
+    assert provenance["recipe"]["epochs"] == 4
+    assert provenance["versions"]["jax"] == jax.__version__
 
 
 def test_a_seed_decides_everything(scenes, trained):
@@ -253,9 +253,9 @@ def test_a_damaged_folder_is_refused_with_its_name(trained, tmp_path):
         r"holds \[\]; wanted an object": [],
         "does not describe a classifier": {},
     }
-    for told, fields in damages.items():
+    for message, fields in damages.items():
         (folder / release.CONFIG).write_text(json.dumps(fields))
-        with pytest.raises(ValueError, match=f"seed0.*{told}"):
+        with pytest.raises(ValueError, match=f"seed0.*{message}"):
             recognition.load(folder)
     (folder / release.CONFIG).write_text(json.dumps(config))
     whole = safetensors.numpy.load_file(folder / release.WEIGHTS)
@@ -266,9 +266,9 @@ def test_a_damaged_folder_is_refused_with_its_name(trained, tmp_path):
         "norm1/var has a negative variance": whole
         | {"batch_stats/norm1/var": -whole["batch_stats/norm1/var"]},
     }
-    for told, arrays in tensors.items():
+    for message, arrays in tensors.items():
         safetensors.numpy.save_file(arrays, folder / release.WEIGHTS)
-        with pytest.raises(ValueError, match=f"seed0.*{told}"):
+        with pytest.raises(ValueError, match=f"seed0.*{message}"):
             recognition.load(folder)
     (folder / release.WEIGHTS).write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"model\.safetensors"):

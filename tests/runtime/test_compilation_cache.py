@@ -32,23 +32,23 @@ TRACING = r"Finished tracing.* (init|unflattened) "
 
 
 class _Jax:
-    """JAX that remembers what it is told, and may have been told of a folder before."""
+    """Records the settings of JAX, which may have a folder already."""
 
     def __init__(self, folder):
-        self.told = {}
+        self.settings = {}
         self.config = SimpleNamespace(
-            jax_compilation_cache_dir=folder, update=self.told.__setitem__
+            jax_compilation_cache_dir=folder, update=self.settings.__setitem__
         )
 
 
 @pytest.fixture
 def settings(monkeypatch):
-    """What is told to JAX, which was told of no folder."""
+    """Returns the settings that JAX gets, which has no folder yet."""
     # The tests' own JAX has one.
     jax = _Jax(None)
     monkeypatch.setattr(compilation_cache, "jax", jax)
     monkeypatch.delenv("JAXCOLOR_CACHE")
-    return jax.told
+    return jax.settings
 
 
 def test_it_is_kept_in_the_users_cache(settings, monkeypatch, tmp_path):
@@ -91,12 +91,12 @@ def test_the_environment_switches_it_off(settings, monkeypatch, value):
     assert settings == {}
 
 
-def test_a_folder_that_jax_was_told_of_stays(monkeypatch, tmp_path):
+def test_a_folder_that_jax_has_already_stays(monkeypatch, tmp_path):
     monkeypatch.setenv("JAXCOLOR_CACHE", str(tmp_path / "mine"))
     jax = _Jax("/theirs")
     monkeypatch.setattr(compilation_cache, "jax", jax)
     compilation_cache.keep()
-    assert jax.told == {}
+    assert jax.settings == {}
     assert not (tmp_path / "mine").exists()
 
 
@@ -150,20 +150,20 @@ def test_a_colorization_loads_little_and_compiles_three_programs_once(tmp_path):
     release.save(tiny.model(), tmp_path / "model", card="")
     photo = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
-    told = _colorize(tmp_path, tmp_path / "cache")
-    assert set(re.findall(TRACING, told)) == {"init", "unflattened"}
+    printed = _colorize(tmp_path, tmp_path / "cache")
+    assert set(re.findall(TRACING, printed)) == {"init", "unflattened"}
     everything = sorted((tmp_path / "cache").iterdir())
     kept = [path for path in everything if not path.name.startswith("trace-")]
     # A program, and the shapes of the network's variables.
     assert len(everything) == len(kept) + 2
-    assert len(kept) == told.count("Finished XLA compilation") == len(PROGRAMS)
+    assert len(kept) == printed.count("Finished XLA compilation") == len(PROGRAMS)
     for program in PROGRAMS:
         assert sum(program in path.name for path in kept) == 1
     first = (tmp_path / "out.png").read_bytes()
     # A damaged entry costs time, and no more.
     kept[0].write_bytes(kept[0].read_bytes()[:100])
-    told = _colorize(tmp_path, tmp_path / "cache")
-    assert not re.search(TRACING, told)
-    assert told.count("Persistent compilation cache hit") == len(PROGRAMS) - 1
-    assert "warning" not in told
+    printed = _colorize(tmp_path, tmp_path / "cache")
+    assert not re.search(TRACING, printed)
+    assert printed.count("Persistent compilation cache hit") == len(PROGRAMS) - 1
+    assert "warning" not in printed
     assert (tmp_path / "out.png").read_bytes() == first

@@ -219,13 +219,13 @@ def test_a_state_survives_being_put_and_stepped(variables, objective):
 
 
 @pytest.mark.parametrize(
-    ("size", "parts", "told"),
+    ("size", "parts", "message"),
     [
         (12, 1, "batch_size is 12; wanted a multiple of the 8 devices"),
         (8, 2, "batch_size is 8 in 2 parts; wanted a multiple of the 8"),
     ],
 )
-def test_a_batch_that_devices_cannot_share_is_refused(size, parts, told):
+def test_a_batch_that_devices_cannot_share_is_refused(size, parts, message):
     config = reading.read(
         "smoke",
         [
@@ -233,7 +233,7 @@ def test_a_batch_that_devices_cannot_share_is_refused(size, parts, told):
             f"--config.parallel.accumulation={parts}",
         ],
     )
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         config.parallel.check_share(config.training, devices=8)
 
 

@@ -10,7 +10,7 @@ from jaxcolor.runtime import stages
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock of each thread that moves only when it is told to."""
+    """A clock of each thread that moves only when the test says so."""
     now = threading.local()
     monkeypatch.setattr(stages.time, "perf_counter", lambda: getattr(now, "at", 0.0))
 

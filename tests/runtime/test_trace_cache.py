@@ -85,7 +85,7 @@ def test_another_program_is_kept_apart(folder, traced, change):
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 1000], ids=["empty", "other"])
-def test_a_damaged_trace_is_made_again(folder, traced, damage):
+def test_a_damaged_trace_is_replaced(folder, traced, damage):
     program, seen = traced
     first = _run(program)
     (kept,) = folder.iterdir()

@@ -98,18 +98,22 @@ def test_another_number_of_classes_than_the_network_predicts_is_refused(
     scenes, tmp_path
 ):
     config = _config(scenes, model={"classes": 205})
-    told = r"^config.model.classes is 205; wanted 3, .*: animals, places, things$"
-    with pytest.raises(ValueError, match=told):
+    message = r"^config.model.classes is 205; wanted 3, .*: animals, places, things$"
+    with pytest.raises(ValueError, match=message):
         loop.train(config, tmp_path / "new", is_quiet=True)
     assert not (tmp_path / "new").exists()
-    told = r"^config.model.classes is 205; wanted 2, one for each of config.objective"
-    with pytest.raises(ValueError, match=told):
+    message = (
+        r"^config.model.classes is 205; wanted 2, one for each of config.objective"
+    )
+    with pytest.raises(ValueError, match=message):
         _config(scenes, objective={"classes": ["a", "b"]}, model={"classes": 205})
 
 
 def test_photographs_without_labels_are_refused(photo_folder, tmp_path):
-    told = "^labels are missing: the photographs of .* are of no class; wanted CLASS/"
-    with pytest.raises(ValueError, match=told):
+    message = (
+        "^labels are missing: the photographs of .* are of no class; wanted CLASS/"
+    )
+    with pytest.raises(ValueError, match=message):
         loop.train(_config(photo_folder), tmp_path / "new", is_quiet=True)
     assert not (tmp_path / "new").exists()
 
@@ -124,27 +128,29 @@ def test_a_network_without_classes_is_refused(scenes):
         model=network,
         release=RELEASE,
     )
-    told = "config.objective.name wants a network that predicts classes.*'zhang2016'"
-    with pytest.raises(ValueError, match=told):
+    message = "config.objective.name wants a network that predicts classes.*'zhang2016'"
+    with pytest.raises(ValueError, match=message):
         build.check(config)
 
 
 def test_a_temperature_is_refused(scenes):
     config = schema.changed(_config(scenes), {"release.temperature": 0.38})
-    told = "^config.release.temperature is 0.38; wanted none, as the model predicts ab"
-    with pytest.raises(ValueError, match=told):
+    message = (
+        "^config.release.temperature is 0.38; wanted none, as the model predicts ab"
+    )
+    with pytest.raises(ValueError, match=message):
         build.check(config)
 
 
 @pytest.mark.parametrize("classes", [["sea"], ["sea", "sea"]])
-def test_classes_that_cannot_be_told_apart_are_refused(scenes, classes):
+def test_classes_that_cannot_be_distinguished_are_refused(scenes, classes):
     with pytest.raises(ValueError, match=r"config\.objective\.classes are 'sea'"):
         _config(scenes, objective={"classes": classes})
 
 
 def test_a_copy_without_global_features_is_refused(scenes):
-    told = "^config.model.global_size is 40; wanted a multiple of 32"
-    with pytest.raises(ValueError, match=told):
+    message = "^config.model.global_size is 40; wanted a multiple of 32"
+    with pytest.raises(ValueError, match=message):
         _config(scenes, model={"global_size": 40})
 
 

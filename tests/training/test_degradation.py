@@ -117,7 +117,7 @@ def test_scratches_are_thin_lines_from_top_to_bottom():
     assert len(scratched) >= 5
 
 
-def test_worn_lightness_stays_in_range(lightness):
+def test_degraded_lightness_stays_in_range(lightness):
     for seed in SEEDS:
         found = _aged(lightness, seed, grain=60.0, scratches=200.0, contrast=2.0)
         assert np.isfinite(found).all()

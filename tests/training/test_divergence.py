@@ -24,9 +24,9 @@ def test_ten_skipped_steps_in_a_row_stop_a_training():
 
     with pytest.raises(ArithmeticError) as caught:
         learn()
-    told = str(caught.value)
-    assert "at step 30 the loss is nan, the norm of the gradient inf" in told
-    assert "photo30.jpg, b.jpg" in told
+    message = str(caught.value)
+    assert "at step 30 the loss is nan, the norm of the gradient inf" in message
+    assert "photo30.jpg, b.jpg" in message
 
 
 def test_nine_and_then_a_sound_one_do_not():

@@ -28,12 +28,12 @@ def fresh(**sizes):
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused():
-    told = (
+    message = (
         "of the network's 7 arrays 4 fit M, 1 is not there and 2 have another shape:"
         " skip/kernel, head/bias, head/kernel; wanted all to fit, or"
         " config.initialization.partial = True"
     )
-    with pytest.raises(ValueError, match=f"^{told}$"):
+    with pytest.raises(ValueError, match=f"^{message}$"):
         initial_variables.transferred(
             fresh(outputs=2, extra=True), model(outputs=5), name="M", is_partial=False
         )
@@ -127,8 +127,8 @@ def test_a_training_starts_from_the_trunk_of_vgg16(tmp_path):
 def test_a_trunk_of_another_width_is_refused(tmp_path):
     path = tmp_path / "vgg16.safetensors"
     safetensors.numpy.save_file(test_vgg16.random_state(), path)
-    told = r"conv1_1 has shape \(3, 3, 3, 4\); wanted \(3, 3, 3, 8\), .* width 1"
-    with pytest.raises(ValueError, match=told):
+    message = r"conv1_1 has shape \(3, 3, 3, 4\); wanted \(3, 3, 3, 8\), .* width 1"
+    with pytest.raises(ValueError, match=message):
         _started("dahl2016", path, "width=0.03")
 
 

@@ -79,13 +79,13 @@ def stopped(by_two, photo_folder, tmp_path_factory) -> Path:
     started = joined.start(joined.training(photo_folder, workdir), count=2, devices=4)
     joined.wait_for(workdir / checkpoints.FOLDER / "3", started)
     started[1].process.send_signal(signal.SIGTERM)
-    found, told = joined.statuses(started)
-    assert found == [0, 0], told
+    found, output = joined.statuses(started)
+    assert found == [0, 0], output
     step = checkpoints.steps(workdir)[-1]
     # Else nothing was interrupted.
     assert 3 <= step < STEPS
-    # Only process 0 tells.
-    assert told.count(f"stopped after step {step}; to resume: jaxcolor train") == 1
+    # Only process 0 reports.
+    assert output.count(f"stopped after step {step}; to resume: jaxcolor train") == 1
     return workdir
 
 
@@ -99,7 +99,7 @@ def test_sigterm_to_one_stops_both_after_the_same_step(
 
 
 @pytest.mark.slow
-def test_sigterm_stops_a_training_that_was_gone_on_with(photo_folder, tmp_path):
+def test_sigterm_stops_a_training_that_was_resumed(photo_folder, tmp_path):
     # Many more steps than can be made before the signal is there.
     longer = joined.training(photo_folder, tmp_path, **{"training.steps": 500})
     command = [*longer, "--status-if-stopped=75"]
@@ -109,15 +109,15 @@ def test_sigterm_stops_a_training_that_was_gone_on_with(photo_folder, tmp_path):
         folder = tmp_path / checkpoints.FOLDER
         joined.wait_for(folder / str(3 * (last // 3 + 1)), started)
         started[0].process.send_signal(signal.SIGTERM)
-        found, told = joined.statuses(started)
-        assert found == [75, 75], told
+        found, output = joined.statuses(started)
+        assert found == [75, 75], output
         before, last = last, checkpoints.steps(tmp_path)[-1]
         assert before < last < 500
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "devices"), [(1, 4), (4, 2)])
-def test_others_go_on_with_the_same_stream(
+def test_another_number_of_processes_resumes_the_stream(
     by_two, stopped, photo_folder, tmp_path, count, devices
 ):
     shutil.copytree(stopped, tmp_path / "run")
@@ -132,8 +132,8 @@ def test_a_killed_process_takes_the_others_along(by_two, photo_folder, tmp_path)
     joined.wait_for(tmp_path / checkpoints.FOLDER / "6", started)
     started[1].process.kill()
     killed = time.monotonic()
-    found, told = joined.statuses(started)
-    assert found[0] not in (0, 2), told
+    found, output = joined.statuses(started)
+    assert found[0] not in (0, 2), output
     assert time.monotonic() - killed < 3 * joined.HEARTBEAT
     # A checkpoint that lost half of its files while nobody looked is not resumed from.
     latest = checkpoints.steps(tmp_path)[-1]
@@ -177,8 +177,8 @@ def test_two_processes_count_the_prior_of_one(photo_folder, tmp_path):
     for count in (1, 2):
         output = tmp_path / f"{count}.json"
         command = ["prior", str(photo_folder), "-o", str(output), "--resize", "64"]
-        ended, told = joined.statuses(joined.start(command, count=count, devices=3))
-        assert ended == [0] * count, told
+        ended, printed = joined.statuses(joined.start(command, count=count, devices=3))
+        assert ended == [0] * count, printed
         found.append(priors.read(output))
     one, two = found
     # Sums in float64 in another order.
@@ -195,7 +195,7 @@ def test_two_processes_count_the_prior_of_one(photo_folder, tmp_path):
     ],
 )
 def test_the_others_hear_of_any_error(monkeypatch, failure, raised):
-    told = []
+    sent = []
 
     def fail():
         raise failure
@@ -203,7 +203,7 @@ def test_the_others_hear_of_any_error(monkeypatch, failure, raised):
     monkeypatch.setattr(processes, "are_many", lambda: True)
     tell = processes.multihost_utils
     monkeypatch.setattr(
-        tell, "broadcast_one_to_all", lambda x: told.append(x) or told[0]
+        tell, "broadcast_one_to_all", lambda x: sent.append(x) or sent[0]
     )
     with pytest.raises(type(failure)) as mine:
         processes.by_first(fail)
@@ -220,9 +220,9 @@ def test_the_others_hear_of_any_error(monkeypatch, failure, raised):
 def test_what_process_0_refuses_ends_all(photo_folder, tmp_path):
     command = joined.training(tmp_path / "nowhere", tmp_path / "run")
     started = joined.start(command, count=2, devices=1)
-    found, told = joined.statuses(started)
-    assert found == [2, 2], told
-    assert told.count("no folder") == 2
+    found, output = joined.statuses(started)
+    assert found == [2, 2], output
+    assert output.count("no folder") == 2
     assert not (tmp_path / "run").exists()
 
 
@@ -237,7 +237,7 @@ def test_alone_there_is_nobody_to_ask():
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (["--processes=2"], "wanted all three"),
         (
@@ -246,9 +246,9 @@ def test_alone_there_is_nobody_to_ask():
         ),
     ],
 )
-def test_a_place_that_makes_no_sense_is_refused(capsys, tmp_path, flags, told):
+def test_a_place_that_makes_no_sense_is_refused(capsys, tmp_path, flags, message):
     from jaxcolor import cli
 
     command = ["prior", str(tmp_path), "-o", str(tmp_path / "prior.json"), *flags]
     assert cli.main(command) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -125,15 +125,15 @@ def test_a_piecewise_rate_changes_at_its_starts():
 
 
 @pytest.mark.parametrize(
-    ("starts", "told"),
+    ("starts", "message"),
     [
         ((3,), "starts has 1 and rates 3 numbers"),
         ((5, 5), r"starts is \(5, 5\); wanted rising"),
         ((0, 5), r"starts is \(0, 5\); wanted rising numbers above 0"),
     ],
 )
-def test_starts_that_do_not_fit_the_rates_are_refused(starts, told):
-    with pytest.raises(ValueError, match=told):
+def test_starts_that_do_not_fit_the_rates_are_refused(starts, message):
+    with pytest.raises(ValueError, match=message):
         optimizers.piecewise(rates=(0.5, 0.25, 2.0), starts=starts)
 
 

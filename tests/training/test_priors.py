@@ -39,7 +39,7 @@ def counted(two_colors):
     )
 
 
-def test_black_and_white_photographs_are_told(two_colors, caplog):
+def test_black_and_white_photographs_are_reported(two_colors, caplog):
     priors.estimate(
         sources.open_source(two_colors),
         GAMUT,
@@ -148,7 +148,7 @@ def test_a_prior_survives_its_file(counted, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"sigma": 4.0}, "has sigma 4.0; the config has 5.0"),
         ({"neighbors": 5}, "has neighbors 5; the config has 10"),
@@ -157,9 +157,9 @@ def test_a_prior_survives_its_file(counted, tmp_path):
         ({"counts": np.ones(7)}, "has 7 bins; wanted 313"),
     ],
 )
-def test_a_prior_of_other_targets_is_refused(counted, changed, told):
+def test_a_prior_of_other_targets_is_refused(counted, changed, message):
     priors.check(counted, GAMUT, **TARGETS)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         priors.check(counted._replace(**changed), GAMUT, **TARGETS)
 
 

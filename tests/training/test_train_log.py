@@ -16,7 +16,7 @@ def test_means_are_over_the_steps_since_the_last_line():
     np.testing.assert_array_equal(means["code"], [3.0, 3.0])
 
 
-def test_an_interval_goes_on_exactly_from_its_json():
+def test_an_interval_resumes_exactly_from_its_json():
     rng = np.random.default_rng(0)
     terms = [
         {"loss": jnp.float32(x), "code": jnp.asarray(rng.random(3), jnp.float32)}

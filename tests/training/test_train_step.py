@@ -322,7 +322,9 @@ def test_parts_of_a_batch_add_up(network, variables, objective):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_activations_made_again_give_the_same_gradient(network, variables, objective):
+def test_activations_computed_again_give_the_same_gradient(
+    network, variables, objective
+):
     rgb = noise(2)
     _, kept, _ = one_step(network, variables, objective, rgb)
     _, again, _ = one_step(network, variables, objective, rgb, remat=True)

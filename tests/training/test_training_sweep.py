@@ -43,8 +43,8 @@ def test_a_change_of_what_is_no_setting_is_one_line(tmp_path):
     # Away from its siblings.
     text = text.replace("from . import", "from jaxcolor.configs import")
     path.write_text(text)
-    told = r"mine\.py: there is no setting training\.sed\. Did you mean \"seed\""
-    with pytest.raises(ValueError, match=told) as raised:
+    message = r"mine\.py: there is no setting training\.sed\. Did you mean \"seed\""
+    with pytest.raises(ValueError, match=message) as raised:
         reading.read_sweep(path, [])
     assert "\n" not in str(raised.value)
     path.write_text(text.partition("def get_hyper")[0])

@@ -110,7 +110,7 @@ def test_two_photographs_of_one_name_are_refused(folder, tmp_path):
         archives.listing(tmp_path / "photos.tar")
 
 
-def test_a_tar_that_has_become_shorter_is_told(folder, tmp_path):
+def test_a_tar_that_has_become_shorter_is_reported(folder, tmp_path):
     path = tmp_path / "photos.tar"
     with tarfile.open(path, "w") as tar:
         tar.add(folder / "a.jpeg", "a.jpeg")

@@ -109,11 +109,11 @@ def test_names_that_are_not_utf_8_stay_as_they_are(tmp_path):
     assert (
         list(source.names) == list(sources.folder(root).names) == ["sea/caf\udce9.jpg"]
     )
-    told = json.loads((outcome.folder / "report.json").read_text())["splits"]["train"]
-    assert told["converted"] == {"sea/caf\udce9.jpg": "PNG RGB"}
+    report = json.loads((outcome.folder / "report.json").read_text())["splits"]["train"]
+    assert report["converted"] == {"sea/caf\udce9.jpg": "PNG RGB"}
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
+def test_a_run_that_was_stopped_resumes_to_the_same_bytes(
     classes, whole, tmp_path, monkeypatch
 ):
     read, seen = archives.read, []
@@ -155,7 +155,7 @@ def test_machines_that_share_the_work_write_the_same_bytes(classes, whole, tmp_p
 
 
 @pytest.mark.slow
-def test_a_killed_run_of_several_processes_goes_on_to_the_same_bytes(
+def test_a_killed_run_of_several_processes_resumes_to_the_same_bytes(
     classes, whole, tmp_path
 ):
     command = [sys.executable, "-m", "jaxcolor", "prepare", classes, "-o", tmp_path]
@@ -201,7 +201,9 @@ def test_a_worker_ends_with_the_process_that_was_killed():
     assert not alive
 
 
-def test_broken_gray_and_odd_photographs_are_counted_and_told(photographs, tmp_path):
+def test_broken_gray_and_odd_photographs_are_counted_and_reported(
+    photographs, tmp_path
+):
     root = tmp_path / "odd"
     root.mkdir()
     photo = Image.fromarray(photographs["coffee"]).reduce(4)
@@ -213,13 +215,16 @@ def test_broken_gray_and_odd_photographs_are_counted_and_told(photographs, tmp_p
     (root / "cut.jpg").write_bytes(content[: len(content) // 2])
     (root / "empty.jpg").touch()
     outcome = run(root, tmp_path, division=prepare.Division("hash", 0.0, 0.0))
-    told = json.loads((outcome.folder / "report.json").read_text())["splits"]["train"]
-    assert told["gray"] == ["gray.jpg"]
-    assert told["converted"] == {"inks.JPEG": "JPEG CMYK", "mislabeled.JPEG": "PNG RGB"}
-    assert sorted(told["broken"]) == ["cut.jpg", "empty.jpg"]
-    assert "truncated" in told["broken"]["cut.jpg"]
+    report = json.loads((outcome.folder / "report.json").read_text())["splits"]["train"]
+    assert report["gray"] == ["gray.jpg"]
+    assert report["converted"] == {
+        "inks.JPEG": "JPEG CMYK",
+        "mislabeled.JPEG": "PNG RGB",
+    }
+    assert sorted(report["broken"]) == ["cut.jpg", "empty.jpg"]
+    assert "truncated" in report["broken"]["cut.jpg"]
     assert (outcome.broken, outcome.gray, outcome.converted) == (2, 1, 2)
-    assert told["photographs"] == outcome.photographs["train"] == 4
+    assert report["photographs"] == outcome.photographs["train"] == 4
     found = records(outcome.folder, "train")
     assert sorted(found) == ["good.jpg", "gray.jpg", "inks.JPEG", "mislabeled.JPEG"]
     assert found["good.jpg"]["image"] == content
@@ -297,7 +302,7 @@ def test_tars_of_imagenet_have_the_papers_splits(
     assert len(source) == 2
 
 
-def test_photographs_of_imagenet_that_are_missing_are_told(
+def test_photographs_of_imagenet_that_are_missing_are_reported(
     imagenet_tars, tmp_path, caplog
 ):
     root, _ = imagenet_tars

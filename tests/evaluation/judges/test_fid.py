@@ -71,7 +71,7 @@ def test_two_files_of_a_system_are_refused(tmp_path):
         _found(tmp_path)
 
 
-def test_a_wrong_folder_is_told(tmp_path):
+def test_a_wrong_folder_is_reported(tmp_path):
     with pytest.raises(ValueError, match=r"no folder .*nowhere"):
         _found(tmp_path / "nowhere")
 

@@ -1,4 +1,4 @@
-"""What `jax.export` reads back computes the same, at sizes that it was not told."""
+"""An exported program computes the same, at sizes other than those it was made with."""
 
 import jax
 import numpy as np

@@ -118,9 +118,9 @@ def test_a_damaged_file_is_one_line(tmp_path, layer, message):
     path = _write(tmp_path / "net.caffemodel", layer)
     with pytest.raises(
         ValueError, match=rf"net\.caffemodel cannot .*{message}"
-    ) as told:
+    ) as raised:
         caffe_model.read(path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_two_layers_of_one_name_are_refused(tmp_path):

@@ -118,7 +118,7 @@ def test_bins_in_another_order_are_put_into_ours(tmp_path):
 
 
 @UNKNOWN
-def test_other_centers_are_refused_or_told(tmp_path):
+def test_other_centers_are_refused_or_reported(tmp_path):
     state = authors_graphs.eccv16_state()
     state["model_out.weight"] = -state["model_out.weight"]
     authors_graphs.write_torch(tmp_path / "a.pth", state)
@@ -218,9 +218,9 @@ def test_a_state_of_another_network_is_one_line(tmp_path, edit, message):
     state = authors_graphs.eccv16_state()
     edit(state)
     authors_graphs.write_torch(tmp_path / "a.pth", state)
-    with pytest.raises(ValueError, match=rf"a\.pth.*({message})") as told:
+    with pytest.raises(ValueError, match=rf"a\.pth.*({message})") as raised:
         release.load(tmp_path / "a.pth")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 @UNKNOWN
@@ -246,18 +246,18 @@ def test_layers_of_another_network_are_one_line(tmp_path, edit, message):
     layers = authors_graphs.caffe_layers()
     edit(layers)
     authors_graphs.write_caffe(tmp_path / "a.caffemodel", layers)
-    with pytest.raises(ValueError, match=rf"a\.caffemodel.*{message}") as told:
+    with pytest.raises(ValueError, match=rf"a\.caffemodel.*{message}") as raised:
         release.load(tmp_path / "a.caffemodel")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"PK\x03\x04cut"])
 def test_what_is_no_file_of_weights_is_one_line(tmp_path, content):
     path = tmp_path / "colorization_release_v2.caffemodel"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"v2\.caffemodel cannot be read") as told:
+    with pytest.raises(ValueError, match=r"v2\.caffemodel cannot be read") as raised:
         release.load(path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.slow

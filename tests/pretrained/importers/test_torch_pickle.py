@@ -174,21 +174,21 @@ def test_an_interrupted_download_is_named_as_such(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "message"),
     [
         ([1, 2], "it holds a list; wanted a dictionary"),
         (collections.OrderedDict(epoch=3), "it holds no tensors"),
     ],
 )
-def test_what_is_no_dictionary_of_tensors_is_told(tmp_path, found, told):
+def test_other_than_a_dictionary_of_tensors_is_refused(tmp_path, found, message):
     path = tmp_path / "model.pth"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("model/data.pkl", pickle.dumps(found))
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         torch_pickle.read(path)
 
 
-def test_a_wrong_name_is_told(tmp_path):
+def test_a_wrong_name_is_reported(tmp_path):
     with pytest.raises(ValueError, match=r"no weights at .*nowhere\.pth"):
         torch_pickle.read(tmp_path / "nowhere.pth")
     with pytest.raises(ValueError, match=r"model\.h5 is not named as one of \.safe"):

@@ -14,27 +14,27 @@ def config(**changes):
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "told"),
+    ("setting", "value", "message"),
     [
         ("pipeline__crop", 92, "pipeline.crop is 92; wanted a multiple of 8"),
         ("objective__neighbors", 400, "objective.neighbors is 400; wanted from 1"),
     ],
 )
-def test_a_number_that_does_not_fit_the_network_is_refused(setting, value, told):
-    with pytest.raises(ValueError, match=f"^config.{told}"):
+def test_a_number_that_does_not_fit_the_network_is_refused(setting, value, message):
+    with pytest.raises(ValueError, match=f"^config.{message}"):
         build.check(config(**{setting: value}))
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("rates", {"conv1": 0.1}, r"rates has 'conv1', which matches nothing.*conv1_1"),
         ("warmup", {"heads": 5}, r"warmup has 'heads', which.*known are .*head"),
         ("fixed_statistics", ("conv1_2",), r".* 'conv1_2', which.*conv1_2norm"),
     ],
 )
-def test_a_prefix_that_matches_nothing_is_refused(name, value, told):
-    with pytest.raises(ValueError, match=f"config.layers.{told}"):
+def test_a_prefix_that_matches_nothing_is_refused(name, value, message):
+    with pytest.raises(ValueError, match=f"config.layers.{message}"):
         build.check(config(**{f"layers__{name}": value}))
 
 
@@ -52,11 +52,11 @@ def test_settings_by_layer_are_taken():
 def test_a_network_larger_than_the_memory_is_refused_in_a_line(monkeypatch):
     wide = config(model__width=64.0)
     monkeypatch.setattr(os, "sysconf", lambda name: 2**20)
-    with pytest.raises(ValueError, match=r"^config\.model makes a .*$") as told:
+    with pytest.raises(ValueError, match=r"^config\.model makes a .*$") as raised:
         build.check(wide)
     # At width 64 the 32,230,393 parameters are about 64² times as many, of which there
     # are five arrays: parameters, gradients, two moments, averages; 4 bytes each.
-    (size,) = re.findall(r"take ([\d,]+) GB", str(told.value))
+    (size,) = re.findall(r"take ([\d,]+) GB", str(raised.value))
     assert float(size.replace(",", "")) == pytest.approx(
         32_230_393 * 64**2 * 5 * 4 / 1e9, rel=0.05
     )
@@ -87,7 +87,7 @@ def guided(**changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (
             {"model": {"name": "zhang2016", "width": 0.25, "affine": True}},
@@ -100,12 +100,12 @@ def guided(**changes):
         ),
     ],
 )
-def test_what_no_user_guided_network_has_is_refused(changes, told):
+def test_what_no_user_guided_network_has_is_refused(changes, message):
     fields = schema.to_dict(guided())
     model = changes.get("model")
     fields["model"] = fields["model"] if model is None else {**model, "momentum": 0.9}
     fields["release"] |= changes.get("release", {})
-    with pytest.raises(ValueError, match=rf"^config\.{told}"):
+    with pytest.raises(ValueError, match=rf"^config\.{message}"):
         build.check(schema.bind(fields))
 
 
@@ -117,7 +117,7 @@ def test_a_network_of_ab_has_no_bins():
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "told"),
+    ("setting", "value", "message"),
     [
         ("stage", "both", "is 'both'; wanted one of classification, regression"),
         ("hint_stop", 0.0, "is 0.0; wanted from 0.01 to 1"),
@@ -126,8 +126,8 @@ def test_a_network_of_ab_has_no_bins():
         ("ab_weight", -1.0, "is -1.0; wanted 0 or more"),
     ],
 )
-def test_settings_of_hints_out_of_range_are_refused(setting, value, told):
-    with pytest.raises(ValueError, match=rf"^config\.objective\.{setting} {told}"):
+def test_settings_of_hints_out_of_range_are_refused(setting, value, message):
+    with pytest.raises(ValueError, match=rf"^config\.objective\.{setting} {message}"):
         guided(**{f"objective__{setting}": value})
 
 
@@ -151,7 +151,7 @@ def of_larsson2016(**changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (
             {"release__temperature": 0.38},
@@ -164,8 +164,8 @@ def of_larsson2016(**changes):
         ({"pipeline__crop": 40}, r"pipeline\.crop is 40; wanted a multiple of 32"),
     ],
 )
-def test_what_hue_and_chroma_cannot_have_is_refused_in_a_line(changes, told):
-    with pytest.raises(ValueError, match=rf"^config\.{told}[^\n]*$"):
+def test_what_hue_and_chroma_cannot_have_is_refused_in_a_line(changes, message):
+    with pytest.raises(ValueError, match=rf"^config\.{message}[^\n]*$"):
         build.check(of_larsson2016(**changes))
 
 

@@ -64,7 +64,7 @@ def test_the_steps_do_not_follow_the_schedule():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         (["--config.training.stps=7"], 'Did you mean "steps" instead of "stps"'),
         (["--config.trainin.steps=7"], 'Did you mean "training" instead of "trainin"'),
@@ -85,8 +85,8 @@ def test_the_steps_do_not_follow_the_schedule():
         (["later"], "unknown argument later"),
     ],
 )
-def test_an_override_that_does_not_fit_is_one_line(overrides, told):
-    with pytest.raises(ValueError, match=told) as raised:
+def test_an_override_that_does_not_fit_is_one_line(overrides, message):
+    with pytest.raises(ValueError, match=message) as raised:
         reading.read("smoke", overrides)
     assert "\n" not in str(raised.value)
 
@@ -103,8 +103,8 @@ def test_what_configs_share_is_no_config():
 
 
 def test_names_of_a_folder_are_listed_together():
-    told = r", zhang2016_pod, small/\{.*l2, l2_finetune, .*zhang2016, .*\}$"
-    with pytest.raises(ValueError, match=told):
+    message = r", zhang2016_pod, small/\{.*l2, l2_finetune, .*zhang2016, .*\}$"
+    with pytest.raises(ValueError, match=message):
         reading.read("small/smok", [])
 
 
@@ -217,7 +217,7 @@ def test_an_installed_package_finds_its_configs_from_anywhere(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "message"),
     [
         ("--config.model.widht=1.0", 'Did you mean "width" instead of "widht"'),
         ("--config.model.width=1e6", "config.model.width is 1000000.0; wanted above 0"),
@@ -231,7 +231,7 @@ def test_an_installed_package_finds_its_configs_from_anywhere(tmp_path):
     ],
 )
 def test_a_refused_config_ends_with_status_2_and_leaves_nothing(
-    photo_folder, tmp_path, capsys, override, told
+    photo_folder, tmp_path, capsys, override, message
 ):
     status = cli.main(
         [
@@ -248,5 +248,5 @@ def test_a_refused_config_ends_with_status_2_and_leaves_nothing(
     assert status == cli.MISUSED
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
-    assert told in lines[0]
+    assert message in lines[0]
     assert not (tmp_path / "run").exists()

@@ -56,9 +56,9 @@ def test_every_config_can_be_trained_and_described(name):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_says_how_to_run_it_and_what_to_expect(name):
-    told = _module(name).__doc__
-    assert f"\nRun:    jaxcolor train --config {name} " in told
-    assert "\nExpect: " in told
+    text = _module(name).__doc__
+    assert f"\nRun:    jaxcolor train --config {name} " in text
+    assert "\nExpect: " in text
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -124,7 +124,7 @@ def test_the_numbers_of_larsson_et_al_are_those_of_their_release():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("bins", 1, "1; wanted from 2 to 1000"),
         ("window", 2, "2; wanted an odd number"),
@@ -135,11 +135,11 @@ def test_the_numbers_of_larsson_et_al_are_those_of_their_release():
         ("hue_weight", -1.0, r"-1\.0; wanted 0 or more"),
     ],
 )
-def test_numbers_of_hue_and_chroma_out_of_range_are_named(name, value, told):
+def test_numbers_of_hue_and_chroma_out_of_range_are_named(name, value, message):
     objective = {"name": "hue_chroma", **HUE_CHROMA, name: value}
     changes = {"gamut": None, "prior": None}
     found = fields(**changes) | {"objective": objective}
-    with pytest.raises(ValueError, match=rf"config\.objective\.{name} is {told}"):
+    with pytest.raises(ValueError, match=rf"config\.objective\.{name} is {message}"):
         schema.bind(found)
 
 
@@ -187,7 +187,7 @@ def test_a_missing_argument_is_named():
 
 
 @pytest.mark.parametrize(
-    ("section", "told"),
+    ("section", "message"),
     [
         (
             "schedule",
@@ -196,13 +196,13 @@ def test_a_missing_argument_is_named():
         ("model", f"'linear'; wanted one of {', '.join(models.BY_NAME)}"),
     ],
 )
-def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
-    with pytest.raises(ValueError, match=f"config.{section}.name is {told}"):
+def test_an_unknown_choice_is_named_with_the_known_ones(section, message):
+    with pytest.raises(ValueError, match=f"config.{section}.name is {message}"):
         schema.bind(fields(**{section: {"name": "linear"}}))
 
 
 @pytest.mark.parametrize(
-    ("section", "name", "value", "told"),
+    ("section", "name", "value", "message"),
     [
         ("training", "batch_size", "32", "'32'; wanted an integer"),
         ("training", "batch_size", 32.0, "32.0; wanted an integer"),
@@ -227,8 +227,8 @@ def test_an_unknown_choice_is_named_with_the_known_ones(section, told):
         ("layers", "fixed_statistics", "head", "'head'; wanted a tuple of texts"),
     ],
 )
-def test_a_value_of_another_type_is_refused(section, name, value, told):
-    with pytest.raises(ValueError, match=f"^config.{section}.{name} is {told}"):
+def test_a_value_of_another_type_is_refused(section, name, value, message):
+    with pytest.raises(ValueError, match=f"^config.{section}.{name} is {message}"):
         schema.bind(fields(**{section: {name: value}}))
 
 
@@ -279,8 +279,8 @@ def test_a_value_of_another_type_is_refused(section, name, value, told):
     ],
 )
 def test_a_number_out_of_range_is_refused(section, name, value, wanted):
-    told = f"^config.{section}.{name} is {value}; wanted {wanted}"
-    with pytest.raises(ValueError, match=told):
+    message = f"^config.{section}.{name} is {value}; wanted {wanted}"
+    with pytest.raises(ValueError, match=message):
         schema.bind(fields(**{section: {name: value}}))
 
 
@@ -293,8 +293,8 @@ def test_a_number_out_of_range_is_refused(section, name, value, wanted):
     ],
 )
 def test_an_unknown_word_is_refused(section, name, known):
-    told = f"^config.{section}.{name} is 'other'; wanted one of {known}"
-    with pytest.raises(ValueError, match=told):
+    message = f"^config.{section}.{name} is 'other'; wanted one of {known}"
+    with pytest.raises(ValueError, match=message):
         schema.bind(fields(**{section: {name: "other"}}))
 
 
@@ -305,13 +305,13 @@ def test_scales_that_make_no_crop_are_refused(scales):
 
 
 def test_a_batch_that_parts_cannot_share_is_refused():
-    told = "config.training.batch_size is 32 in 3 parts; wanted a multiple"
-    with pytest.raises(ValueError, match=told):
+    message = "config.training.batch_size is 32 in 3 parts; wanted a multiple"
+    with pytest.raises(ValueError, match=message):
         schema.bind(fields(parallel={"accumulation": 3}))
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("rates", {"conv1_1": -1.0}, "rates has 'conv1_1': -1.0; wanted 0 or more"),
         ("rates", {"head": "x"}, "rates has 'head': 'x'; wanted 0 or more"),
@@ -319,8 +319,8 @@ def test_a_batch_that_parts_cannot_share_is_refused():
         ("warmup", {"head": 0.5}, "warmup has 'head': 0.5; wanted an integer"),
     ],
 )
-def test_a_setting_by_layer_out_of_range_is_refused(name, value, told):
-    with pytest.raises(ValueError, match=f"^config.layers.{told}"):
+def test_a_setting_by_layer_out_of_range_is_refused(name, value, message):
+    with pytest.raises(ValueError, match=f"^config.layers.{message}"):
         schema.bind(fields(layers={name: value}))
 
 

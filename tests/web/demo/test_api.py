@@ -70,7 +70,7 @@ def test_a_bad_file_gets_the_line_of_the_command(visitor, name, content, message
     assert (answer.status_code, answer.json()) == (400, {"detail": message})
 
 
-def test_a_damaged_file_is_told_to_be_damaged(visitor, files):
+def test_a_damaged_file_is_said_to_be_damaged(visitor, files):
     half = files["wedding.tif"][: len(files["wedding.tif"]) // 2]
     answer = visitor.post(PATH, files=sent("wedding.tif", half))
     assert answer.status_code == 400

@@ -227,7 +227,7 @@ def test_the_divider_follows_keys_and_the_mouse(open_page, paths):
     assert found == pytest.approx(0.2 * width, abs=0.01 * width + 2)
 
 
-def test_photographs_are_dropped_and_pasted_and_a_bad_one_is_told(
+def test_photographs_are_dropped_and_pasted_and_a_bad_one_is_reported(
     open_page, files, by_command
 ):
     page = open_page()
@@ -244,8 +244,8 @@ def test_photographs_are_dropped_and_pasted_and_a_bad_one_is_told(
     page.evaluate(give, ["drop", "notes.txt", list(b"no photograph")])
     wait_for(page, 2)
     page.wait_for_selector("#problems p")
-    told = "notes.txt: not an image that can be read"
-    assert page.inner_text("#problems span") == told
+    message = "notes.txt: not an image that can be read"
+    assert page.inner_text("#problems span") == message
     page.click("#problems button")
     assert page.locator("#problems p").count() == 0
     name, content = downloaded(page, "#download-all")

@@ -1,4 +1,4 @@
-"""What the page takes from npm is fetched once, and failures are told in one line."""
+"""What the page takes from npm is fetched once; a failure is one line."""
 
 import pytest
 

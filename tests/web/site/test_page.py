@@ -58,14 +58,14 @@ def opened(chromium, address):
         page = contexts[-1].new_page()
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("console", lambda told: complain(page, told))
+        page.on("console", lambda message: complain(page, message))
         page.goto(at)
         page.locator("html[data-runtime]").wait_for()
         return page
 
-    def complain(page, told):
-        if told.type in ("error", "warning"):
-            page.problems.append(told.text)
+    def complain(page, message):
+        if message.type in ("error", "warning"):
+            page.problems.append(message.text)
 
     yield open_page
     for context in contexts:
@@ -119,9 +119,9 @@ def test_the_downloaded_picture_is_that_of_the_command(opened, photos, tmp_path,
     assert file.suggested_filename == f"{Path(name).stem}-colorized.png"
     found, wanted = Image.open(file.path()), by_command(photos / name, tmp_path)
     assert_equal(found, wanted)
-    told = re.compile(r'AISystemUsed="([^"]*)"')
-    mark = told.search(found.text["XML:com.adobe.xmp"])[1]
-    assert mark == told.search(wanted.text["XML:com.adobe.xmp"])[1]
+    pattern = re.compile(r'AISystemUsed="([^"]*)"')
+    mark = pattern.search(found.text["XML:com.adobe.xmp"])[1]
+    assert mark == pattern.search(wanted.text["XML:com.adobe.xmp"])[1]
     assert "trainedAlgorithmicMedia".lower() in found.text["XML:com.adobe.xmp"].lower()
 
 
@@ -154,8 +154,8 @@ def test_a_click_sets_a_color_as_a_hint_does(opened, photos, tmp_path):
     page.locator("#aim").click(position={"x": box["width"] / 4, "y": box["height"] / 2})
     page.fill("#other", "#10a040")
     changed(page, lambda: page.click("#use-other"))
-    told = page.inner_text("#hints li")
-    x, y = map(int, re.search(r"#10a040 at (\d+), (\d+)", told).groups())
+    text = page.inner_text("#hints li")
+    x, y = map(int, re.search(r"#10a040 at (\d+), (\d+)", text).groups())
     assert abs(x - 128) <= 1
     assert abs(y - 256) <= 1
     found = Image.open(downloaded(page).path())

@@ -162,12 +162,12 @@ def test_an_interrupted_trial_is_shown_again_and_counted(engine):
 def test_practice_tells_which_picture_is_real_and_the_test_does_not(engine):
     (token,) = links(engine)
     begin(engine, token)
-    told = []
+    answers = []
     for position in range(6):
         show(engine, token, position)
-        told.append(answer(engine, token, position))
+        answers.append(answer(engine, token, position))
     truths = [trial.truth_position for trial in rows(engine, schema.trials)]
-    assert told == [*truths[:2], None, None, None, None]
+    assert answers == [*truths[:2], None, None, None, None]
 
 
 def test_a_participant_cannot_distinguish_attention_checks(engine):
