@@ -44,7 +44,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of the mathematics, which optimization may round otherwise."""
+    """Marks the tests of the mathematics, whose rounding optimization may change."""
     for item in items:
         if item.path.parent.name in ("color", "metrics"):
             item.add_marker(pytest.mark.numerical)
