@@ -47,6 +47,19 @@ USER_GUIDED = Description(
     size=32,
     decoding=Decoding(temperature=None, rebalancing_lambda=None, coherence=0.0),
 )
+LITE = Description(
+    network="lite_fpn",
+    arguments={
+        "width": 0.25,
+        "encoder_width": 0.25,
+        "encoder_depth": 0.25,
+        "momentum": 0.99,
+        "outputs": 313,
+    },
+    head=Bins(spacing=10.0, neighbors=10, sigma=5.0, training_lambda=1.0),
+    size=256,
+    decoding=Decoding(temperature=0.38, rebalancing_lambda=0.58, coherence=1.0),
+)
 
 
 class Part(nn.Module):
@@ -109,7 +122,7 @@ def model(description=BINS, **changes):
     network = descriptions.network(description)
     # Only the shapes, because compiling an initialization is slower.
     shapes = jax.eval_shape(
-        lambda: network.init(jax.random.key(0), jnp.zeros((1, 8, 8)), train=False)
+        lambda: network.init(jax.random.key(0), jnp.zeros((1, 32, 32)), train=False)
     )
     random = np.random.default_rng(0)
 

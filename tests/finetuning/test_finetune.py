@@ -10,14 +10,12 @@ import pytest
 from PIL import Image
 
 from jaxcolor import cli, models, plots
-from jaxcolor.color.decode import Decoding
-from jaxcolor.color.heads import Bins
 from jaxcolor.data import albums, splits
 from jaxcolor.data.albums import Album
 from jaxcolor.data.prepare.recode import Recipe
 from jaxcolor.finetuning import comparison, initial_model, settings
 from jaxcolor.inference.colorizer import Colorizer
-from jaxcolor.pretrained import descriptions, release
+from jaxcolor.pretrained import release
 from jaxcolor.training import interruption, priors
 from jaxcolor.training.config import build
 from tests import tiny
@@ -216,29 +214,16 @@ def test_a_prior_of_few_photographs_leans_on_the_model():
     np.testing.assert_allclose(shares, expected, rtol=1e-5)
 
 
-LITE = descriptions.Description(
-    network="lite_fpn",
-    arguments={
-        "width": 0.25,
-        "encoder_width": 0.25,
-        "encoder_depth": 0.25,
-        "momentum": 0.99,
-        "outputs": 313,
-    },
-    head=Bins(spacing=10.0, neighbors=10, sigma=5.0, training_lambda=1.0),
-    size=256,
-    decoding=Decoding(temperature=0.38, rebalancing_lambda=0.58, coherence=1.0),
-)
-
-
 def lite_model() -> release.Pretrained:
-    network = models.BY_NAME["lite_fpn"](**LITE.arguments)
+    network = models.BY_NAME["lite_fpn"](**tiny.LITE.arguments)
     shapes = jax.eval_shape(
         lambda: network.init(jax.random.key(0), jnp.zeros((1, 32, 32)), train=False)
     )
     variables = jax.tree.map(lambda x: np.zeros(x.shape, np.float32), shapes)
     uniform = np.full(313, 1 / 313)
-    return release.assemble(LITE, variables=variables, prior=uniform, provenance={})
+    return release.assemble(
+        tiny.LITE, variables=variables, prior=uniform, provenance={}
+    )
 
 
 @pytest.mark.parametrize("make", [tiny.model, lite_model])
