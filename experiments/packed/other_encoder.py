@@ -5,7 +5,7 @@
 
 The layers that see the encoder's maps are fitted by least squares: from the new maps
 they give, as nearly as possible, what the trained ones gave from the old maps. All
-other layers are the trained ones. So a training resumes near where the old one ended,
+other layers are the trained ones. So a training starts near where the old one ended,
 instead of learning the decoder anew.
 """
 
@@ -70,10 +70,9 @@ def with_encoder(
         batches: sRGB, sides multiples of 32: what to fit to.
 
     Raises:
-        ValueError: the model has another network.
+        ValueError: the model has another network, or there are no batches.
     """
-    kind = descriptions.network(model.description)
-    if not isinstance(kind, lite_fpn.LiteFpn):
+    if not isinstance(model.network, lite_fpn.LiteFpn):
         raise ValueError(
             f"the model's network is {model.description.network!r}; wanted 'lite_fpn'"
         )
@@ -197,6 +196,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.output.exists():
             raise ValueError(f"{arguments.output} exists; not overwritten")
+        if arguments.batches < 1:
+            raise ValueError(f"--batches is {arguments.batches}; wanted 1 or more")
         size = efficientnet_lite.SIZES[arguments.encoder]
         encoder = efficientnet_lite_weights.read_encoder(
             arguments.encoder, width=size.width, depth=size.depth, channels=1
