@@ -1,4 +1,4 @@
-"""Measures the speed of each phase of a training, and how many steps fit a time."""
+"""Measures the speed of each kind of batch, and how many steps fit a time."""
 
 import time
 from typing import Any
@@ -10,14 +10,14 @@ from jaxcolor.runtime import devices
 from jaxcolor.training import train_step
 from jaxcolor.training.train_step import TrainState
 
-# The least time for which each phase is timed.
+# The least time for which each kind of batch is timed.
 SECONDS = 3.0
 
 
-def phases(
+def batches(
     running: Any, state: TrainState, *, at_once: int, seconds: float
 ) -> dict[str, Any]:
-    """Times the train step of every phase.
+    """Times the train step of every kind of batch of every phase.
 
     Args:
         running: a `train.Training`.
@@ -26,39 +26,43 @@ def phases(
         seconds: time that a whole training may take.
 
     Returns:
-        The device; for each phase the crops per second, the FLOP utilization relative
-        to a matrix product, and the seconds to compile; and the number of steps that
-        fit into the given seconds.
+        The device; for each kind of batch the crops per second, the FLOP utilization
+        relative to a matrix product, and the seconds to compile; and the number of
+        steps that fit into the given seconds.
     """
     config, recipe = running.parts.config, running.parts.recipe
     rate = devices.matmul_rate(config.parallel.compute_dtype) / jax.device_count()
     found, per_step, start = [], 0.0, 0.0
+    shares = []
     for phase in recipe.phases:
+        share = (phase.until - start) / len(phase.batches)
+        shares += [(batch, share) for batch in phase.batches]
+        start = phase.until
+    for batch, share in shares:
         before = time.monotonic()
-        program = running.steps(phase, at_once, state)
+        program = running.steps(batch, at_once, state)
         compiled = time.monotonic() - before
         step = _seconds(program, state, running.photographs) / at_once
-        speed = phase.batch / step
+        speed = batch.count / step
         operations = train_step.FORWARD_PASSES * running.parts.network.flops(
-            phase.crop, phase.crop
+            batch.crop, batch.crop
         )
         found.append(
             {
-                "crop": phase.crop,
-                "batch": phase.batch,
+                "crop": batch.crop,
+                "count": batch.count,
                 "images_per_second": speed,
                 "flop_utilization": speed * operations / rate,
                 "seconds_to_compile": compiled,
             }
         )
-        per_step += (phase.until - start) * step
-        start = phase.until
+        per_step += share * step
     steps = int(seconds / per_step) if seconds < float("inf") else None
     return {
         "device": jax.devices()[0].device_kind,
         "matrix_product_teraflops": rate / 1e12,
         "compute_dtype": config.parallel.compute_dtype,
-        "phases": found,
+        "batches": found,
         "seconds_per_step": per_step,
         "steps": steps,
         "crops": steps and recipes.crops_until(recipe, steps, steps=steps),

@@ -181,12 +181,13 @@ def crops(
     groups = packed.groups_of(named.groups, recipe.groups, power=recipe.power)
     photographs = jax.device_put(named.photographs)
     draw = jax.jit(
-        lambda key, photographs: programs.batch(
-            key, photographs, groups, recipe.phases[-1]
-        )
+        lambda key, photographs, batch: programs.draw(key, photographs, groups, batch),
+        static_argnames="batch",
     )
-    for key in jax.random.split(jax.random.key(0), count):
-        yield draw(key, photographs)
+    batches = recipes.in_turn(recipe.phases[-1], count=count)
+    keys = jax.random.split(jax.random.key(0), count)
+    for key, batch in zip(keys, batches, strict=True):
+        yield draw(key, photographs, batch)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ Each program chooses photographs, crops them and processes the crops. All random
 follow from the seed and the step.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,8 +17,9 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, UInt8
 
 from experiments.packed import photographs as packed
+from experiments.packed import recipe as recipes
 from experiments.packed.photographs import Groups, Named, Photographs
-from experiments.packed.recipe import Phase, Recipe, Validation
+from experiments.packed.recipe import Batch, Phase, Recipe, Validation
 from jaxcolor.color import cielab, encode, rebalance
 from jaxcolor.training import degradation, initial_variables, priors, train_step
 from jaxcolor.training.config import build
@@ -77,22 +79,22 @@ def parts(config: Config, recipe: Recipe, training: Named) -> Parts:
     )
 
 
-def batch(
-    key: PRNGKeyArray, photographs: Photographs, groups: Groups, phase: Phase
+def draw(
+    key: PRNGKeyArray, photographs: Photographs, groups: Groups, batch: Batch
 ) -> UInt8[Array, "b h w 3"]:
     """Returns random crops of photographs that are chosen by the shares of groups."""
     which, where = jax.random.split(key)
     return packed.random_crops(
         where,
         photographs,
-        packed.chosen(which, groups, count=phase.batch),
-        crop=phase.crop,
-        scales=phase.scales,
+        packed.chosen(which, groups, count=batch.count),
+        crop=batch.crop,
+        scales=batch.scales,
     )
 
 
 def make_steps(
-    parts: Parts, objective: Objective, phase: Phase, *, count: int
+    parts: Parts, objective: Objective, batch: Batch, *, count: int
 ) -> Steps:
     """Returns a jitted function that performs several train steps.
 
@@ -101,7 +103,7 @@ def make_steps(
     Args:
         parts: parts of the training.
         objective: objective of the training.
-        phase: phase that the steps belong to.
+        batch: kind of batch of each step.
         count: number of steps.
     """
     config = parts.config
@@ -121,7 +123,7 @@ def make_steps(
         state: TrainState, photographs: Photographs
     ) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(stream, state.step)
-        rgb = batch(key, photographs, parts.groups, phase)
+        rgb = draw(key, photographs, parts.groups, batch)
         state, terms = update(state, {"rgb": rgb})
         return state, {name: terms[name] for name in LOGGED}
 
@@ -146,15 +148,15 @@ def first_state(
         photographs: photographs to train on, on the device.
         prior: prior of the bins; None if only the shapes of the state matter.
     """
-    crop = parts.recipe.phases[0].crop
+    first = parts.recipe.phases[0].batches[0]
     key = jax.random.key(parts.config.training.seed)
-    lightness = jnp.zeros((1, crop, crop))
+    lightness = jnp.zeros((1, first.crop, first.crop))
     variables = jax.jit(lambda k: parts.network.init(k, lightness, train=False))(key)
 
     def crops(count: int) -> UInt8[np.ndarray, "b h w 3"]:
         stream = jax.random.fold_in(parts.key, INITIAL)
-        few = parts.recipe.phases[0]._replace(batch=count)
-        jitted = jax.jit(lambda key, x: batch(key, x, parts.groups, few))
+        few = first._replace(count=count)
+        jitted = jax.jit(lambda key, x: draw(key, x, parts.groups, few))
         return np.asarray(jitted(stream, photographs))
 
     if prior is not None:
@@ -176,31 +178,33 @@ def count_prior(parts: Parts, photographs: Photographs, training: Named) -> Prio
     assert isinstance(task, Classification)
     assert parts.config.gamut is not None
     bins, neighbors, sigma = parts.config.gamut.make(), task.neighbors, task.sigma
-    phase = parts.recipe.phases[-1]
+    batches = recipes.in_turn(parts.recipe.phases[-1], count=parts.recipe.prior_batches)
     stream = jax.random.fold_in(parts.key, PRIOR)
     stride = parts.network.output_stride
 
-    @jax.jit
-    def count(position: Array, photographs: Photographs) -> Float[Array, " q"]:
+    @functools.partial(jax.jit, static_argnames="batch")
+    def count(
+        position: Array, photographs: Photographs, *, batch: Batch
+    ) -> Float[Array, " q"]:
         key = jax.random.fold_in(stream, position)
-        rgb = batch(key, photographs, parts.groups, phase)
+        rgb = draw(key, photographs, parts.groups, batch)
         ab = cielab.rgb8_to_lab(rgb[:, ::stride, ::stride])[..., 1:]
         code = encode.soft_encode(ab, bins, neighbors=neighbors, sigma=sigma)
         return rebalance.accumulate(code, bins=len(bins.centers))
 
     counts = np.zeros(len(bins.centers))
-    for position in range(parts.recipe.prior_batches):
-        counts += np.asarray(count(np.int32(position), photographs), np.float64)
-    images = parts.recipe.prior_batches * phase.batch
+    for position, batch in enumerate(batches):
+        found = count(np.int32(position), photographs, batch=batch)
+        counts += np.asarray(found, np.float64)
     return Prior(
         counts=counts,
         spacing=bins.spacing,
         neighbors=neighbors,
         sigma=sigma,
         source=", ".join(f"{x:g} {name}" for name, x in parts.recipe.groups.items()),
-        images=images,
-        pixels=images * (phase.crop // stride) ** 2,
-        resize=phase.crop,
+        images=sum(x.count for x in batches),
+        pixels=sum(x.count * (x.crop // stride) ** 2 for x in batches),
+        resize=max(x.crop for x in batches),
         squash=False,
         lab=priors.LAB,
         sha256=hashlib.sha256("\n".join(training.names).encode()).hexdigest(),
@@ -213,28 +217,29 @@ def make_settle(
     """Returns a function from a state to the variables to evaluate.
 
     If the weights are averaged, their batch statistics are recomputed as means over
-    batches of training photographs; see `jaxcolor.training.validation.settled`.
+    batches of training photographs, of each kind of the phase in turn; see
+    `jaxcolor.training.validation.settled`.
     """
-    count = parts.config.average.statistics_batches
+    batches = recipes.in_turn(phase, count=parts.config.average.statistics_batches)
     of_batch = train_step.make_statistics_step(parts.network)
 
-    @jax.jit
+    @functools.partial(jax.jit, static_argnames="batch")
     def statistics(
-        key: PRNGKeyArray, variables: PyTree, photographs: Photographs
+        key: PRNGKeyArray, variables: PyTree, photographs: Photographs, *, batch: Batch
     ) -> PyTree:
-        return of_batch(variables, batch(key, photographs, parts.groups, phase))
+        return of_batch(variables, draw(key, photographs, parts.groups, batch))
 
     def settle(state: TrainState, photographs: Photographs) -> PyTree:
         variables = train_step.variables_of(state)
-        if state.average is None or not count:
+        if state.average is None or not batches:
             return variables
         key = jax.random.fold_in(jax.random.fold_in(parts.key, STATISTICS), state.step)
         sums = None
-        for position in range(count):
+        for position, batch in enumerate(batches):
             at = jax.random.fold_in(key, position)
-            found = statistics(at, variables, photographs)
+            found = statistics(at, variables, photographs, batch=batch)
             sums = found if sums is None else jax.tree.map(jnp.add, sums, found)
-        means = jax.tree.map(lambda x: x / np.float32(count), sums)
+        means = jax.tree.map(lambda x: x / np.float32(len(batches)), sums)
         return {**variables, "batch_stats": means}
 
     return settle

@@ -7,8 +7,17 @@ A recipe is a JSON file, such as
       "groups": {"train": 0.3, "photos": 0.15, "everyday": 0.55},
       "power": 0.5,
       "phases": [
-        {"until": 0.66, "crop": 96, "batch": 32, "scales": [0.6, 1.0]},
-        {"until": 1.0, "crop": 128, "batch": 24, "scales": [0.8, 1.0]}
+        {
+          "until": 0.66,
+          "batches": [{"crop": 96, "count": 32, "scales": [0.6, 1.0]}]
+        },
+        {
+          "until": 1.0,
+          "batches": [
+            {"crop": 128, "count": 24, "scales": [0.6, 1.0]},
+            {"crop": 192, "count": 16, "scales": [0.6, 1.0]}
+          ]
+        }
       ],
       "prior_batches": 300,
       "validation": {
@@ -16,29 +25,47 @@ A recipe is a JSON file, such as
         "sets": {"scenes": ["train"], "everyday": ["everyday"]}
       }
     }
+
+The batches of a phase take turns of `TURN` steps, so that one training sees crops of
+several sizes.
 """
 
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+# Steps with the same kind of batch, where a phase has several. More than one, so that
+# one program can perform several steps on an accelerator.
+TURN = 10
 
-class Phase(NamedTuple):
-    """A range of steps with the same crops and batches.
+
+class Batch(NamedTuple):
+    """A kind of batch.
 
     Attributes:
-        until: end of the phase, as a share of all steps.
         crop: side of the network's input, pixels.
-        batch: number of crops in a step.
+        count: number of crops in a step.
         scales: smallest and largest side of the square that becomes a crop, as shares
             of the photograph's short side.
     """
 
-    until: float
     crop: int
-    batch: int
+    count: int
     scales: tuple[float, float]
+
+
+class Phase(NamedTuple):
+    """A range of steps with the same kinds of batches.
+
+    Attributes:
+        until: end of the phase, as a share of all steps.
+        batches: the kinds of batches, which take turns.
+    """
+
+    until: float
+    batches: tuple[Batch, ...]
 
 
 class Validation(NamedTuple):
@@ -83,22 +110,18 @@ def from_json(fields: dict[str, Any]) -> Recipe:
     _check_names("the recipe", fields, Recipe)
     for phase in fields["phases"]:
         _check_names("a phase", phase, Phase)
+        for batch in phase["batches"]:
+            _check_names("a batch", batch, Batch)
     _check_names("validation", fields["validation"], Validation)
     phases = tuple(
-        Phase(**{**phase, "scales": tuple(phase["scales"])})
+        Phase(phase["until"], tuple(_batch(**batch) for batch in phase["batches"]))
         for phase in fields["phases"]
     )
     ends = [0.0, *(phase.until for phase in phases)]
     if ends[-1] != 1 or any(a >= b for a, b in itertools.pairwise(ends)):
         raise ValueError(f"phases end at {ends[1:]}; wanted them to rise to 1")
-    for phase in phases:
-        small, large = phase.scales
-        if not 0 < small <= large <= 1:
-            raise ValueError(f"scales are {phase.scales}; wanted 0 < low <= high <= 1")
-        if phase.crop % 8 or phase.crop < 8 or phase.batch < 1:
-            raise ValueError(
-                f"{phase}: wanted a crop of 8, 16, ... and a batch of 1 or more"
-            )
+    if not all(phase.batches for phase in phases):
+        raise ValueError("a phase has no batches; wanted one kind or more")
     return Recipe(
         **{
             **fields,
@@ -110,7 +133,10 @@ def from_json(fields: dict[str, Any]) -> Recipe:
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
     """Returns what `from_json` reads."""
-    phases = [phase._asdict() for phase in recipe.phases]
+    phases = [
+        {"until": phase.until, "batches": [x._asdict() for x in phase.batches]}
+        for phase in recipe.phases
+    ]
     validation = recipe.validation._asdict()
     return recipe._asdict() | {"phases": phases, "validation": validation}
 
@@ -134,11 +160,49 @@ def ends(recipe: Recipe, *, steps: int) -> list[int]:
 
 def crops_until(recipe: Recipe, step: int, *, steps: int) -> int:
     """Returns the number of crops in the first `step` of all `steps`."""
-    total = start = 0
-    for phase, end in zip(recipe.phases, ends(recipe, steps=steps), strict=True):
-        total += phase.batch * max(0, min(step, end) - start)
-        start = end
+    total, at, step = 0, 0, min(step, steps)
+    while at < step:
+        batch, end = turn(recipe, at, steps=steps)
+        end = min(end, step)
+        total, at = total + batch.count * (end - at), end
     return total
+
+
+def turn(recipe: Recipe, step: int, *, steps: int) -> tuple[Batch, int]:
+    """Returns the kind of batch after `step` < `steps`, and its turn's last step."""
+    starts = [0, *ends(recipe, steps=steps)]
+    which = max(i for i in range(len(recipe.phases)) if starts[i] <= step)
+    phase, start, end = recipe.phases[which], starts[which], starts[which + 1]
+    if len(phase.batches) == 1:
+        return phase.batches[0], end
+    position = (step - start) // TURN
+    batch = phase.batches[position % len(phase.batches)]
+    return batch, min(start + (position + 1) * TURN, end)
+
+
+def phase_of(recipe: Recipe, step: int, *, steps: int) -> Phase:
+    """Returns the phase that performs step number `step`, from 1, of all `steps`."""
+    for phase, end in zip(recipe.phases, ends(recipe, steps=steps), strict=True):
+        if step <= end:
+            return phase
+    return recipe.phases[-1]
+
+
+def in_turn(phase: Phase, *, count: int) -> list[Batch]:
+    """Returns the kinds of `count` batches, each as often as the others if possible."""
+    return [phase.batches[i % len(phase.batches)] for i in range(count)]
+
+
+def _batch(crop: int, count: int, scales: Sequence[float]) -> Batch:
+    small, large = scales
+    if not 0 < small <= large <= 1:
+        raise ValueError(f"scales are {scales}; wanted 0 < low <= high <= 1")
+    if crop % 8 or crop < 8 or count < 1:
+        raise ValueError(
+            f"a batch has {count} crops of {crop} pixels; wanted 1 or more of 8, 16,"
+            " ..."
+        )
+    return Batch(crop, count, (small, large))
 
 
 def _check_names(what: str, fields: dict[str, Any], kind: Any) -> None:

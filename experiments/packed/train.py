@@ -34,7 +34,7 @@ from experiments.packed import photographs as packed
 from experiments.packed import recipe as recipes
 from experiments.packed.photographs import Named, Photographs
 from experiments.packed.programs import Parts
-from experiments.packed.recipe import Phase, Recipe
+from experiments.packed.recipe import Batch, Phase, Recipe
 from experiments.packed.snapshot import Snapshot
 from jaxcolor import plots
 from jaxcolor.color import cielab, compose
@@ -192,7 +192,7 @@ class Training:
         self.held_out: Photographs = jax.device_put(held_out.photographs)
         self.prior: Prior | None = None
         self.crops = 0
-        self._compiled: dict[tuple[Phase, int], Any] = {}
+        self._compiled: dict[tuple[Batch, int], Any] = {}
         self._settle: dict[Phase, Any] = {}
         self._validate: Any = None
 
@@ -215,31 +215,26 @@ class Training:
         # Copies: the averages start as the same arrays, and the state is donated.
         return jax.tree.map(jnp.array, state)
 
-    def steps(self, phase: Phase, count: int, state: TrainState) -> Any:
-        """Returns a compiled program of several steps of a phase."""
-        known = phase, count
+    def steps(self, batch: Batch, count: int, state: TrainState) -> Any:
+        """Returns a compiled program of several steps with one kind of batch."""
+        known = batch, count
         if known not in self._compiled:
             start = time.monotonic()
             program = programs.make_steps(
-                self.parts, self.objective, phase, count=count
+                self.parts, self.objective, batch, count=count
             )
             self._compiled[known] = program.lower(state, self.photographs).compile()
-            what = f"compiled {count} steps of {phase.batch} crops of {phase.crop}"
+            what = f"compiled {count} steps of {batch.count} crops of {batch.crop}"
             print(f"{what} in {time.monotonic() - start:.0f} s", file=sys.stderr)
         return self._compiled[known]
 
-    def phase_at(self, step: int) -> tuple[Phase, int]:
-        """Returns the phase of the step after this one, and the phase's last step."""
-        recipe, end = self.parts.recipe, self.parts.config.training.steps
-        ends = recipes.ends(recipe, steps=end)
-        for phase, last in zip(recipe.phases, ends, strict=True):
-            if step < last:
-                return phase, last
-        return recipe.phases[-1], end
-
     def settled(self, state: TrainState) -> PyTree:
         """Returns the variables to evaluate."""
-        phase, _ = self.phase_at(max(int(state.step) - 1, 0))
+        phase = recipes.phase_of(
+            self.parts.recipe,
+            int(state.step),
+            steps=self.parts.config.training.steps,
+        )
         if phase not in self._settle:
             self._settle[phase] = programs.make_settle(self.parts, phase)
         return self._settle[phase](state, self.photographs)
@@ -332,7 +327,7 @@ def measured(
     # The host's copy is gigabytes.
     training = training._replace(photographs=running.photographs)
     state = running.begin(options.resume, training)
-    return measure.phases(
+    return measure.batches(
         running, state, at_once=options.at_once, seconds=options.seconds
     )
 
@@ -400,15 +395,15 @@ def _loop(
     while step < end and not is_wanted(step):
         if time.monotonic() - start > options.seconds:
             break
-        phase, last = running.phase_at(step)
+        batch, last = recipes.turn(running.parts.recipe, step, steps=end)
         count = min(options.at_once, last - step)
         with meter.paused():
-            program = running.steps(phase, count, state)
+            program = running.steps(batch, count, state)
         state, terms = program(state, running.photographs)
         # Waits for the previous program only, so the device always has one queued.
         meter.wait()
-        meter.add(terms, crops=count * phase.batch)
-        running.crops += count * phase.batch
+        meter.add(terms, crops=count * batch.count)
+        running.crops += count * batch.count
         step += count
         if time.monotonic() - meter.start > options.log_every:
             _write_line(running, log, meter, step)

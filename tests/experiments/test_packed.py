@@ -37,8 +37,8 @@ RECIPE = {
     "groups": {"few": 1.0},
     "power": 0.5,
     "phases": [
-        {"until": 0.5, "crop": 16, "batch": 8, "scales": [0.5, 1.0]},
-        {"until": 1.0, "crop": 24, "batch": 8, "scales": [0.8, 1.0]},
+        {"until": 0.5, "batches": [{"crop": 16, "count": 8, "scales": [0.5, 1.0]}]},
+        {"until": 1.0, "batches": [{"crop": 24, "count": 8, "scales": [0.8, 1.0]}]},
     ],
     "prior_batches": 2,
     "validation": {"crop": 32, "sets": {"all": ["few"]}},
@@ -228,6 +228,55 @@ def test_crops_are_counted_over_phases():
     assert recipes.crops_until(recipe, 7, steps=10) == 56
 
 
+SMALL, LARGE = (
+    {"crop": 16, "count": 8, "scales": [0.5, 1.0]},
+    {"crop": 24, "count": 6, "scales": [0.8, 1.0]},
+)
+ALTERNATING = RECIPE | {
+    "phases": [
+        {"until": 0.3, "batches": [SMALL]},
+        {"until": 1.0, "batches": [LARGE, SMALL]},
+    ]
+}
+
+
+def test_kinds_of_batches_take_turns(monkeypatch):
+    monkeypatch.setattr(recipes, "TURN", 3)
+    recipe = recipes.from_json(ALTERNATING)
+    found = [recipes.turn(recipe, step, steps=10) for step in range(10)]
+    crops = [batch.crop for batch, _ in found]
+    assert crops == [16, 16, 16, 24, 24, 24, 16, 16, 16, 24]
+    assert [end for _, end in found] == [3, 3, 3, 6, 6, 6, 9, 9, 9, 10]
+    counts = [8, 8, 8, 6, 6, 6, 8, 8, 8, 6]
+    for step in range(11):
+        total = recipes.crops_until(recipe, step, steps=10)
+        assert total == sum(counts[:step])
+    # More steps than there are.
+    assert recipes.crops_until(recipe, 99, steps=10) == sum(counts)
+
+
+def test_recipes_survive_json():
+    recipe = recipes.from_json(ALTERNATING)
+    again = json.loads(json.dumps(recipes.to_json(recipe)))
+    assert recipes.from_json(again) == recipe
+
+
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        ([], "no batches"),
+        ([SMALL | {"crop": 12}], "8 crops of 12 pixels; wanted 1 or more of 8"),
+        ([SMALL | {"count": 0}], "0 crops of 16 pixels"),
+        ([SMALL | {"scales": [0.5, 1.5]}], "wanted 0 < low <= high <= 1"),
+        ([{"crop": 16, "batch": 8, "scales": [0.5, 1.0]}], "a batch lacks fields"),
+    ],
+)
+def test_wrong_batches_are_refused(batches, message):
+    fields = RECIPE | {"phases": [{"until": 1.0, "batches": batches}]}
+    with pytest.raises(ValueError, match=message):
+        recipes.from_json(fields)
+
+
 def test_a_resolved_config_is_the_config(photo_folder, tmp_path):
     config = tiny.training_config(photo_folder)
     path = tmp_path / "config.json"
@@ -308,17 +357,18 @@ class _after_three:  # noqa: N801 - stands for a function
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at_once", [2])
+@pytest.mark.parametrize(
+    ("fields", "crops"), [(RECIPE, 64), (ALTERNATING, 4 * 8 + 4 * 6)]
+)
 def test_an_interrupted_training_ends_as_one_that_was_not(
-    folder, photo_folder, tmp_path, monkeypatch, small, at_once
+    folder, photo_folder, tmp_path, monkeypatch, small, fields, crops
 ):
-    config, recipe = _config(photo_folder), recipes.from_json(RECIPE)
+    monkeypatch.setattr(recipes, "TURN", 2)
+    config, recipe = _config(photo_folder), recipes.from_json(fields)
     _packed(folder, tmp_path / "packed")
 
     def run(name):
-        return _run(
-            tmp_path / "packed", tmp_path / name, config, recipe, at_once=at_once
-        )
+        return _run(tmp_path / "packed", tmp_path / name, config, recipe, at_once=2)
 
     assert run("whole") == 8
     with monkeypatch.context() as patched:
@@ -335,7 +385,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     lines = (tmp_path / "halved" / "log.jsonl").read_text().splitlines()
     assert {json.loads(line)["step"] for line in lines} >= {8}
     model = release.load(tmp_path / "halved" / "model")
-    assert model.provenance["crops"] == 64
+    assert model.provenance["crops"] == crops
     assert model.provenance["training_photographs"] == 6
     (sheet,) = (tmp_path / "whole" / "sheets").iterdir()
     assert sheet.name == "0000008.png"
@@ -371,11 +421,12 @@ def test_the_prior_counts_what_is_in_the_photographs(photo_folder, tmp_path, sma
     red.save(tmp_path / "few" / "a" / "red.png")
     _packed(tmp_path / "few", tmp_path / "packed")
     training, _ = packed.read(tmp_path / "packed", side=SIDE, held_out_fraction=0.0)
-    recipe = recipes.from_json(RECIPE)
+    recipe = recipes.from_json(ALTERNATING)
     parts = programs.parts(_config(photo_folder), recipe, training)
     prior = programs.count_prior(parts, training.photographs, training)
-    # 2 batches of 8 crops with 6 x 6 outputs each.
-    assert prior.counts.sum() == pytest.approx(576, rel=1e-5)
+    # A batch of 6 crops with 6 x 6 outputs each, and one of 8 with 4 x 4.
+    assert prior.counts.sum() == pytest.approx(6 * 36 + 8 * 16, rel=1e-5)
+    assert (prior.images, prior.pixels) == (14, 6 * 36 + 8 * 16)
     bins = gamut.from_srgb(spacing=20.0)
     expected = color.rgb2lab(np.full((1, 1, 3), (200, 30, 30), np.uint8))[0, 0, 1:]
     nearest = np.linalg.norm(bins.centers - expected, axis=-1).argmin()
