@@ -281,7 +281,7 @@ colorizers = {name: Colorizer(model) for name, (model, _) in trained.items()}
 # their colors. The bundled model has not; it has learned from 26,000 others. The tiny
 # networks know six photographs so far: what is right here is remembered, and each would
 # do better with the photographs and the days of its full recipe. The bundled model
-# gives the flower another color than it has, as plausible from lightness alone.
+# gives the flower the green of leaves: lightness alone says little about its color.
 
 
 # %%
