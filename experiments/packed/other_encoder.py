@@ -222,9 +222,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             name=arguments.output.name,
             data=f"Not trained: {arguments.encoder} under the decoder of"
             f" {arguments.model}.",
-            prior=None,
-            results=None,
-            license_name=None,
         )
         release.save(model, arguments.output, card=card)
     except ValueError as error:

@@ -170,9 +170,7 @@ def crops_until(recipe: Recipe, step: int, *, steps: int) -> int:
 
 def turn(recipe: Recipe, step: int, *, steps: int) -> tuple[Batch, int]:
     """Returns the kind of batch after `step` < `steps`, and its turn's last step."""
-    starts = [0, *ends(recipe, steps=steps)]
-    which = max(i for i in range(len(recipe.phases)) if starts[i] <= step)
-    phase, start, end = recipe.phases[which], starts[which], starts[which + 1]
+    phase, start, end = phase_at(recipe, step, steps=steps)
     if len(phase.batches) == 1:
         return phase.batches[0], end
     position = (step - start) // TURN
@@ -180,12 +178,14 @@ def turn(recipe: Recipe, step: int, *, steps: int) -> tuple[Batch, int]:
     return batch, min(start + (position + 1) * TURN, end)
 
 
-def phase_of(recipe: Recipe, step: int, *, steps: int) -> Phase:
-    """Returns the phase that performs step number `step`, from 1, of all `steps`."""
-    for phase, end in zip(recipe.phases, ends(recipe, steps=steps), strict=True):
-        if step <= end:
-            return phase
-    return recipe.phases[-1]
+def phase_at(recipe: Recipe, step: int, *, steps: int) -> tuple[Phase, int, int]:
+    """Returns the phase after `step` < `steps`, and the steps where it begins and ends.
+
+    Phases that are too short for a step are left out.
+    """
+    starts = [0, *ends(recipe, steps=steps)]
+    which = max(i for i in range(len(recipe.phases)) if starts[i] <= step)
+    return recipe.phases[which], starts[which], starts[which + 1]
 
 
 def in_turn(phase: Phase, *, count: int) -> list[Batch]:

@@ -230,10 +230,9 @@ class Training:
 
     def settled(self, state: TrainState) -> PyTree:
         """Returns the variables to evaluate."""
-        phase = recipes.phase_of(
-            self.parts.recipe,
-            int(state.step),
-            steps=self.parts.config.training.steps,
+        last, steps = int(state.step) - 1, self.parts.config.training.steps
+        phase, _, _ = recipes.phase_at(
+            self.parts.recipe, min(max(last, 0), steps - 1), steps=steps
         )
         if phase not in self._settle:
             self._settle[phase] = programs.make_settle(self.parts, phase)
@@ -446,8 +445,6 @@ def _end(running: Training, state: TrainState, log: Log, options: Options) -> No
         prior=f"Its prior was counted on {running.prior.images} crops of them."
         if running.prior
         else None,
-        results=None,
-        license_name=None,
     )
     release.save(model, options.release, card=card, overwrite=True)
     print(f"released to {options.release}", file=sys.stderr)

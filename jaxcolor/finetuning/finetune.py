@@ -215,7 +215,6 @@ def _release(
             f" counts as {initial_model.MODEL_COUNTS_AS} more."
         ),
         results=f"{found.table}\n\n{found.verdict}",
-        license_name=None,
         notes=(
             "## License\n\nThe terms of the model that this one was fine-tuned from"
             " apply to it, too.\n"

@@ -147,9 +147,9 @@ def text(
     *,
     name: str,
     data: str,
-    prior: str | None,
-    results: str | None,
-    license_name: str | None,
+    prior: str | None = None,
+    results: str | None = None,
+    license_name: str | None = None,
     notes: str | None = None,
 ) -> str:
     """Returns a model card in Markdown, with the front matter of model hubs.

@@ -24,9 +24,9 @@ def test_arrays_are_means(tmp_path):
         safetensors.numpy.load_file(tmp_path / name / release.WEIGHTS)
         for name in ("first", "mean")
     )
-    params = [name for name in new if name.startswith("params/")]
-    assert len(params) > 5
-    for name in params:
+    arrays = [name for name in new if name.startswith(("params/", "batch_stats/"))]
+    assert len(arrays) > 5
+    for name in arrays:
         np.testing.assert_allclose(new[name], old[name] + 2, atol=1e-6, err_msg=name)
     mean = release.load(tmp_path / "mean")
     assert mean.description == first.description
